@@ -1,0 +1,39 @@
+// The configuration of the embedded broker: one node that is broker and controller, on loopback, for a small machine.
+// Topics are only created by plan, and what would need a second broker is set to one.
+export interface KafkaPlace {
+  readonly logFolder: string;
+  readonly port: number;
+  readonly controllerPort: number;
+}
+
+export function kafkaProperties({ logFolder, port, controllerPort }: KafkaPlace): string {
+  const properties: Readonly<Record<string, string | number | boolean>> = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': logFolder.replaceAll('\\', '\\\\'),
+    'auto.create.topics.enable': false,
+    'num.partitions': 6,
+    'default.replication.factor': 1,
+    'min.insync.replicas': 1,
+    'unclean.leader.election.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 5,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 5,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.num.partitions': 5,
+    // A group that forms waits for nobody: here all members start at about the same time anyway.
+    'group.initial.rebalance.delay.ms': 0,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+  };
+  return `${Object.entries(properties).map(([name, value]) => `${name}=${value}`).join('\n')}\n`;
+}

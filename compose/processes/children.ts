@@ -1,0 +1,145 @@
+// Starts child processes for one supervisor. Every child leads its own process group (so that Ctrl-C on the terminal
+// reaches only the supervisor, which then stops all in order), writes to its own log file and is in the register from
+// its first moment to its last. After `close` nothing more can be started. What a child is for is the caller's business.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../../service/config.ts';
+import { PmcError } from '../../service/errors.ts';
+import { lastErrorLine } from './last-error-line.ts';
+import { limitLogFile, sizeOf, tailOf } from './log-file.ts';
+import { ProcessRegister, type RegisterEntry, type Stage } from './process-register.ts';
+
+export interface ChildSpec {
+  readonly name: string;
+  readonly stage: Stage;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: Environment;
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Opens a channel for messages, which also tells the child when this process is gone. */
+  readonly ipc?: boolean;
+  readonly stopSignal?: RegisterEntry['stopSignal'];
+}
+
+export interface ChildExit {
+  /** "exit code 1", "SIGKILL" or why it could not be started. */
+  readonly reason: string;
+  readonly succeeded: boolean;
+  /** The last line of its log that tells why. */
+  readonly lastLine: string | undefined;
+}
+
+export interface Child {
+  readonly name: string;
+  readonly stage: Stage;
+  readonly pid: number | undefined;
+  readonly process: ChildProcess;
+  readonly logFile: string;
+  /** Where this child's part of the log begins. */
+  readonly logFromByte: number;
+  readonly exited: Promise<ChildExit>;
+  /** Asks it to end, and kills it at the deadline. May be called again with a shorter deadline. */
+  end(deadline: { deadlineMs: number }): Promise<ChildExit>;
+}
+
+const LOG_CHECK_MS = 10_000;
+
+export class Children {
+  readonly register: ProcessRegister;
+  readonly #logsFolder: string;
+  readonly #living = new Set<Child>();
+  readonly #logCheck: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(folders: { registerFile: string; logsFolder: string }) {
+    this.register = new ProcessRegister(folders.registerFile);
+    this.#logsFolder = folders.logsFolder;
+    mkdirSync(folders.logsFolder, { recursive: true });
+    this.#logCheck = setInterval(() => {
+      for (const child of this.#living) limitLogFile(child.logFile);
+    }, LOG_CHECK_MS).unref();
+  }
+
+  start(spec: ChildSpec): Child {
+    if (this.#closed) throw new PmcError('PMC_INTERRUPTED', `${spec.name} is not started: the stack is being stopped`);
+    const logFile = join(this.#logsFolder, `${spec.name}.log`);
+    limitLogFile(logFile);
+    const logFromByte = sizeOf(logFile);
+    const log = openSync(logFile, 'a', 0o600);
+    const { stopSignal = 'SIGTERM' } = spec;
+    const started = spawn(spec.command, spec.args, {
+      detached: true,
+      stdio: spec.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+      env: { ...spec.environment },
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+      ...(spec.uid === undefined ? {} : { uid: spec.uid, gid: spec.gid ?? spec.uid }),
+    });
+    closeSync(log);
+    const { pid } = started;
+    if (pid !== undefined) this.register.record({ name: spec.name, stage: spec.stage, pid, stopSignal });
+    const exited = whenExited(started, () => lastErrorLine(tailOf(logFile, logFromByte)));
+    const child: Child = {
+      name: spec.name,
+      stage: spec.stage,
+      pid,
+      process: started,
+      logFile,
+      logFromByte,
+      exited,
+      end: ({ deadlineMs }) => endChild(child, stopSignal, deadlineMs),
+    };
+    this.#living.add(child);
+    void exited.then(() => {
+      this.#living.delete(child);
+      if (pid !== undefined) this.register.forget(pid);
+    });
+    return child;
+  }
+
+  /** Runs a command to its end. */
+  async run(spec: Omit<ChildSpec, 'stage'>): Promise<ChildExit> {
+    return await this.start({ ...spec, stage: 'task' }).exited;
+  }
+
+  /** From now on nothing is started, and commands that `run` started are ended; what else runs goes on. */
+  async refuseNew(deadline: { deadlineMs: number }): Promise<void> {
+    this.#closed = true;
+    const tasks = [...this.#living].filter(({ stage }) => stage === 'task');
+    await Promise.all(tasks.map((task) => task.end(deadline)));
+  }
+
+  /** From now on nothing is started, and whatever is left is ended. */
+  async close(deadline: { deadlineMs: number }): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#living].map((child) => child.end(deadline)));
+    clearInterval(this.#logCheck);
+  }
+}
+
+function whenExited(started: ChildProcess, lastLine: () => string | undefined): Promise<ChildExit> {
+  return new Promise((resolve) => {
+    started.once('error', (error) => {
+      if (started.pid === undefined) resolve({ reason: `cannot be started: ${error.message}`, succeeded: false, lastLine: undefined });
+    });
+    started.once('exit', (code, signal) => {
+      resolve({ reason: signal ?? `exit code ${code}`, succeeded: code === 0, lastLine: lastLine() });
+    });
+  });
+}
+
+async function endChild(child: Child, stopSignal: NodeJS.Signals, deadlineMs: number): Promise<ChildExit> {
+  child.process.kill(stopSignal);
+  const overdue = setTimeout(() => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It ended between the deadline and the signal.
+    }
+  }, deadlineMs);
+  const exit = await child.exited;
+  clearTimeout(overdue);
+  return exit;
+}

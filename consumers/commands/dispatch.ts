@@ -1,0 +1,53 @@
+// From a command and its reply's text to the record that carries the reply; pure. The reply id depends on nothing but the
+// command, so whatever is repeated after a crash is recognised at delivery.
+import type { AppendRecord } from '../../kafka/log.ts';
+import { partitionFor } from '../../kafka/partitioner.ts';
+import { derivedUuid } from '../../schemas/event-key.ts';
+import type { Dispatch, IncomingEvent } from '../../schemas/generated.ts';
+import type { Command } from './command.ts';
+
+export function toDispatch(
+  event: Pick<IncomingEvent, 'source' | 'connection' | 'chat' | 'id'>,
+  eventKey: string,
+  command: Command,
+  content: string,
+  nowMs: number,
+): Dispatch {
+  return {
+    replyId: derivedUuid('reply', eventKey, command.name),
+    source: event.source,
+    connection: event.connection,
+    chat: event.chat,
+    inReplyTo: event.id,
+    eventKey,
+    command: command.name,
+    content,
+    createdAt: nowMs,
+  };
+}
+
+/** The record's key: replies to one chat stay in order. PostgreSQL's text, in which it waits, cannot hold U+0000. */
+export function keyOf({ chat, source }: Pick<Dispatch, 'chat' | 'source'>): string {
+  return (chat ?? source).replaceAll('\u0000', '\uFFFD');
+}
+
+/** A reply on its way from the outbox to the log. */
+export interface OutboxReply {
+  readonly replyId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: string;
+  /** Encoded. */
+  readonly value: Buffer;
+  readonly createdAtMs: number;
+}
+
+export function toOutboxReply(dispatch: Dispatch, topic: string, partitions: number, value: Buffer): OutboxReply {
+  const key = keyOf(dispatch);
+  const partition = partitionFor(key, partitions);
+  return { replyId: dispatch.replyId, topic, partition, key, value, createdAtMs: dispatch.createdAt };
+}
+
+export function toAppendRecord({ replyId, key, value, createdAtMs }: OutboxReply): AppendRecord {
+  return { key, value, headers: { 'reply-id': replyId }, timestampMs: createdAtMs };
+}

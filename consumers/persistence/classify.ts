@@ -1,0 +1,57 @@
+// Pure: what it means that a row was not inserted. The database says which rows stand in its way.
+//
+//   same coordinates, same id     → replayed: it was stored before, nothing to do
+//   other coordinates, same id    → duplicate of the record at those coordinates
+//   same coordinates, another id  → not our log any more: the topic was re-created under us (never swallowed)
+//   nothing there                 → deleted in between: repeat the transaction
+import { PmcError } from '../../service/errors.ts';
+import type { Row } from './rows.ts';
+
+/** A row of message_metadata that an insert ran into. */
+export type ExistingRow = Pick<Row, 'id' | 'incarnation' | 'partition' | 'recordOffset'>;
+
+export interface Duplicate {
+  readonly row: Row;
+  readonly first: ExistingRow;
+}
+
+export interface Classified {
+  readonly replayed: readonly Row[];
+  readonly duplicates: readonly Duplicate[];
+}
+
+/** Throws PMC_TOPIC_RECREATED or PMC_PERSISTENCE_ROW_VANISHED; in both cases nothing may be committed. */
+export function classify(notInserted: readonly Row[], existing: readonly ExistingRow[]): Classified {
+  const byId = new Map(existing.map((row) => [row.id, row]));
+  const byCoordinates = new Map(existing.map((row) => [coordinatesOf(row), row]));
+  const replayed: Row[] = [];
+  const duplicates: Duplicate[] = [];
+  for (const row of notInserted) {
+    const sameId = byId.get(row.id);
+    const sameCoordinates = byCoordinates.get(coordinatesOf(row));
+    if (sameCoordinates !== undefined && sameCoordinates.id !== row.id) throw recreated(row, sameCoordinates);
+    if (sameCoordinates !== undefined) replayed.push(row);
+    else if (sameId !== undefined) duplicates.push({ row, first: sameId });
+    else throw vanished(row);
+  }
+  return { replayed, duplicates };
+}
+
+function coordinatesOf({ incarnation, partition, recordOffset }: ExistingRow): string {
+  return `${incarnation}/${partition}/${recordOffset}`;
+}
+
+function recreated(row: Row, stored: ExistingRow): PmcError {
+  const where = `partition ${row.partition}, offset ${row.recordOffset}, incarnation ${row.incarnation}`;
+  const message = `another event is already stored for ${where}: the topic was deleted and created again, or its log was rewritten`;
+  return new PmcError('PMC_TOPIC_RECREATED', message, {
+    coordinates: coordinatesOf(row),
+    storedId: stored.id,
+    id: row.id,
+  });
+}
+
+function vanished(row: Row): PmcError {
+  const message = `the row in the way of ${coordinatesOf(row)} was deleted meanwhile`;
+  return new PmcError('PMC_PERSISTENCE_ROW_VANISHED', message, { coordinates: coordinatesOf(row), id: row.id });
+}

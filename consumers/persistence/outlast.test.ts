@@ -1,0 +1,64 @@
+import pg from 'pg';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { PmcError } from '../../service/errors.ts';
+import { isCuredByWaiting, type OutlastOptions, outlast } from './outlast.ts';
+
+function databaseError(code: string): pg.DatabaseError {
+  const error = new pg.DatabaseError('refused', 0, 'error');
+  error.code = code;
+  return error;
+}
+
+function watched(signal: AbortSignal = new AbortController().signal) {
+  const health: string[] = [];
+  const retries: string[] = [];
+  const options: OutlastOptions = {
+    server: 'database',
+    signal,
+    backoff: { initialMs: 1, maxMs: 1 },
+    logger: pino({ level: 'silent' }),
+    fields: {},
+    report: (check, ready) => void health.push(`${check} ${ready}`),
+    onRetry: (sqlStateClass) => void retries.push(sqlStateClass),
+  };
+  return { health, retries, options };
+}
+
+test('repeats until the server is back, says so meanwhile, and is ready again', async () => {
+  const { health, retries, options } = watched();
+  const failures = [databaseError('57P03'), databaseError('40001'), new Error('Connection terminated unexpectedly')];
+  const result = await outlast(() => {
+    const failure = failures.shift();
+    return failure === undefined ? Promise.resolve('stored') : Promise.reject(failure);
+  }, options);
+  expect(result).toBe('stored');
+  expect(retries).toEqual(['57', '40', 'none']);
+  expect(health).toEqual(['database false', 'database false', 'database false', 'database true']);
+});
+
+test('ends with the error when the signal aborts during the pause', async () => {
+  const abort = new AbortController();
+  const { options } = watched(abort.signal);
+  const gone = new Error('connect ECONNREFUSED');
+  const waiting = outlast(() => Promise.reject(gone), {
+    ...options,
+    backoff: { initialMs: 1_000_000, maxMs: 1_000_000 },
+    onRetry: () => abort.abort(),
+  });
+  await expect(waiting).rejects.toBe(gone);
+});
+
+test.each([
+  ['a data error', databaseError('22P02'), false],
+  ['a broken constraint', databaseError('23505'), false],
+  ['a full disk', databaseError('53100'), true],
+  ['a missing table (not migrated yet)', databaseError('42P01'), true],
+  ['a lost connection', new Error('Connection terminated'), true],
+  ['a registry that is away', new PmcError('PMC_REGISTRY_UNREACHABLE', ''), true],
+  ['the breaker', new PmcError('PMC_PERSISTENCE_BREAKER', ''), false],
+  ['a re-created topic', new PmcError('PMC_TOPIC_RECREATED', ''), false],
+  ['a defect', new TypeError('x is not a function'), false],
+])('%s: is waiting the cure?', (_what, error, expected) => {
+  expect(isCuredByWaiting(error)).toBe(expected);
+});

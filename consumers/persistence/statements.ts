@@ -1,0 +1,132 @@
+// The SQL of the store. The insert's column list, parameter types and values come from schemas/database/tables.ts: a column
+// added there does not compile here until it has a value.
+import { messageMetadata } from '../../schemas/database/tables.ts';
+import type { Row } from './rows.ts';
+
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+const VALUE_OF = {
+  id: (row) => row.id,
+  timestamp: (row) => row.timestamp?.toISOString() ?? null,
+  sender: (row) => row.sender,
+  type: (row) => row.type,
+  rawPayload: (row) => row.rawPayload,
+  incarnation: (row) => row.incarnation,
+  partition: (row) => row.partition,
+  recordOffset: (row) => String(row.recordOffset),
+  source: (row) => row.source,
+  eventId: (row) => row.eventId,
+  kind: (row) => row.kind,
+  chat: (row) => row.chat,
+  actor: (row) => row.actor,
+  content: (row) => row.content,
+  refId: (row) => row.refId,
+  stream: (row) => row.stream,
+  streamEpoch: (row) => row.streamEpoch,
+  seq: (row) => (row.seq === null ? null : String(row.seq)),
+  gatewayEpoch: (row) => row.gatewayEpoch,
+  ingestSeq: (row) => String(row.ingestSeq),
+  receivedAt: (row) => row.receivedAt.toISOString(),
+  flags: (row) => row.flags.join(','),
+} satisfies Record<keyof Row, (row: Row) => string | number | null>;
+
+const COLUMNS = (Object.keys(VALUE_OF) as (keyof Row)[]).map((key) => {
+  const { name, getSQLType } = { name: messageMetadata[key].name, getSQLType: messageMetadata[key].getSQLType() };
+  // unnest flattens an array of arrays, so a list travels as one text (flags hold no comma).
+  const isList = getSQLType.endsWith('[]');
+  return {
+    name,
+    parameterType: isList ? 'text' : getSQLType,
+    expression: isList ? `string_to_array(${name}, ',')` : name,
+    valueOf: VALUE_OF[key],
+  };
+});
+
+const NAMES = COLUMNS.map(({ name }) => name).join(', ');
+const PARAMETERS = COLUMNS.map(({ parameterType }, index) => `$${index + 1}::${parameterType}[]`).join(', ');
+
+export const INSERT_ROWS: Statement = {
+  name: 'pmc-insert-rows',
+  text: `insert into message_metadata (${NAMES})
+    select ${COLUMNS.map(({ expression }) => expression).join(', ')}
+    from unnest(${PARAMETERS}) as given (${NAMES})
+    on conflict do nothing
+    returning record_offset`,
+};
+
+/** One array per column, in the order of INSERT_ROWS. */
+export function insertValues(rows: readonly Row[]): readonly (readonly (string | number | null)[])[] {
+  return COLUMNS.map(({ valueOf }) => rows.map((row) => valueOf(row)));
+}
+
+/** $1 ids, $2 incarnation, $3 partition, $4 offsets: what stands in the way of rows that were not inserted. */
+export const FIND_EXISTING: Statement = {
+  name: 'pmc-find-existing',
+  text: `select id, incarnation, partition, record_offset from message_metadata where id = any($1::uuid[])
+    union
+    select id, incarnation, partition, record_offset from message_metadata
+    where incarnation = $2::uuid and partition = $3 and record_offset = any($4::bigint[])`,
+};
+
+/** $1 incarnation, $2 partition, then arrays: offsets, ids, first incarnations, partitions and offsets. */
+export const UPSERT_DUPLICATES: Statement = {
+  name: 'pmc-upsert-duplicates',
+  text: `insert into duplicates as known (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
+    select $1::uuid, $2::integer, given.*
+    from unnest($3::bigint[], $4::uuid[], $5::uuid[], $6::integer[], $7::bigint[]) as given
+    on conflict (incarnation, partition, record_offset) do update set
+      id = excluded.id, status = 'open', first_incarnation = excluded.first_incarnation,
+      first_partition = excluded.first_partition, first_offset = excluded.first_offset
+    where (known.id, known.status, known.first_incarnation, known.first_partition, known.first_offset)
+      is distinct from (excluded.id, 'open', excluded.first_incarnation, excluded.first_partition, excluded.first_offset)
+    returning record_offset`,
+};
+
+/**
+ * $1 incarnation, $2 partition, $3 topic, then arrays: offsets, codes, reasons, raw bytes. A record that is stored or a
+ * duplicate stays that: those accounts take precedence.
+ */
+export const UPSERT_QUARANTINE: Statement = {
+  name: 'pmc-upsert-quarantine',
+  text: `insert into quarantine as known (incarnation, partition, topic, record_offset, code, reason, raw)
+    select $1::uuid, $2::integer, $3::text, given.*
+    from unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[]) as given (record_offset, code, reason, raw)
+    where not exists (
+        select from message_metadata stored
+        where stored.incarnation = $1 and stored.partition = $2 and stored.record_offset = given.record_offset)
+      and not exists (
+        select from duplicates
+        where duplicates.incarnation = $1 and duplicates.partition = $2
+          and duplicates.record_offset = given.record_offset and duplicates.status = 'open')
+    on conflict (incarnation, partition, record_offset) do update set
+      code = excluded.code, reason = excluded.reason, raw = excluded.raw, status = 'open'
+    where (known.code, known.reason, known.status) is distinct from (excluded.code, excluded.reason, 'open')
+    returning record_offset`,
+};
+
+/** $1 incarnation, $2 partition, $3 lowest, $4 highest, $5 all offsets. The range lets an empty table answer at once. */
+export const SUPERSEDE_QUARANTINE = supersede('quarantine');
+export const SUPERSEDE_DUPLICATES = supersede('duplicates');
+
+function supersede(table: 'quarantine' | 'duplicates'): Statement {
+  return {
+    name: `pmc-supersede-${table}`,
+    text: `update ${table} set status = 'superseded'
+      where incarnation = $1::uuid and partition = $2 and record_offset between $3 and $4
+        and status = 'open' and record_offset = any($5::bigint[])`,
+  };
+}
+
+/** $1 incarnation, $2 topic, $3 partition, $4 upper offset, $5 rows inserted now. */
+export const UPSERT_COVERAGE: Statement = {
+  name: 'pmc-upsert-coverage',
+  text: `insert into coverage as known (incarnation, topic, partition, upper_offset, rows_total)
+    values ($1::uuid, $2, $3, $4, $5)
+    on conflict (incarnation, partition) do update set
+      upper_offset = greatest(known.upper_offset, excluded.upper_offset),
+      rows_total = known.rows_total + excluded.rows_total, updated_at = now()
+    returning upper_offset`,
+};

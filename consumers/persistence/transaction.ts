@@ -1,0 +1,67 @@
+// One transaction on one connection of the pool. It owns begin, commit, the lock of the partition and giving up: when the
+// signal aborts or nothing is heard for too long, the connection is destroyed, which rolls back on the server. What a commit
+// without an answer did is unknown; the caller repeats the batch and the unique keys make the repeat invisible.
+import type { Pool, PoolClient } from '../../service/database.ts';
+import { PmcError } from '../../service/errors.ts';
+
+const DEADLINE_MS = 60_000;
+/** The server ends what a frozen process leaves open, so that the partition's next owner does not wait for it for ever. */
+const SERVER_LIMITS = `set local lock_timeout = '10s'; set local statement_timeout = '45s';
+  set local idle_in_transaction_session_timeout = '30s'`;
+
+export interface TransactionOptions {
+  /** Transactions under the same text exclude each other, across processes. */
+  readonly lock: string;
+  readonly signal: AbortSignal;
+}
+
+/** Runs `work` and commits, or throws and has rolled back. Throws PMC_DATABASE_UNREACHABLE past the deadline. */
+export async function inTransaction<T>(
+  pool: Pool,
+  { lock, signal }: TransactionOptions,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const client = await pool.connect();
+  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+  let isReleased = false;
+  const release = (destroy: boolean): void => {
+    if (isReleased) return;
+    isReleased = true;
+    client.release(destroy);
+  };
+  const destroy = (): void => release(true);
+  // Without a listener, an error on a connection in use would end the process; the query itself rejects as well.
+  client.on('error', ignore);
+  giveUp.addEventListener('abort', destroy, { once: true });
+  try {
+    giveUp.throwIfAborted();
+    const key = client.escapeLiteral(lock);
+    await client.query(
+      `begin isolation level read committed; ${SERVER_LIMITS}; select pg_advisory_xact_lock(hashtextextended(${key}, 0))`,
+    );
+    const result = await work(client);
+    const { command } = await client.query('commit');
+    // The server answers a commit of a failed transaction with ROLLBACK and no error.
+    if (command !== 'COMMIT') throw new Error(`the server answered a commit with ${command}`);
+    release(false);
+    return result;
+  } catch (error) {
+    await rollback(client, isReleased).then(release, destroy);
+    if (!giveUp.aborted || signal.aborted) throw error;
+    const message = `PostgreSQL did not finish a transaction within ${DEADLINE_MS} ms; DATABASE_URL names it`;
+    throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { lock }, { cause: error });
+  } finally {
+    giveUp.removeEventListener('abort', destroy);
+    client.off('error', ignore);
+  }
+}
+
+/** Resolves to whether the connection must be destroyed. */
+async function rollback(client: PoolClient, isReleased: boolean): Promise<boolean> {
+  if (isReleased) return true;
+  await client.query('rollback');
+  return false;
+}
+
+function ignore(): void {}

@@ -1,0 +1,136 @@
+// Collects records per partition into batches and sees each of them settled. Self-clocking: while one batch of a partition
+// is unsettled the next one grows, so a slow broker gets larger batches, not more of them. An unknown outcome is appended
+// again, in order, until the broker answers; a refused batch is split until the one bad record stands alone.
+//
+// Bounded: above `bytesMax` buffered bytes `full` turns true, and the caller stops reading its sources until `drained()`.
+import { backoffMs, pause } from '../service/backoff.ts';
+import { describeError, type PmcError } from '../service/errors.ts';
+import type { Logger } from '../service/logger.ts';
+import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
+
+export type RecordOutcome =
+  | { readonly outcome: 'acked'; readonly offset: Offset }
+  | { readonly outcome: 'rejected'; readonly error: PmcError };
+
+export interface AccumulatorOptions {
+  readonly appender: Appender;
+  readonly logger: Logger;
+  readonly batchRecordsMax: number;
+  readonly batchBytesMax: number;
+  readonly bytesMax: number;
+  onAppend?(topic: string, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
+}
+
+interface Pending {
+  readonly record: AppendRecord;
+  readonly sizeBytes: number;
+  settle(outcome: RecordOutcome): void;
+}
+
+interface Lane {
+  readonly to: TopicPartition;
+  readonly waiting: Pending[];
+  busy: boolean;
+}
+
+const RETRY_BACKOFF = { initialMs: 100, maxMs: 5_000 };
+
+export class Accumulator {
+  readonly #options: AccumulatorOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #onDrained: (() => void)[] = [];
+  #bytes = 0;
+  #records = 0;
+
+  constructor(options: AccumulatorOptions) {
+    this.#options = options;
+  }
+
+  get bufferedRecords(): number {
+    return this.#records;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes;
+  }
+
+  get full(): boolean {
+    return this.#bytes >= this.#options.bytesMax;
+  }
+
+  /** Takes a record at once and in order; the promise settles when the broker has answered for it. */
+  append(to: TopicPartition, record: AppendRecord): Promise<RecordOutcome> {
+    const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
+    this.#bytes += sizeBytes;
+    this.#records += 1;
+    const name = `${to.topic}-${to.partition}`;
+    const lane = this.#lanes.get(name) ?? { to, waiting: [], busy: false };
+    this.#lanes.set(name, lane);
+    return new Promise((settle) => {
+      lane.waiting.push({ record, sizeBytes, settle });
+      if (!lane.busy) void this.#run(lane);
+    });
+  }
+
+  /** Resolves when less than half of the allowed bytes are buffered. */
+  async drained(): Promise<void> {
+    if (this.#bytes * 2 < this.#options.bytesMax) return;
+    await new Promise<void>((resolve) => this.#onDrained.push(resolve));
+  }
+
+  /** Resolves when everything taken so far is settled. */
+  async flush(): Promise<void> {
+    while (this.#records > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    lane.busy = true;
+    // One turn of the event loop, so that frames of the same tick share a batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (lane.waiting.length > 0) await this.#settle(lane.to, this.#take(lane));
+    lane.busy = false;
+  }
+
+  #take({ waiting }: Lane): readonly Pending[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { sizeBytes } of waiting) {
+      if (count === this.#options.batchRecordsMax || (count > 0 && bytes + sizeBytes > this.#options.batchBytesMax)) break;
+      bytes += sizeBytes;
+      count += 1;
+    }
+    return waiting.splice(0, count);
+  }
+
+  async #settle(to: TopicPartition, batch: readonly Pending[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const startedMs = performance.now();
+      const answer = await this.#options.appender.append(to, batch.map(({ record }) => record));
+      this.#options.onAppend?.(to.topic, answer.outcome, batch.length, performance.now() - startedMs);
+      if (answer.outcome === 'acked') {
+        batch.forEach((one, index) => this.#release(one, { outcome: 'acked', offset: answer.baseOffset + BigInt(index) }));
+        return;
+      }
+      if (answer.outcome === 'rejected') return await this.#isolate(to, batch, answer.error);
+      this.#options.logger.warn({ ...to, attempt, records: batch.length, error: describeError(answer.error) }, 'kafka.append.unknown');
+      await pause(backoffMs(attempt, RETRY_BACKOFF));
+    }
+  }
+
+  async #isolate(to: TopicPartition, batch: readonly Pending[], error: PmcError): Promise<void> {
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) return this.#release(only, { outcome: 'rejected', error });
+    const half = Math.ceil(batch.length / 2);
+    await this.#settle(to, batch.slice(0, half));
+    await this.#settle(to, batch.slice(half));
+  }
+
+  #release(one: Pending, outcome: RecordOutcome): void {
+    this.#bytes -= one.sizeBytes;
+    this.#records -= 1;
+    one.settle(outcome);
+    if (this.#records === 0 || this.#bytes * 2 < this.#options.bytesMax) {
+      for (const resolve of this.#onDrained.splice(0)) resolve();
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// Creates the topics that are missing and refuses those whose settings would lose records; never alters an existing one.
+import { Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
+import { PmcError } from '../service/errors.ts';
+import { TOPIC_PLANS } from '../schemas/topics.ts';
+import { type ExistingTopic, planTopics, type TopicToCreate } from './topic-plan.ts';
+
+const CREATED_BY_ANOTHER = 'TOPIC_ALREADY_EXISTS';
+
+/** Returns the names of the topics created now. Throws PMC_KAFKA_UNREACHABLE or PMC_TOPIC_MISMATCH. */
+export async function ensureTopics(brokers: readonly string[]): Promise<readonly string[]> {
+  const admin = new Admin({ clientId: 'pmc-bootstrap', bootstrapBrokers: [...brokers], connectTimeout: 5_000, retries: 2 });
+  try {
+    const names = new Set(await reach(brokers, () => admin.listTopics()));
+    const wanted = TOPIC_PLANS.filter(({ topic }) => names.has(topic)).map(({ topic }) => topic);
+    const cluster = await admin.metadata({ topics: wanted, forceUpdate: true });
+    const existing = new Map<string, ExistingTopic>();
+    for (const topic of wanted) {
+      const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
+      const [description] = await admin.describeConfigs({ resources });
+      const settings = Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
+      existing.set(topic, { partitions: cluster.topics.get(topic)?.partitionsCount ?? 0, settings });
+    }
+    const { create, mismatches } = planTopics(TOPIC_PLANS, existing, cluster.brokers.size);
+    if (mismatches.length > 0) throw new PmcError('PMC_TOPIC_MISMATCH', mismatches.join('\n'), { mismatches });
+    for (const topic of create) await createTopic(admin, topic);
+    return create.map(({ topic }) => topic);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function createTopic(admin: Admin, { topic, partitions, replicas, settings }: TopicToCreate): Promise<void> {
+  const configs = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  try {
+    await admin.createTopics({ topics: [topic], partitions, replicas, configs });
+  } catch (error) {
+    if (!(error instanceof Error) || findErrorBy(error, 'apiId', CREATED_BY_ANOTHER) === null) throw error;
+  }
+}
+
+async function reach<T>(brokers: readonly string[], ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    const where = brokers.join(', ');
+    throw new PmcError('PMC_KAFKA_UNREACHABLE', `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`, { brokers }, { cause });
+  }
+}

@@ -1,0 +1,130 @@
+// Values on the log: a zero byte, the schema id (4 bytes, big endian), Avro. The registry is asked for ids and for schemas
+// it knows; encoding and decoding are done here with resolvers built once, because the library parses a reader schema at
+// every call (400 times slower) and has no time-out.
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import avro from 'avsc';
+import { PmcError } from '../service/errors.ts';
+import { AVRO_SCHEMAS, type SchemaName, type Schemas } from '../schemas/generated.ts';
+import type { TopicName } from '../schemas/topics.ts';
+import { registryError, SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
+
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PmcError };
+
+const MAGIC = 0;
+const HEADER_BYTES = 5;
+const REGISTRY_TIMEOUT_MS = 5_000;
+
+const TYPES = Object.fromEntries(
+  Object.entries(AVRO_SCHEMAS).map(([name, schema]) => [name, avro.Type.forSchema(schema as unknown as avro.Schema)]),
+) as Readonly<Record<SchemaName, avro.Type>>;
+
+export type ValueOf<T extends TopicName> = Schemas[(typeof SCHEMA_OF_TOPIC)[T]];
+
+export class Codec {
+  readonly #registryUrl: string;
+  readonly #registry: SchemaRegistry;
+  readonly #writerIds = new Map<TopicName, number>();
+  /** How to read what was written with a schema id, per reader schema. */
+  readonly #readers = new Map<string, Promise<avro.Type | avro.Resolver>>();
+
+  constructor(registryUrl: string) {
+    this.#registryUrl = registryUrl;
+    this.#registry = new SchemaRegistry({ host: registryUrl, retry: { retries: 2, initialRetryTimeInSecs: 0.1 } });
+  }
+
+  /** Looks up the ids of the schemas this process writes with. Throws when the registry is away or lacks one. */
+  async prepare(topics: readonly TopicName[]): Promise<void> {
+    for (const topic of topics) {
+      const schema = { type: 'AVRO', schema: JSON.stringify(AVRO_SCHEMAS[SCHEMA_OF_TOPIC[topic]]) };
+      const subject = subjectOf(topic);
+      const id = await this.#ask(subject, () => this.#registry.getRegistryIdBySchema(subject, schema as never));
+      this.#writerIds.set(topic, id);
+    }
+  }
+
+  /** Synchronous; `prepare` must have been called with the topic. */
+  encode<T extends TopicName>(topic: T, value: ValueOf<T>): Buffer {
+    const id = this.#writerIds.get(topic);
+    if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
+    const body = TYPES[SCHEMA_OF_TOPIC[topic]].toBuffer(value);
+    const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
+    bytes.writeUInt8(MAGIC, 0);
+    bytes.writeInt32BE(id, 1);
+    body.copy(bytes, HEADER_BYTES);
+    return bytes;
+  }
+
+  /**
+   * Decodes a record's value. A value that can never be decoded is data (`ok: false`); a registry that does not answer
+   * is thrown as PMC_REGISTRY_UNREACHABLE, because the same call may succeed later.
+   */
+  async decode<T extends TopicName>(topic: T, bytes: Buffer | null): Promise<Decoded<ValueOf<T>>> {
+    const malformed = (message: string, cause?: unknown): Decoded<never> => ({
+      ok: false,
+      error: new PmcError('PMC_CODEC_MALFORMED', message, { topic }, { cause }),
+    });
+    if (bytes === null) return malformed('the record has no value');
+    if (bytes.length < HEADER_BYTES) return malformed(`the value has ${bytes.length} bytes, less than the 5 of its header`);
+    if (bytes.readUInt8(0) !== MAGIC) return malformed('the value does not begin with the registry magic byte 0');
+    const schemaId = bytes.readInt32BE(1);
+    const name = SCHEMA_OF_TOPIC[topic];
+    let reader: avro.Type | avro.Resolver;
+    try {
+      reader = await this.#readerFor(name, schemaId);
+    } catch (error) {
+      if (error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE') throw error;
+      return { ok: false, error: error instanceof PmcError ? error : unknownSchema(schemaId, error) };
+    }
+    try {
+      const type = TYPES[name];
+      const body = bytes.subarray(HEADER_BYTES);
+      return { ok: true, value: reader instanceof avro.Type ? type.fromBuffer(body) : type.fromBuffer(body, reader) };
+    } catch (error) {
+      return malformed(`the value does not decode with schema ${schemaId}`, error);
+    }
+  }
+
+  #readerFor(name: SchemaName, schemaId: number): Promise<avro.Type | avro.Resolver> {
+    const key = `${name}/${schemaId}`;
+    let reader = this.#readers.get(key);
+    if (reader === undefined) {
+      reader = this.#loadReader(name, schemaId);
+      this.#readers.set(key, reader);
+      // What failed because the registry was away must be asked again; what it refused stays refused.
+      reader.catch((error: unknown) => {
+        if (error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE') this.#readers.delete(key);
+      });
+    }
+    return reader;
+  }
+
+  async #loadReader(name: SchemaName, schemaId: number): Promise<avro.Type | avro.Resolver> {
+    let found: unknown;
+    try {
+      found = await this.#ask(`schema ${schemaId}`, () => this.#registry.getSchema(schemaId));
+    } catch (error) {
+      if (error instanceof PmcError && error.code === 'PMC_SCHEMA_NOT_REGISTERED') throw unknownSchema(schemaId, error);
+      throw error;
+    }
+    const writer = avro.Type.forSchema(JSON.parse(JSON.stringify(found)) as avro.Schema);
+    return JSON.stringify(writer.schema()) === JSON.stringify(TYPES[name].schema()) ? writer : TYPES[name].createResolver(writer);
+  }
+
+  async #ask<T>(subject: string, question: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const overdue = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${REGISTRY_TIMEOUT_MS} ms`)), REGISTRY_TIMEOUT_MS);
+    });
+    try {
+      return await Promise.race([question(), overdue]);
+    } catch (error) {
+      throw registryError(error, this.#registryUrl, subject);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function unknownSchema(schemaId: number, cause: unknown): PmcError {
+  return new PmcError('PMC_CODEC_UNKNOWN_SCHEMA', `no schema with id ${schemaId} in the registry`, { schemaId }, { cause });
+}

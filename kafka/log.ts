@@ -1,0 +1,135 @@
+// The log as the rest of the system sees it. No type of any Kafka client appears here or above: adapters in kafka/kafkajs
+// and kafka/platformatic implement it. Offsets are bigint; ranges are lower inclusive, upper exclusive.
+import type { PmcError } from '../service/errors.ts';
+
+export type Offset = bigint;
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+export interface AppendRecord {
+  readonly key: string | null;
+  readonly value: Buffer;
+  readonly headers: Headers;
+  /** Milliseconds since the Unix epoch; becomes the record's timestamp. */
+  readonly timestampMs: number;
+}
+
+/**
+ * What became of an append. `rejected`: definitely not written. `unknown`: no answer came, the records may or may not be
+ * on the log; the only safe thing is to append them again under the same identity and de-duplicate downstream.
+ */
+export type AppendOutcome =
+  | { readonly outcome: 'acked'; readonly baseOffset: Offset }
+  | { readonly outcome: 'rejected'; readonly error: PmcError }
+  | { readonly outcome: 'unknown'; readonly error: PmcError };
+
+export interface Appender {
+  /**
+   * Appends records to one partition with acks=all, in order, by an idempotent producer. At most one append per
+   * partition is in flight; a second call for the same partition waits for the first.
+   */
+  append(to: TopicPartition, records: readonly AppendRecord[]): Promise<AppendOutcome>;
+  /** Waits until nothing is in flight, then disconnects. */
+  stop(): Promise<void>;
+}
+
+export interface LogRecord extends TopicPartition {
+  readonly offset: Offset;
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  /** null for a tombstone, which this system never writes. */
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
+export interface Batch extends TopicPartition {
+  /** The topic's id: offsets are only comparable within one incarnation. */
+  readonly incarnation: string;
+  /** Number of the assignment under which the batch was fetched; grows with every rebalance. */
+  readonly generation: number;
+  /** At least one record, offsets ascending. */
+  readonly records: readonly LogRecord[];
+  readonly highWatermark: Offset;
+  /** Aborted when the assignment is lost or the reader stops: roll back and return or throw. */
+  readonly signal: AbortSignal;
+}
+
+/** A jump in what a reader was given: offsets [expected, got) were not delivered. */
+export interface OffsetGap extends TopicPartition {
+  readonly expected: Offset;
+  readonly got: Offset;
+}
+
+export interface ReaderOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /** Records handed over at once, at most. */
+  readonly batchRecordsMax: number;
+  /** Returning means that all of it is durable; throwing means that none may be committed and all is handed over again. */
+  handleBatch(batch: Batch): Promise<void>;
+  onAssigned?(assigned: readonly TopicPartition[], generation: number): void;
+  onGap?(gap: OffsetGap): void;
+}
+
+export interface Reader {
+  readonly assigned: readonly TopicPartition[];
+  /** Milliseconds since the Unix epoch of the last answer from a broker or finished batch, undefined before the first. */
+  readonly lastProgressMs: number | undefined;
+  /** Stops fetching after the batch in hand is committed or rolled back; may be called twice. */
+  stop(): Promise<void>;
+}
+
+/** What a range reader found at one offset. Control records and aborted data are legal holes for a consumer. */
+export type RangeEntry =
+  | { readonly kind: 'record'; readonly record: LogRecord; readonly leaderEpoch: number }
+  | { readonly kind: 'control'; readonly offset: Offset }
+  | { readonly kind: 'aborted'; readonly offset: Offset };
+
+export interface RangeReader {
+  /** Reads [lower, upper) of a partition without a group, in offset order; entries may be missing only where the log has none. */
+  read(from: TopicPartition, lower: Offset, upper: Offset, signal?: AbortSignal): AsyncIterable<readonly RangeEntry[]>;
+  stop(): Promise<void>;
+}
+
+export interface PartitionEnds {
+  readonly logStart: Offset;
+  /** Bound of what a read-committed consumer sees; equal to the high watermark without open transactions. */
+  readonly lastStable: Offset;
+  readonly highWatermark: Offset;
+}
+
+export interface TopicDescription {
+  readonly topic: string;
+  /** The topic id: a UUID in the usual text form. */
+  readonly incarnation: string;
+  readonly partitions: readonly { readonly partition: number; readonly leader: number; readonly leaderEpoch: number; readonly replicas: number; readonly inSync: number }[];
+}
+
+export interface ClusterDescription {
+  readonly clusterId: string;
+  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+}
+
+export interface GroupDescription {
+  /** Empty, Stable, PreparingRebalance, CompletingRebalance or Dead. */
+  readonly state: string;
+  readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[];
+}
+
+export interface LogAdmin {
+  cluster(): Promise<ClusterDescription>;
+  /** Throws PMC_TOPIC_MISSING naming the first topic that does not exist. */
+  topics(names: readonly string[]): Promise<readonly TopicDescription[]>;
+  /** Topic settings by name, e.g. retention.ms. */
+  topicSettings(topic: string): Promise<Readonly<Record<string, string>>>;
+  ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
+  /** Committed offsets of a group; a partition without a commit is absent. */
+  committed(groupId: string, topic: string): Promise<ReadonlyMap<number, Offset>>;
+  group(groupId: string): Promise<GroupDescription>;
+  stop(): Promise<void>;
+}

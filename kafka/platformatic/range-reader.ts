@@ -1,0 +1,153 @@
+// Reads bounded offset ranges without a consumer group, batch by batch as the broker stores them, so that control records
+// and aborted transactions are seen and not filtered away. kafkajs has no way to read a partition it was not assigned.
+import { Consumer, FetchIsolationLevels, type RecordsBatch } from '@platformatic/kafka';
+import { PmcError } from '../../service/errors.ts';
+import type { LogRecord, Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts';
+import type { AdminSettings } from './admin.ts';
+
+const FETCH_BYTES_MAX = 4_194_304;
+const FETCH_WAIT_MS = 500;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+const NO_EPOCH = -1;
+/** An abort marker is a control record whose key is (version 0, type 0). */
+const ABORT_MARKER_TYPE = 0;
+
+interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: Offset;
+}
+
+class PlatformaticRangeReader implements RangeReader {
+  readonly #consumer: Consumer;
+
+  constructor({ brokers, clientId }: AdminSettings) {
+    // The group id is demanded by the client but never joined nor committed to: fetch() bypasses the group.
+    this.#consumer = new Consumer({
+      clientId,
+      groupId: `${clientId}-ungrouped`,
+      bootstrapBrokers: [...brokers],
+      connectTimeout: 5_000,
+      requestTimeout: 15_000,
+      retries: 5,
+      retryDelay: 250,
+    });
+  }
+
+  async *read(from: TopicPartition, lower: Offset, upper: Offset, signal?: AbortSignal): AsyncGenerator<readonly RangeEntry[]> {
+    let position = lower;
+    while (position < upper) {
+      signal?.throwIfAborted();
+      const { batches, aborted } = await this.#fetch(from, position);
+      const entries: RangeEntry[] = [];
+      const open = new AbortedFilter(aborted);
+      let next = position;
+      for (const batch of batches) {
+        const end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
+        for (const entry of entriesOf(from, batch, open)) {
+          const offset = entry.kind === 'record' ? entry.record.offset : entry.offset;
+          if (offset >= position && offset < upper) entries.push(entry);
+        }
+        if (end > next) next = end;
+      }
+      if (next === position) {
+        const message = `${from.topic}-${from.partition} gives nothing at offset ${position} below ${upper}`;
+        throw new PmcError('PMC_RANGE_UNREADABLE', message, { ...from, position: String(position), upper: String(upper) });
+      }
+      position = next;
+      yield entries;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#consumer.close(true);
+  }
+
+  async #fetch(
+    { topic, partition }: TopicPartition,
+    fetchOffset: Offset,
+  ): Promise<{ batches: readonly RecordsBatch[]; aborted: readonly AbortedTransaction[] }> {
+    const metadata = await this.#consumer.metadata({ topics: [topic] });
+    const description = metadata.topics.get(topic);
+    const leader = description?.partitions[partition];
+    if (description === undefined || leader === undefined) {
+      throw new PmcError('PMC_TOPIC_MISSING', `partition ${topic}-${partition} does not exist`, { topic, partition });
+    }
+    const request = {
+      partition,
+      currentLeaderEpoch: leader.leaderEpoch,
+      fetchOffset,
+      lastFetchedEpoch: NO_EPOCH,
+      partitionMaxBytes: FETCH_BYTES_MAX,
+    };
+    try {
+      const response = await this.#consumer.fetch({
+        node: leader.leader,
+        topics: [{ topicId: description.id, partitions: [request] }],
+        minBytes: 1,
+        maxBytes: FETCH_BYTES_MAX,
+        maxWaitTime: FETCH_WAIT_MS,
+        isolationLevel: FetchIsolationLevels.READ_COMMITTED,
+      });
+      const answer = response.responses[0]?.partitions[0];
+      return { batches: answer?.records ?? [], aborted: answer?.abortedTransactions ?? [] };
+    } catch (cause) {
+      await this.#consumer.metadata({ topics: [topic], forceUpdate: true }).catch(() => undefined);
+      const message = `cannot read ${topic}-${partition} at offset ${fetchOffset}`;
+      throw new PmcError('PMC_RANGE_UNREADABLE', message, { topic, partition, offset: String(fetchOffset) }, { cause });
+    }
+  }
+}
+
+/** Which transactional batches were aborted: a producer's records from an aborted transaction's first offset to its marker. */
+class AbortedFilter {
+  readonly #pending: AbortedTransaction[];
+  readonly #aborting = new Set<bigint>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#pending = [...aborted].sort((a, b) => Number(a.firstOffset - b.firstOffset));
+  }
+
+  isAborted(batch: RecordsBatch): boolean {
+    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
+    while (this.#pending[0] !== undefined && this.#pending[0].firstOffset <= last) {
+      this.#aborting.add((this.#pending.shift() as AbortedTransaction).producerId);
+    }
+    return this.#aborting.has(batch.producerId);
+  }
+
+  endedBy(producerId: bigint): void {
+    this.#aborting.delete(producerId);
+  }
+}
+
+function* entriesOf(from: TopicPartition, batch: RecordsBatch, filter: AbortedFilter): Generator<RangeEntry> {
+  const isControl = (batch.attributes & CONTROL) !== 0;
+  const isAborted = !isControl && (batch.attributes & TRANSACTIONAL) !== 0 && filter.isAborted(batch);
+  for (const record of batch.records) {
+    const offset = batch.firstOffset + BigInt(record.offsetDelta);
+    if (isControl) {
+      if (record.key !== null && record.key.length >= 4 && record.key.readInt16BE(2) === ABORT_MARKER_TYPE) {
+        filter.endedBy(batch.producerId);
+      }
+      yield { kind: 'control', offset };
+    } else if (isAborted) yield { kind: 'aborted', offset };
+    else yield { kind: 'record', leaderEpoch: batch.partitionLeaderEpoch, record: toRecord(from, batch, record, offset) };
+  }
+}
+
+function toRecord(
+  { topic, partition }: TopicPartition,
+  batch: RecordsBatch,
+  { key, value, headers, timestampDelta }: RecordsBatch['records'][number],
+  offset: Offset,
+): LogRecord {
+  const named: Record<string, Buffer> = {};
+  for (const [name, content] of headers) if (name !== null && content !== null) named[name.toString('utf8')] = content;
+  const timestampMs = Number(batch.firstTimestamp + timestampDelta);
+  return { topic, partition, offset, timestampMs, key, value, headers: named };
+}
+
+export function platformaticRangeReader(settings: AdminSettings): RangeReader {
+  return new PlatformaticRangeReader(settings);
+}

@@ -1,0 +1,74 @@
+// The connections that follow the console live, by server-sent events. Their number is bounded. Each gets one event per
+// snapshot; one that reads too slowly is skipped until it has read what it was given (every event stands on its own or
+// carries all that changed since the last one sent), and is dropped when it does not read at all.
+import type { ServerResponse } from 'node:http';
+import type { ConsoleMetrics } from './metrics.ts';
+import type { Sampler } from './sampler.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export const WATCHERS_MAX = 50;
+
+/** A watcher that could not take anything for so many snapshots in a row is gone in all but name. */
+const SKIPPED_MAX = 30;
+const RETRY_MS = 2_000;
+
+export interface LiveEvent {
+  readonly name: string;
+  readonly data: unknown;
+}
+
+export class Watchers {
+  readonly #sampler: Sampler;
+  readonly #metrics: ConsoleMetrics;
+  readonly #streams = new Set<ServerResponse>();
+
+  constructor(sampler: Sampler, metrics: ConsoleMetrics) {
+    this.#sampler = sampler;
+    this.#metrics = metrics;
+  }
+
+  get count(): number {
+    return this.#streams.size;
+  }
+
+  /** Whether one more may watch; a refusal is counted. */
+  admits(): boolean {
+    if (this.#streams.size < WATCHERS_MAX) return true;
+    this.#metrics.watchersRefused.inc();
+    return false;
+  }
+
+  /** Takes the response over; `toEvent` is called for the snapshots that are really sent to this watcher, in order. */
+  add(stream: ServerResponse, headers: Record<string, string>, toEvent: (snapshot: Snapshot) => LiveEvent): void {
+    this.#streams.add(stream);
+    this.#metrics.watchers.set(this.#streams.size);
+    stream.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
+    let isWritable = stream.write(`retry: ${RETRY_MS}\n\n`);
+    let skipped = 0;
+    stream.on('drain', () => {
+      isWritable = true;
+      skipped = 0;
+    });
+    const unwatch = this.#sampler.watch((snapshot) => {
+      if (!isWritable) {
+        this.#metrics.updatesSkipped.inc();
+        skipped += 1;
+        if (skipped > SKIPPED_MAX) stream.destroy();
+        return;
+      }
+      const { name, data } = toEvent(snapshot);
+      isWritable = stream.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+    });
+    // A reset connection reports an error and then closes; the close is what counts.
+    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      unwatch();
+      this.#streams.delete(stream);
+      this.#metrics.watchers.set(this.#streams.size);
+    });
+  }
+
+  stop(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+}

@@ -1,0 +1,56 @@
+// The account of one gateway epoch: every frame gets the next ingestSeq at receipt and is settled once, in any order. Pure.
+// `settledUpTo` is the number below and at which nothing is open: what a progress checkpoint may claim.
+export interface SettledRange {
+  readonly from: number;
+  /** Inclusive. */
+  readonly to: number;
+  readonly reason: string;
+}
+
+export class Settlement {
+  #received = 0;
+  #settledUpTo = 0;
+  /** Settled above `settledUpTo`; as many as are in flight at most. */
+  readonly #ahead = new Set<number>();
+  readonly #elsewhere: SettledRange[] = [];
+
+  /** The highest number given out. */
+  get received(): number {
+    return this.#received;
+  }
+
+  get settledUpTo(): number {
+    return this.#settledUpTo;
+  }
+
+  get inFlight(): number {
+    return this.#received - this.#settledUpTo - this.#ahead.size;
+  }
+
+  next(): number {
+    this.#received += 1;
+    return this.#received;
+  }
+
+  settle(ingestSeq: number): void {
+    if (ingestSeq <= this.#settledUpTo || ingestSeq > this.#received || this.#ahead.has(ingestSeq)) {
+      throw new Error(`ingestSeq ${ingestSeq} is not open (settled up to ${this.#settledUpTo}, received ${this.#received})`);
+    }
+    this.#ahead.add(ingestSeq);
+    while (this.#ahead.delete(this.#settledUpTo + 1)) this.#settledUpTo += 1;
+  }
+
+  /** Settles a frame that is in no topic, with the reason that the audit will read. */
+  settleElsewhere(ingestSeq: number, reason: string): void {
+    this.settle(ingestSeq);
+    const last = this.#elsewhere.at(-1);
+    if (last !== undefined && last.reason === reason && last.to === ingestSeq - 1) {
+      this.#elsewhere[this.#elsewhere.length - 1] = { ...last, to: ingestSeq };
+    } else this.#elsewhere.push({ from: ingestSeq, to: ingestSeq, reason });
+  }
+
+  /** The ranges settled elsewhere since the last call; they go into exactly one checkpoint. */
+  takeElsewhere(): readonly SettledRange[] {
+    return this.#elsewhere.splice(0);
+  }
+}

@@ -1,0 +1,248 @@
+// Every error this system can name, in one table. The type of an error's code is the keys of this table, so a code that
+// is not documented does not compile; docs/errors.md is generated from it and a test compares the two.
+
+export interface ErrorCode {
+  /** Whether the same operation may succeed later without anybody changing anything. Unknown errors are not retriable. */
+  readonly retriable: boolean;
+  /** What happened, in one sentence. */
+  readonly meaning: string;
+  /** What the operator does about it. */
+  readonly action: string;
+  /** The exit code of a one-shot command that ends with this error (see `pmc --help`). */
+  readonly exitCode: 1 | 2 | 4 | 5 | 7 | 130;
+}
+
+export const ERROR_CODES = {
+  // service
+  PMC_CONFIG_INVALID: {
+    retriable: false,
+    meaning: 'One or more configuration values are missing or not allowed; the message lists all of them.',
+    action: 'Correct the named environment variables and start again (docs/configuration.md has every variable).',
+    exitCode: 2,
+  },
+  PMC_USAGE: {
+    retriable: false,
+    meaning: 'A command was called with an unknown verb, flag or argument.',
+    action: 'Read the usage that was printed on stderr, or run `pmc --help`.',
+    exitCode: 2,
+  },
+  PMC_PORT_TAKEN: {
+    retriable: false,
+    meaning: 'A port that a service must listen on is in use by another process.',
+    action: 'Stop the other process, or move the port with the variable named in the message or with PMC_PORT_OFFSET.',
+    exitCode: 4,
+  },
+  PMC_DATABASE_UNREACHABLE: {
+    retriable: true,
+    meaning: 'PostgreSQL does not answer at the configured address.',
+    action: 'Check that the server runs and that DATABASE_URL names it; running services keep retrying.',
+    exitCode: 7,
+  },
+  PMC_MIGRATION_CHANGED: {
+    retriable: false,
+    meaning: 'A database migration differs from the one that this database was built with.',
+    action: 'Restore the migration file and put the change into a new numbered one.',
+    exitCode: 4,
+  },
+  // kafka
+  PMC_KAFKA_UNREACHABLE: {
+    retriable: true,
+    meaning: 'No Kafka broker answers at the configured addresses.',
+    action: 'Check that the brokers run and that PMC_KAFKA_BROKERS names them; running services keep retrying.',
+    exitCode: 7,
+  },
+  PMC_REGISTRY_UNREACHABLE: {
+    retriable: true,
+    meaning: 'The schema registry does not answer at the configured address.',
+    action: 'Check that the registry runs and that PMC_REGISTRY_URL names it; running services keep retrying.',
+    exitCode: 7,
+  },
+  PMC_SCHEMA_INCOMPATIBLE: {
+    retriable: false,
+    meaning: 'The registry refused a schema because it is not backward compatible with the one already registered.',
+    action: 'Change the schema so that old records can still be read: give new fields a default, never rename one.',
+    exitCode: 4,
+  },
+  PMC_SCHEMA_NOT_REGISTERED: {
+    retriable: true,
+    meaning: 'A service needs a subject that the registry does not have.',
+    action: 'Start the stack with `npm start` or run `pmc schemas register`; services never register schemas themselves.',
+    exitCode: 4,
+  },
+  PMC_CODEC_MALFORMED: {
+    retriable: false,
+    meaning: 'A record on the log is not in the registry wire format or does not decode with its schema.',
+    action: 'Nothing is lost: the record is quarantined with its raw bytes. Find out which producer wrote it.',
+    exitCode: 1,
+  },
+  PMC_CODEC_UNKNOWN_SCHEMA: {
+    retriable: false,
+    meaning: 'A record names a schema id that the registry does not know.',
+    action: 'Check that the services use the registry that the producer used; then redrive the quarantined record.',
+    exitCode: 1,
+  },
+  PMC_APPEND_REJECTED: {
+    retriable: false,
+    meaning: 'The broker refused to append a record; it was definitely not written.',
+    action: 'The message names the reason (size, topic, authorisation); correct it, nothing else was affected.',
+    exitCode: 1,
+  },
+  PMC_APPEND_UNKNOWN: {
+    retriable: true,
+    meaning: 'No acknowledgement arrived for an append; the record may or may not be on the log.',
+    action: 'None: it is sent again under the same identity and de-duplicated downstream.',
+    exitCode: 7,
+  },
+  PMC_READER_FAILED: {
+    retriable: true,
+    meaning: 'A consumer stopped reading and could not be restarted in place.',
+    action: 'The service ends itself and its supervisor starts it again; read the cause in its log.',
+    exitCode: 1,
+  },
+  PMC_TOPIC_MISSING: {
+    retriable: true,
+    meaning: 'A topic that the system needs does not exist on the cluster.',
+    action: 'Run `pmc topics create`, or start the embedded stack with `npm start`.',
+    exitCode: 4,
+  },
+  PMC_TOPIC_MISMATCH: {
+    retriable: false,
+    meaning: 'An existing topic has settings that would make holes legal or lose records (compaction, fewer partitions).',
+    action: 'Correct the topic as the message says; the topic plan is in docs/architecture.md.',
+    exitCode: 4,
+  },
+  PMC_TOPIC_RECREATED: {
+    retriable: true,
+    meaning: 'A topic was deleted and created again under a running consumer: same offsets, other records.',
+    action: 'None: the service starts again with the new incarnation; find out who deleted the topic.',
+    exitCode: 4,
+  },
+  PMC_RANGE_UNREADABLE: {
+    retriable: true,
+    meaning: 'A range of offsets could not be read from its leader.',
+    action: 'Check the brokers; what asked for the range names itself incomplete, it never assumes what it did not read.',
+    exitCode: 7,
+  },
+  PMC_OFFSET_OUT_OF_RANGE: {
+    retriable: false,
+    meaning: 'An offset is larger than 2^53 - 1 and cannot be written as a JSON number without rounding.',
+    action: 'Report it; offsets of this size are not reached in practice.',
+    exitCode: 1,
+  },
+  // persistence
+  PMC_PERSISTENCE_PAYLOAD: {
+    retriable: false,
+    meaning: "An event's payload is not UTF-8 text of JSON, so it cannot be stored without altering it.",
+    action: 'Nothing is lost: the record is quarantined with its raw bytes. Find out which producer wrote it.',
+    exitCode: 1,
+  },
+  PMC_PERSISTENCE_ROW_REFUSED: {
+    retriable: false,
+    meaning: 'PostgreSQL refused one row, twice, with a data error (SQLSTATE class 22, 23 or 54).',
+    action: 'Nothing is lost: the record is quarantined with its raw bytes and the reason. Correct the cause, then redrive it.',
+    exitCode: 1,
+  },
+  PMC_PERSISTENCE_BREAKER: {
+    retriable: true,
+    meaning: 'Most records of a batch would be quarantined, which points at the system and not at the records.',
+    action:
+      'Read the reason in the message (wrong registry, wrong database, a broken producer). The partition waits and nothing is ' +
+      'quarantined; if the records really are bad, raise PMC_PERSISTENCE_BREAKER_PERCENT to 100.',
+    exitCode: 1,
+  },
+  PMC_PERSISTENCE_ROW_VANISHED: {
+    retriable: true,
+    meaning: 'A row that made an insert a conflict was deleted before it could be read in the same transaction.',
+    action: 'None: the transaction is repeated. If it goes on, find out what deletes rows of message_metadata.',
+    exitCode: 7,
+  },
+  // compose and operator
+  PMC_PREFLIGHT_FAILED: {
+    retriable: false,
+    meaning: 'The machine lacks something that the embedded stack needs: Java, Maven, a free port, disk or memory.',
+    action: 'Each line of the message names what is missing, what to install, or the variable that replaces the part.',
+    exitCode: 4,
+  },
+  PMC_ALREADY_RUNNING: {
+    retriable: false,
+    meaning: 'A stack already runs on this state folder.',
+    action: 'Use it (`pmc status`), stop it first, or give this one another PMC_HOME and PMC_PORT_OFFSET.',
+    exitCode: 4,
+  },
+  PMC_ARTIFACTS_FAILED: {
+    retriable: true,
+    meaning: 'The servers of the embedded stack could not be fetched or unpacked.',
+    action: 'Read the log that the message names; check the network and the Maven settings, then start again.',
+    exitCode: 7,
+  },
+  PMC_SERVER_FAILED: {
+    retriable: false,
+    meaning: 'A server of the embedded stack ended before it was ready, or was not ready in time.',
+    action: 'Read the log that the message names, or use your own server with the variable it names.',
+    exitCode: 1,
+  },
+  PMC_NO_STACK: {
+    retriable: true,
+    meaning: 'No stack runs on this state folder, so there is nothing to ask or to command.',
+    action: 'Start one with `npm start`, or set PMC_HOME to the folder of the one that runs.',
+    exitCode: 7,
+  },
+  PMC_SERVICE_NOT_READY: {
+    retriable: true,
+    meaning: 'A service was started and was not ready within the time a command waits.',
+    action: 'The message has the reason it gave; `pmc status` shows whether it gets there.',
+    exitCode: 7,
+  },
+  PMC_UNAUTHORISED: {
+    retriable: false,
+    meaning: 'A request did not carry the token it needs.',
+    action: 'Use the address that `pmc up` printed, or run the command as the user who started the stack.',
+    exitCode: 5,
+  },
+  PMC_INTERRUPTED: {
+    retriable: false,
+    meaning: 'The start was interrupted before the stack was ready.',
+    action: 'None: what had been started has been stopped.',
+    exitCode: 130,
+  },
+  // console
+  PMC_CONSOLE_DENIED: {
+    retriable: false,
+    meaning: 'The console was asked without its token, or with a wrong one.',
+    action: 'Open the address that `pmc ready` printed (it carries the token), or send the token as a bearer token.',
+    exitCode: 5,
+  },
+  PMC_CONSOLE_BUSY: {
+    retriable: true,
+    meaning: 'As many connections as the console allows already follow it live.',
+    action: 'Close a page that is no longer needed, or ask /api/snapshot instead of /api/live.',
+    exitCode: 4,
+  },
+  // chaos-socket
+  PMC_CHAOS_PROFILE_UNKNOWN: {
+    retriable: false,
+    meaning: 'The simulator was asked for a profile that it does not have.',
+    action: 'Choose one of the profiles that the message lists, or add a file to producers/chaos-socket/profiles.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_PROFILE_INVALID: {
+    retriable: false,
+    meaning: 'A profile of the simulator is not valid YAML or breaks the rules of profile files.',
+    action: 'Correct the fields of the file that the message lists.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_REQUEST_INVALID: {
+    retriable: false,
+    meaning: "A request to the simulator's HTTP API is not understood; nothing was sent.",
+    action: 'Correct the request as the message says.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_LEDGER_FAILED: {
+    retriable: true,
+    meaning: 'The simulator cannot write down what it sends; it stops sending before it would send unrecorded.',
+    action: 'Free disk space, or correct the rights of the folder that the message names; PMC_HOME moves it.',
+    exitCode: 4,
+  },
+} as const satisfies Record<string, ErrorCode>;
+
+export type PmcErrorCode = keyof typeof ERROR_CODES;
