@@ -3,9 +3,9 @@
 // every call (400 times slower) and has no time-out.
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import avro from 'avsc';
-import { PmcError } from '../service/errors.ts';
 import { AVRO_SCHEMAS, type SchemaName, type Schemas } from '../schemas/generated.ts';
 import type { TopicName } from '../schemas/topics.ts';
+import { PmcError } from '../service/errors.ts';
 import { registryError, SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
 
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PmcError };
@@ -13,6 +13,7 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 const MAGIC = 0;
 const HEADER_BYTES = 5;
 const REGISTRY_TIMEOUT_MS = 5_000;
+const REFUSED_KEPT_MS = 10_000;
 
 const TYPES = Object.fromEntries(
   Object.entries(AVRO_SCHEMAS).map(([name, schema]) => [name, avro.Type.forSchema(schema as unknown as avro.Schema)]),
@@ -64,7 +65,8 @@ export class Codec {
       error: new PmcError('PMC_CODEC_MALFORMED', message, { topic }, { cause }),
     });
     if (bytes === null) return malformed('the record has no value');
-    if (bytes.length < HEADER_BYTES) return malformed(`the value has ${bytes.length} bytes, less than the 5 of its header`);
+    if (bytes.length < HEADER_BYTES)
+      return malformed(`the value has ${bytes.length} bytes, less than the 5 of its header`);
     if (bytes.readUInt8(0) !== MAGIC) return malformed('the value does not begin with the registry magic byte 0');
     const schemaId = bytes.readInt32BE(1);
     const name = SCHEMA_OF_TOPIC[topic];
@@ -90,9 +92,12 @@ export class Codec {
     if (reader === undefined) {
       reader = this.#loadReader(name, schemaId);
       this.#readers.set(key, reader);
-      // What failed because the registry was away must be asked again; what it refused stays refused.
+      // What failed because the registry was away must be asked again; what it refused is asked again after a while,
+      // because a registry can be put right while this process runs.
       reader.catch((error: unknown) => {
-        if (error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE') this.#readers.delete(key);
+        const isAway = error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE';
+        if (isAway) this.#readers.delete(key);
+        else setTimeout(() => this.#readers.delete(key), REFUSED_KEPT_MS).unref();
       });
     }
     return reader;
@@ -107,7 +112,9 @@ export class Codec {
       throw error;
     }
     const writer = avro.Type.forSchema(JSON.parse(JSON.stringify(found)) as avro.Schema);
-    return JSON.stringify(writer.schema()) === JSON.stringify(TYPES[name].schema()) ? writer : TYPES[name].createResolver(writer);
+    return JSON.stringify(writer.schema()) === JSON.stringify(TYPES[name].schema())
+      ? writer
+      : TYPES[name].createResolver(writer);
   }
 
   async #ask<T>(subject: string, question: () => Promise<T>): Promise<T> {
@@ -126,5 +133,10 @@ export class Codec {
 }
 
 function unknownSchema(schemaId: number, cause: unknown): PmcError {
-  return new PmcError('PMC_CODEC_UNKNOWN_SCHEMA', `no schema with id ${schemaId} in the registry`, { schemaId }, { cause });
+  return new PmcError(
+    'PMC_CODEC_UNKNOWN_SCHEMA',
+    `no schema with id ${schemaId} in the registry`,
+    { schemaId },
+    { cause },
+  );
 }

@@ -63,15 +63,23 @@ export function generate(schemas: readonly AvroNamed[]): string {
   ].join('\n');
 }
 
+const FOLDER = new URL('./avro/', import.meta.url);
+const TARGET = new URL('./generated.ts', import.meta.url);
+
+/** What schemas/generated.ts must hold now. */
+export function generatedNow(): string {
+  const files = readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.avsc'))
+    .sort();
+  return generate(files.map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as AvroNamed));
+}
+
 if (import.meta.main) {
-  const folder = new URL('./avro/', import.meta.url);
-  const files = readdirSync(folder).filter((file) => file.endsWith('.avsc')).sort();
-  const text = generate(files.map((file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as AvroNamed));
-  const target = new URL('./generated.ts', import.meta.url);
+  const text = generatedNow();
   if (process.argv.includes('--check')) {
-    if (readFileSync(target, 'utf8') !== text) {
+    if (readFileSync(TARGET, 'utf8') !== text) {
       process.stderr.write('schemas/generated.ts is not what schemas/avro gives: run `npm run generate`\n');
       process.exitCode = 1;
     }
-  } else writeFileSync(target, text);
+  } else writeFileSync(TARGET, text);
 }

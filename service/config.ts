@@ -56,7 +56,11 @@ export const setting = {
     ) as Setting<V[number]>,
 
   integer: (about: Described & { min: number; max: number; default: number }): Setting<number> =>
-    describe(about, withDefault(numeric(about.min, about.max, WHOLE_NUMBER), String(about.default)), String(about.default)),
+    describe(
+      about,
+      withDefault(numeric(about.min, about.max, WHOLE_NUMBER), String(about.default)),
+      String(about.default),
+    ),
 
   optionalInteger: (about: Described & { min: number; max: number }): Setting<number | undefined> =>
     describe(about, numeric(about.min, about.max, WHOLE_NUMBER).optional(), 'none'),
@@ -71,7 +75,10 @@ export const setting = {
       about,
       withDefault(
         z.string().transform((text, context) => {
-          const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '');
+          const items = text
+            .split(',')
+            .map((item) => item.trim())
+            .filter((item) => item !== '');
           const wrong = items.filter((item) => !about.item.test(item));
           if (wrong.length > 0 || items.length === 0) {
             context.addIssue(`must be a comma-separated list of ${about.itemText}`);

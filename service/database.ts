@@ -28,6 +28,11 @@ export function createPool(databaseUrl: string, logger: Logger, connectionsMax =
     application_name: 'pmc',
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'database.connection.lost'));
+  // A client that is checked out has no listener of the pool's: lost between two queries of a transaction, its error event
+  // would end the process. The next query on it fails, and that is where it is handled.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => logger.debug({ error: error.message }, 'database.client.lost'));
+  });
   return pool;
 }
 

@@ -66,7 +66,8 @@ export const ERROR_CODES = {
   PMC_SCHEMA_NOT_REGISTERED: {
     retriable: true,
     meaning: 'A service needs a subject that the registry does not have.',
-    action: 'Start the stack with `npm start` or run `pmc schemas register`; services never register schemas themselves.',
+    action:
+      'Start the stack with `npm start` or run `pmc schemas register`; services never register schemas themselves.',
     exitCode: 4,
   },
   PMC_CODEC_MALFORMED: {
@@ -107,7 +108,8 @@ export const ERROR_CODES = {
   },
   PMC_TOPIC_MISMATCH: {
     retriable: false,
-    meaning: 'An existing topic has settings that would make holes legal or lose records (compaction, fewer partitions).',
+    meaning:
+      'An existing topic has settings that would make holes legal or lose records (compaction, fewer partitions).',
     action: 'Correct the topic as the message says; the topic plan is in docs/architecture.md.',
     exitCode: 4,
   },
@@ -120,7 +122,8 @@ export const ERROR_CODES = {
   PMC_RANGE_UNREADABLE: {
     retriable: true,
     meaning: 'A range of offsets could not be read from its leader.',
-    action: 'Check the brokers; what asked for the range names itself incomplete, it never assumes what it did not read.',
+    action:
+      'Check the brokers; what asked for the range names itself incomplete, it never assumes what it did not read.',
     exitCode: 7,
   },
   PMC_OFFSET_OUT_OF_RANGE: {
@@ -139,7 +142,8 @@ export const ERROR_CODES = {
   PMC_PERSISTENCE_ROW_REFUSED: {
     retriable: false,
     meaning: 'PostgreSQL refused one row, twice, with a data error (SQLSTATE class 22, 23 or 54).',
-    action: 'Nothing is lost: the record is quarantined with its raw bytes and the reason. Correct the cause, then redrive it.',
+    action:
+      'Nothing is lost: the record is quarantined with its raw bytes and the reason. Correct the cause, then redrive it.',
     exitCode: 1,
   },
   PMC_PERSISTENCE_BREAKER: {
@@ -206,12 +210,6 @@ export const ERROR_CODES = {
     exitCode: 130,
   },
   // console
-  PMC_CONSOLE_DENIED: {
-    retriable: false,
-    meaning: 'The console was asked without its token, or with a wrong one.',
-    action: 'Open the address that `pmc ready` printed (it carries the token), or send the token as a bearer token.',
-    exitCode: 5,
-  },
   PMC_CONSOLE_BUSY: {
     retriable: true,
     meaning: 'As many connections as the console allows already follow it live.',

@@ -122,11 +122,11 @@ export class EmbeddedStack {
     throw serverFailed(server, lastExit === null ? 'was not ready in time' : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`);
   }
 
-  /** Stops in order: registry, Kafka, PostgreSQL. Faster with a deadline. */
-  async stop({ deadlineMs = Number.POSITIVE_INFINITY }: { deadlineMs?: number } = {}): Promise<void> {
+  /** Stops in order: registry, Kafka, PostgreSQL. `deadlineMaxMs` is asked for each, since a person may get impatient. */
+  async stop(deadlineMaxMs: () => number = () => Number.POSITIVE_INFINITY): Promise<void> {
     for (const name of STOP_ORDER) {
       const running = this.#servers.get(name);
-      await running?.process.stop({ deadlineMs: Math.min(deadlineMs, running.server.stopDeadlineMs) });
+      await running?.process.stop({ deadlineMs: Math.min(deadlineMaxMs(), running.server.stopDeadlineMs) });
     }
   }
 

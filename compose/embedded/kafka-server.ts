@@ -14,7 +14,7 @@ import { kafkaProperties } from './kafka-properties.ts';
 const LOG_CONFIGURATION = fileURLToPath(new URL('./log4j2.properties', import.meta.url));
 /** Kafka's own words, for the pinned version; written when the broker takes requests. */
 const READY_LINE = 'Kafka Server started';
-const STOP_DEADLINE_MS = 9_000;
+const STOP_DEADLINE_MS = 8_000;
 
 export interface KafkaOptions {
   readonly folder: string;

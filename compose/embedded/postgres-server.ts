@@ -14,7 +14,7 @@ import { keptSecret } from './secret.ts';
 
 const INITIALISE = fileURLToPath(new URL('./initialise-postgres.ts', import.meta.url));
 const EXECUTABLE = 0o555;
-const STOP_DEADLINE_MS = 6_000;
+const STOP_DEADLINE_MS = 5_000;
 const DATABASE = 'pmc';
 
 export interface PostgresOptions {

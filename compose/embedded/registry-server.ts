@@ -6,7 +6,7 @@ import type { Environment } from '../../service/config.ts';
 import { REGISTRY_JAR } from './artifacts.ts';
 import { type EmbeddedServer, untilTrue } from './embedded-server.ts';
 
-const STOP_DEADLINE_MS = 4_000;
+const STOP_DEADLINE_MS = 3_000;
 const ANSWER_MS = 2_000;
 
 export interface RegistryOptions {

@@ -2,6 +2,7 @@
 // it ends by itself, and tells its owner every change. It never gives up; whoever waits may.
 import { backoffMs } from '../../service/backoff.ts';
 import { type Clock, systemClock } from '../../service/clock.ts';
+import { describeError } from '../../service/errors.ts';
 import type { Child } from './children.ts';
 import { INITIAL, type ProcessEvent, type ProcessState, RESTART_BACKOFF, step, type Supervision } from './supervision.ts';
 
@@ -100,7 +101,14 @@ export class SupervisedProcess {
   }
 
   #launch(): void {
-    const child = this.#what.launch();
+    let child: Child;
+    try {
+      child = this.#what.launch();
+    } catch (error) {
+      this.#lastExit = { reason: describeError(error), lastLine: null };
+      setImmediate(() => this.#apply('exit'));
+      return;
+    }
     this.#child = child;
     this.#healthUrl = null;
     const waiting = new AbortController();

@@ -26,7 +26,7 @@ const FACT_MAX_AGE_MS = 2_000;
 const FACT_TIMEOUT_MS = 1_000;
 const WATCH_MS = 2_000;
 /** A reader that had no answer from a broker for this long is not ready. */
-const SILENCE_MS_MAX = 30_000;
+const SILENCE_MS_MAX = 15_000;
 
 export type CommandsConfig = ConfigOf<typeof commandsSettings>;
 

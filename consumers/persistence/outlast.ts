@@ -37,7 +37,7 @@ export async function outlast<T>(operation: () => Promise<T>, options: OutlastOp
       const delayMs = backoffMs(attempt, backoff);
       const reason = describeError(error);
       onRetry(sqlStateOf(error)?.slice(0, 2) ?? 'none');
-      report(server, false, `waiting since ${attempt} attempt(s): ${reason}`);
+      report(server, false, `waiting, ${attempt} attempts so far: ${reason}`);
       logger.warn(
         { ...fields, server, attempt, delayMs, sqlState: sqlStateOf(error), error: reason },
         'persistence.store.retry',

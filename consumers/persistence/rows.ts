@@ -9,7 +9,9 @@ import { PmcError } from '../../service/errors.ts';
 import { type ColumnText, columnText, columnTextBytes } from './column-text.ts';
 
 /** Every column that persistence writes: all but those with a default of the database. A new column does not compile here. */
-export type Row = Readonly<Omit<typeof messageMetadata.$inferSelect, 'status' | 'createdAt'>> & {
+export type Row = Readonly<
+  Omit<typeof messageMetadata.$inferSelect, 'status' | 'createdAt' | 'rawPayload' | 'flags'>
+> & {
   readonly rawPayload: string;
   readonly flags: readonly Flag[];
 };

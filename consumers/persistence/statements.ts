@@ -62,13 +62,19 @@ export function insertValues(rows: readonly Row[]): readonly (readonly (string |
   return COLUMNS.map(({ valueOf }) => rows.map((row) => valueOf(row)));
 }
 
-/** $1 ids, $2 incarnation, $3 partition, $4 offsets: what stands in the way of rows that were not inserted. */
-export const FIND_EXISTING: Statement = {
-  name: 'pmc-find-existing',
-  text: `select id, incarnation, partition, record_offset from message_metadata where id = any($1::uuid[])
-    union
-    select id, incarnation, partition, record_offset from message_metadata
-    where incarnation = $2::uuid and partition = $3 and record_offset = any($4::bigint[])`,
+/** $1 incarnation, $2 partition, $3 lowest, $4 highest offset: what is stored at the coordinates of rows not inserted. */
+export const FIND_AT_COORDINATES: Statement = {
+  name: 'pmc-find-at-coordinates',
+  text: `select id, incarnation, partition, record_offset from message_metadata
+    where incarnation = $1::uuid and partition = $2 and record_offset between $3 and $4`,
+};
+
+/** $1 ids: where the events are stored of which nothing is at these coordinates. One index probe each, whatever the statistics. */
+export const FIND_BY_ID: Statement = {
+  name: 'pmc-find-by-id',
+  text: `select stored.* from unnest($1::uuid[]) as given (id)
+    cross join lateral (
+      select id, incarnation, partition, record_offset from message_metadata where id = given.id limit 1) as stored`,
 };
 
 /** $1 incarnation, $2 partition, then arrays: offsets, ids, first incarnations, partitions and offsets. */

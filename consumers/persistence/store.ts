@@ -11,7 +11,8 @@ import { storable } from './column-text.ts';
 import { isolate } from './isolate.ts';
 import type { Row } from './rows.ts';
 import {
-  FIND_EXISTING,
+  FIND_AT_COORDINATES,
+  FIND_BY_ID,
   INSERT_ROWS,
   insertValues,
   type Statement,
@@ -150,6 +151,7 @@ async function account(client: PoolClient, batch: StoreBatch, attempted: Attempt
 interface OffsetRow {
   readonly record_offset: string;
 }
+type StoredRow = Pick<ExistingRow, 'id' | 'incarnation' | 'partition'> & OffsetRow;
 
 async function run<T extends object>(
   client: PoolClient,
@@ -166,20 +168,19 @@ async function insertRows(client: PoolClient, candidates: readonly Candidate[]):
   return new Set(returned.map(({ record_offset }) => BigInt(record_offset)));
 }
 
+/** Rows at the same coordinates (a replay has no others), and by id where there are none. */
 async function findExisting(
   client: PoolClient,
   batch: StoreBatch,
   rows: readonly Row[],
 ): Promise<readonly ExistingRow[]> {
-  if (rows.length === 0) return [];
-  const offsets = rows.map(({ recordOffset }) => recordOffset);
-  const values = [rows.map(({ id }) => id), batch.incarnation, batch.partition, offsets];
-  const found = await run<{ id: string; incarnation: string; partition: number } & OffsetRow>(
-    client,
-    FIND_EXISTING,
-    values,
-  );
-  return found.map(({ record_offset, ...row }) => ({ ...row, recordOffset: BigInt(record_offset) }));
+  const range = rangeOf(rows.map(({ recordOffset }) => recordOffset));
+  if (range === undefined) return [];
+  const there = await run<StoredRow>(client, FIND_AT_COORDINATES, [batch.incarnation, batch.partition, ...range]);
+  const offsets = new Set(there.map(({ record_offset }) => record_offset));
+  const elsewhere = rows.filter(({ recordOffset }) => !offsets.has(String(recordOffset))).map(({ id }) => id);
+  const found = elsewhere.length === 0 ? [] : await run<StoredRow>(client, FIND_BY_ID, [elsewhere]);
+  return [...there, ...found].map(({ record_offset, ...row }) => ({ ...row, recordOffset: BigInt(record_offset) }));
 }
 
 async function upsertDuplicates(
@@ -225,11 +226,19 @@ async function supersede(
   batch: StoreBatch,
   offsets: readonly bigint[],
 ): Promise<void> {
+  const range = rangeOf(offsets);
+  if (range === undefined) return;
+  await run(client, statement, [batch.incarnation, batch.partition, ...range, offsets]);
+}
+
+/** The lowest and the highest, both inclusive. */
+function rangeOf(offsets: readonly bigint[]): readonly [bigint, bigint] | undefined {
   const [first] = offsets;
-  if (first === undefined) return;
-  const lowest = offsets.reduce((low, one) => (one < low ? one : low), first);
-  const highest = offsets.reduce((high, one) => (one > high ? one : high), first);
-  await run(client, statement, [batch.incarnation, batch.partition, lowest, highest, offsets]);
+  if (first === undefined) return undefined;
+  return offsets.reduce<[bigint, bigint]>(
+    ([low, high], one) => [one < low ? one : low, one > high ? one : high],
+    [first, first],
+  );
 }
 
 async function upsertCoverage(client: PoolClient, batch: StoreBatch, inserted: number): Promise<bigint> {

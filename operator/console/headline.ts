@@ -2,7 +2,7 @@
 // comes before what was known, a failure before its age, and a pass is what remains when nothing speaks against it.
 import { type AuditFacts, type AuditRun, isBalanced } from './audit-report.ts';
 import type { DatabaseFacts, Seen } from './observation.ts';
-import { ago, counted, sentence } from './wording.ts';
+import { ago, counted, figure, sentence } from './wording.ts';
 
 export type Level = 'pass' | 'inconclusive' | 'fail' | 'unknown';
 
@@ -99,10 +99,11 @@ function isWrong({ books }: AuditRun): boolean {
 
 function accountsText(run: AuditRun): string {
   if (!run.books.ok) return `verdict ${run.verdict}; ${run.books.reason}`;
-  const { missing, altered, extra, residual } = run.books.value.accounts;
-  const stages = run.books.value.stages.filter(({ verdict }) => verdict === 'fail').map(({ stage }) => stage);
-  const where = stages.length === 0 ? '' : `; failed stage ${stages.join(', ')}`;
-  return `${missing} missing, ${altered} altered, ${extra} extra, residual ${residual}${where}`;
+  const { accounts, stages } = run.books.value;
+  const amounts = (['missing', 'altered', 'extra', 'residual'] as const).filter((key) => accounts[key] !== 0);
+  const named = stages.filter(({ verdict }) => verdict === 'fail').map(({ stage }) => `stage ${stage} failed`);
+  const parts = [...amounts.map((key) => `${figure(accounts[key])} ${key}`), ...named];
+  return parts.length === 0 ? `verdict ${run.verdict}` : parts.join(', ');
 }
 
 function staleText(live: AuditRun | undefined): string {

@@ -1,6 +1,7 @@
 // What the console saw at one moment, source by source, before anything is concluded from it. Every source may be away:
 // then there is a reason instead of a value, and nothing is assumed in its place.
 import { z } from 'zod';
+import { serviceStatusSchema } from '../supervisor/stack-status.ts';
 import type { AuditFacts } from './audit-report.ts';
 
 export type Seen<T> =
@@ -8,18 +9,7 @@ export type Seen<T> =
   | { readonly ok: false; readonly reason: string };
 
 /** The part of the supervisor's answer that is shown; it also carries addresses with passwords, which stop here. */
-export const controlStatus = z.object({
-  services: z.array(
-    z.object({
-      name: z.string(),
-      pid: z.number().nullish(),
-      state: z.string(),
-      restarts: z.number(),
-      healthUrl: z.string().nullish(),
-      lastExit: z.unknown().optional(),
-    }),
-  ),
-});
+export const controlStatus = z.object({ services: z.array(serviceStatusSchema.omit({ ready: true })) });
 export type ControlStatus = z.infer<typeof controlStatus>;
 
 export const readyReport = z.object({

@@ -3,10 +3,12 @@ import type { LogAdmin } from '../../kafka/log.ts';
 import type { Clock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
 import { readPositions } from './log-positions.ts';
-import type { ControlStatus, Observation, ReadyReport, Seen } from './observation.ts';
+import type { Observation } from './observation.ts';
 import { Probe } from './probe.ts';
 import { DatabaseQueries } from './queries.ts';
 import { askControl, askServices } from './service-polls.ts';
+
+type Source = 'database' | 'kafka' | 'control';
 
 export interface Sources {
   readonly pool: Pool;
@@ -14,39 +16,34 @@ export interface Sources {
   readonly controlUrl: string | undefined;
   readonly controlToken: string | undefined;
   readonly clock: Clock;
-  readonly onFailure: (source: 'database' | 'kafka' | 'control', reason: string) => void;
-}
-
-interface Processes {
-  readonly status: ControlStatus;
-  readonly ready: ReadonlyMap<string, Seen<ReadyReport>>;
+  readonly onFailure: (source: Source, reason: string) => void;
 }
 
 const DEADLINE_MS = 1_500;
+/** The supervisor asks its services before it answers; one that hangs must not hide the others here. */
 const ANSWER_AGE_MAX_MS = 6_000;
 
 export function observer(sources: Sources): () => Promise<Observation> {
   const { pool, admin, controlUrl, controlToken, clock, onFailure } = sources;
-  const limits = { clock, deadlineMs: DEADLINE_MS, answerAgeMaxMs: ANSWER_AGE_MAX_MS };
   const queries = new DatabaseQueries(pool);
-  const database = new Probe({ ...limits, ask: () => queries.facts(), onFailure: (why) => onFailure('database', why) });
-  const log = new Probe({ ...limits, ask: () => readPositions(admin), onFailure: (why) => onFailure('kafka', why) });
-  const askProcesses = async (url: string): Promise<Processes> => {
-    const status = await askControl(url, controlToken);
-    return { status, ready: await askServices(status, clock) };
+  const probe = <T>(source: Source, ask: () => Promise<T>): Probe<T> =>
+    new Probe({
+      ask,
+      clock,
+      deadlineMs: DEADLINE_MS,
+      answerAgeMaxMs: ANSWER_AGE_MAX_MS,
+      onFailure: (reason) => onFailure(source, reason),
+    });
+  const database = probe('database', () => queries.facts());
+  const log = probe('kafka', () => readPositions(admin));
+  const control = controlUrl === undefined ? undefined : probe('control', () => askControl(controlUrl, controlToken));
+
+  const lookAtServices = async (): Promise<Pick<Observation, 'control' | 'ready'>> => {
+    const seen = await control?.look();
+    return { control: seen, ready: seen?.ok ? await askServices(seen.value, clock) : new Map() };
   };
-  const processes =
-    controlUrl === undefined
-      ? undefined
-      : new Probe({ ...limits, ask: () => askProcesses(controlUrl), onFailure: (why) => onFailure('control', why) });
   return async () => {
-    const [seenDatabase, seenLog, seenProcesses] = await Promise.all([database.look(), log.look(), processes?.look()]);
-    return {
-      atMs: clock.nowMs(),
-      control: seenProcesses?.ok ? { ...seenProcesses, value: seenProcesses.value.status } : seenProcesses,
-      ready: seenProcesses?.ok ? seenProcesses.value.ready : new Map(),
-      database: seenDatabase,
-      log: seenLog,
-    };
+    const [seenDatabase, seenLog, services] = await Promise.all([database.look(), log.look(), lookAtServices()]);
+    return { atMs: clock.nowMs(), ...services, database: seenDatabase, log: seenLog };
   };
 }

@@ -3,15 +3,15 @@
 import type { ReadyReport, Seen } from './observation.ts';
 
 export const RATES = [
-  { key: 'sent', label: 'Sent by the simulator', service: 'chaos-socket', counter: 'eventsSent' },
-  { key: 'received', label: 'Received from sources', service: 'communicator', counter: 'framesReceived' },
-  { key: 'appended', label: 'Appended to the log', service: 'communicator', counter: 'eventsAppended' },
-  { key: 'rejected', label: 'Rejected frames', service: 'communicator', counter: 'framesRejected' },
-  { key: 'stored', label: 'Stored as rows', service: 'persistence', counter: 'rowsInserted' },
-  { key: 'duplicates', label: 'Recognised duplicates', service: 'persistence', counter: 'duplicates' },
-  { key: 'quarantined', label: 'Quarantined records', service: 'persistence', counter: 'quarantined' },
-  { key: 'commands', label: 'Commands handled', service: 'commands', counter: 'commandsHandled' },
-  { key: 'replies', label: 'Replies sent out', service: 'commands', counter: 'repliesRelayed' },
+  { key: 'sent', label: 'Sent by simulator', service: 'chaos-socket', counter: 'eventsSent' },
+  { key: 'received', label: 'Received', service: 'communicator', counter: 'framesReceived' },
+  { key: 'appended', label: 'Appended to log', service: 'communicator', counter: 'eventsAppended' },
+  { key: 'rejected', label: 'Rejected', service: 'communicator', counter: 'framesRejected' },
+  { key: 'stored', label: 'Stored', service: 'persistence', counter: 'rowsInserted' },
+  { key: 'duplicates', label: 'Duplicates', service: 'persistence', counter: 'duplicates' },
+  { key: 'quarantined', label: 'Quarantined', service: 'persistence', counter: 'quarantined' },
+  { key: 'commands', label: 'Commands', service: 'commands', counter: 'commandsHandled' },
+  { key: 'replies', label: 'Replies sent', service: 'commands', counter: 'repliesRelayed' },
   { key: 'delivered', label: 'Replies delivered', service: 'communicator', counter: 'repliesDelivered' },
 ] as const;
 export type RateKey = (typeof RATES)[number]['key'];
@@ -53,7 +53,8 @@ export function takeRates(
 ): { rates: readonly Rate[]; memory: RateMemory } {
   const readings = new Map<RateKey, Reading>();
   const samples = new Map<RateKey, readonly (number | null)[]>();
-  const rates = RATES.filter(({ service }) => ready.has(service)).map(({ key, label, service, counter }): Rate => {
+  const known = RATES.filter(({ key, service }) => pids.has(service) || before.samples.has(key));
+  const rates = known.map(({ key, label, service, counter }): Rate => {
     const seen = ready.get(service);
     const value = seen?.ok ? seen.value.facts.counters[counter] : undefined;
     const now = seen?.ok && value !== undefined ? { pid: pids.get(service), atMs: seen.atMs, value } : undefined;

@@ -1,4 +1,4 @@
-// The console's HTTP server: the page, its two files, the snapshot as JSON and the live streams. Every address needs the
+// The console's HTTP server: the page and its files, the snapshot as JSON and the live streams. Every address needs the
 // token. It serves what the sampler has; it asks no source itself.
 import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -7,7 +7,7 @@ import { Access, withoutToken } from './access.ts';
 import type { ConsoleMetrics } from './metrics.ts';
 import type { Sampler } from './sampler.ts';
 import { deniedPage, enteringPage } from './views/denied.ts';
-import { changedSections, page } from './views/page.ts';
+import { changedSections, page, STYLESHEETS } from './views/page.ts';
 import { WATCHERS_MAX, type Watchers } from './watchers.ts';
 
 const SECURITY_HEADERS = {
@@ -19,11 +19,11 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 } as const;
 
-const FILES = [
-  { path: '/app.js', file: 'app.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/app.css', file: 'app.css', type: 'text/css; charset=utf-8' },
-  { path: '/icon.svg', file: 'icon.svg', type: 'image/svg+xml' },
-] as const;
+const FILES: readonly { readonly name: string; readonly type: string }[] = [
+  { name: 'app.js', type: 'text/javascript; charset=utf-8' },
+  { name: 'icon.svg', type: 'image/svg+xml' },
+  ...STYLESHEETS.map((name) => ({ name, type: 'text/css; charset=utf-8' })),
+];
 
 export interface ConsoleServerOptions {
   readonly token: string;
@@ -49,9 +49,9 @@ export function consoleServer({ token, sampler, watchers, metrics }: ConsoleServ
     await deny(request, reply, metrics);
   });
 
-  for (const { path, file, type } of FILES) {
-    const content = readFileSync(new URL(`./views/${file}`, import.meta.url));
-    server.get(path, async (_request, reply) => await reply.type(type).send(content));
+  for (const { name, type } of FILES) {
+    const content = readFileSync(new URL(`./views/${name}`, import.meta.url));
+    server.get(`/${name}`, async (_request, reply) => await reply.type(type).send(content));
   }
 
   server.get('/', async (_request, reply) => {
@@ -101,7 +101,7 @@ async function deny(request: FastifyRequest, reply: FastifyReply, metrics: Conso
     'the console needs its token: open the address that `pmc ready` printed, or send `Authorization: Bearer`';
   reply.code(401).header('www-authenticate', 'Bearer');
   if (isForPeople) await reply.type('text/html; charset=utf-8').send(deniedPage());
-  else await reply.send(errorBody(new PmcError('PMC_CONSOLE_DENIED', message)));
+  else await reply.send(errorBody(new PmcError('PMC_UNAUTHORISED', message)));
 }
 
 async function refuse(reply: FastifyReply): Promise<FastifyReply> {

@@ -45,7 +45,7 @@ export class FrameWriter {
   readonly #runLetters: string;
   readonly #metadata: object;
   readonly #ids = new WeakMap<PlannedMessage, string>();
-  #serial = 0;
+  #scattered = 0;
 
   constructor(profile: Profile, population: Population, identity: RunIdentity) {
     this.#profile = profile;
@@ -64,11 +64,14 @@ export class FrameWriter {
 
   planned(event: PlannedEvent, streamStartMs: number): Frame {
     const ms = Math.floor(streamStartMs + event.atMs);
-    const id = this.#nextId(ms);
-    if (event.kind === 'message') this.#ids.set(event, id);
+    const id = event.kind === 'message' ? this.#messageId(event, streamStartMs) : this.#nextId(ms);
     const chat = this.#chatOf(event);
     const head = { event: event.kind, id, timestamp: new Date(ms).toISOString() };
-    const body = { ...head, ...this.#particulars(event, chat, ms, head.timestamp), metadata: this.#metadata };
+    const body = {
+      ...head,
+      ...this.#particulars(event, chat, streamStartMs, head.timestamp),
+      metadata: this.#metadata,
+    };
     return { text: JSON.stringify(body), event: event.kind, id, chat };
   }
 
@@ -85,8 +88,17 @@ export class FrameWriter {
   }
 
   #nextId(ms: number): string {
-    const scattered = (this.#serial++ * SCATTER) % SERIALS;
-    return `msg_${ms}_${this.#runLetters}${scattered.toString(36).padStart(5, '0')}`;
+    this.#scattered = (this.#scattered + SCATTER) % SERIALS;
+    return `msg_${ms}_${this.#runLetters}${this.#scattered.toString(36).padStart(5, '0')}`;
+  }
+
+  /** The same id each time; a message may be referred to although it was never written (its time had passed). */
+  #messageId(message: PlannedMessage, streamStartMs: number): string {
+    const known = this.#ids.get(message);
+    if (known !== undefined) return known;
+    const id = this.#nextId(Math.floor(streamStartMs + message.atMs));
+    this.#ids.set(message, id);
+    return id;
   }
 
   #chatOf(event: PlannedEvent): string | undefined {
@@ -94,9 +106,10 @@ export class FrameWriter {
     return this.#population.chats['of' in event ? event.of.chat : event.chat];
   }
 
-  #particulars(event: PlannedEvent, chat: string | undefined, ms: number, timestamp: string): object {
+  #particulars(event: PlannedEvent, chat: string | undefined, streamStartMs: number, timestamp: string): object {
+    const ms = Math.floor(streamStartMs + event.atMs);
     const actor = this.#population.senders[event.actor];
-    const message_id = 'of' in event ? this.#ids.get(event.of) : undefined;
+    const message_id = 'of' in event ? this.#messageId(event.of, streamStartMs) : undefined;
     switch (event.kind) {
       case 'message': {
         const content = event.command ?? CONTENTS[event.type](ms);

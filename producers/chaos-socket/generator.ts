@@ -2,9 +2,9 @@
 // began). Pure: the same specification gives the same series, whatever the clock or the network do. People and chats are
 // indexes into the population; references point to earlier messages of the same stream and take over their chat.
 import {
-  type EventKind,
-  type MessageType,
+  EVENT_KINDS,
   MESSAGE_TYPES,
+  type MessageType,
   type PresenceState,
   REACTIONS,
   TYPING_STATES,
@@ -55,7 +55,7 @@ export function* planEvents(specification: PlanSpecification): Generator<Planned
   const { profile, population, seed, stream } = specification;
   const random = seededRandom(seed, stream);
   const nextDelayMs = pace(specification, random);
-  const drawKind = weightedChoice(Object.entries(profile.events) as [EventKind, number][]);
+  const drawKind = weightedChoice(EVENT_KINDS.map((kind) => [kind, profile.events[kind] ?? 0] as const));
   const drawType = weightedChoice(MESSAGE_TYPES.map((type) => [type, profile.message_types[type] ?? 0] as const));
   const { commands, presence } = profile;
   const readDelay = profile.timing.read_delay_ms;

@@ -29,8 +29,8 @@ export function populate(seed: number, size: PopulationSize): Population {
   const chatCount = size.chats ?? Math.min(CHATS_MAX, Math.ceil(size.senders / 2));
   const chats = Array.from({ length: chatCount }, (_, index) => {
     const sinceMs = CHATS_SINCE_MS + Math.floor(random() * YEAR_MS);
-    // The first two letters count, the other four are drawn: two chats never share an id.
-    return `chat_${sinceMs}_${letters(index, 2)}${letters(Math.floor(random() * 36 ** 4), 4)}`;
+    // Four letters count (scattered by a factor coprime to 36), two are drawn: two chats never share an id.
+    return `chat_${sinceMs}_${letters((index * 1_234_577) % 36 ** 4, 4)}${letters(Math.floor(random() * 36 ** 2), 2)}`;
   });
   const senders = Array.from(
     { length: size.senders },
@@ -47,5 +47,5 @@ export function populate(seed: number, size: PopulationSize): Population {
 }
 
 function letters(value: number, length: number): string {
-  return value.toString(36).padStart(length, '0').slice(-length);
+  return value.toString(36).padStart(length, '0');
 }

@@ -9,9 +9,11 @@ const range = z
   .refine((span) => span.min <= span.max, { error: 'min must not be above max' });
 
 const weightsOf = <const K extends readonly [string, ...string[]]>(names: K) =>
-  z.partialRecord(z.enum(names), probability).refine((weights) => Object.values(weights).some((weight) => weight > 0), {
-    error: 'at least one probability must be above 0',
-  });
+  z
+    .partialRecord(z.enum(names), probability)
+    .refine((weights) => Object.values<number | undefined>(weights).some((weight) => (weight ?? 0) > 0), {
+      error: 'at least one probability must be above 0',
+    });
 
 export const profileSchema = z.strictObject({
   name: z.string().min(1),

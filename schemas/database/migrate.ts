@@ -31,7 +31,12 @@ export async function migrateDatabase(databaseUrl: string): Promise<readonly str
     await client.connect();
   } catch (cause) {
     const { host } = new URL(databaseUrl);
-    throw new PmcError('PMC_DATABASE_UNREACHABLE', `PostgreSQL at ${host} does not answer; DATABASE_URL names it`, { host }, { cause });
+    throw new PmcError(
+      'PMC_DATABASE_UNREACHABLE',
+      `PostgreSQL at ${host} does not answer; DATABASE_URL names it`,
+      { host },
+      { cause },
+    );
   }
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
@@ -61,7 +66,10 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('begin');
   try {
     await client.query(migration.sql);
-    await client.query('insert into schema_migrations (name, sha256) values ($1, $2)', [migration.name, migration.sha256]);
+    await client.query('insert into schema_migrations (name, sha256) values ($1, $2)', [
+      migration.name,
+      migration.sha256,
+    ]);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');

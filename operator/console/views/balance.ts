@@ -9,7 +9,7 @@ import { html, type Markup } from './markup.ts';
 const ACCOUNT: Readonly<Record<(typeof SUMMANDS)[number], { name: string; means: string; isBad?: boolean }>> = {
   stored: { name: 'stored', means: 'a row with the same content' },
   altered: { name: 'altered', means: 'a row whose content differs', isBad: true },
-  duplicateOf: { name: 'duplicate of', means: 'the same event, stored under another offset' },
+  duplicateOf: { name: 'duplicate of', means: 'the same event, stored elsewhere' },
   quarantined: { name: 'quarantined', means: 'kept as raw bytes, cannot be a row' },
   control: { name: 'control', means: "Kafka's own markers" },
   aborted: { name: 'aborted', means: 'taken back by its producer' },

@@ -7,22 +7,20 @@ import { html, type Markup } from './markup.ts';
 import { ratesSection } from './rates.ts';
 import { findingsSection, lagSection, partitionsSection, servicesSection } from './tables.ts';
 
-const SECTIONS: Readonly<Record<string, (snapshot: Snapshot) => Markup>> = {
-  headline: headlineSection,
-  notices: noticesSection,
-  flow: flowSection,
-  balance: balanceSection,
-  findings: findingsSection,
-  services: servicesSection,
-  rates: ratesSection,
-  lag: lagSection,
-  partitions: partitionsSection,
-};
+export const STYLESHEETS = ['page.css', 'verdict.css', 'tables.css'] as const;
+
+type Render = (snapshot: Snapshot) => Markup;
+
+/** Across the page, then two columns, then across the page again; on a narrow screen all below each other in this order. */
+const TOP = { headline: headlineSection, notices: noticesSection, flow: flowSection, findings: findingsSection };
+const LEFT = { balance: balanceSection, lag: lagSection };
+const RIGHT = { services: servicesSection, rates: ratesSection };
+const BOTTOM = { partitions: partitionsSection };
+const SECTIONS: Readonly<Record<string, Render>> = { ...TOP, ...LEFT, ...RIGHT, ...BOTTOM };
 
 export function page(snapshot: Snapshot): string {
-  const sections = Object.entries(SECTIONS).map(
-    ([name, render]) => html`<section id="${name}" class="section-${name}">${render(snapshot)}</section>`,
-  );
+  const sections = (renders: Readonly<Record<string, Render>>): readonly Markup[] =>
+    Object.entries(renders).map(([name, render]) => html`<section id="${name}">${render(snapshot)}</section>`);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -31,7 +29,10 @@ export function page(snapshot: Snapshot): string {
 <meta name="color-scheme" content="light dark">
 <title>${titleOf(snapshot)}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/app.css">
+${STYLESHEETS.map(
+  (name) => html`<link rel="stylesheet" href="/${name}">
+`,
+)}
 <script src="/app.js" defer></script>
 </head>
 <body>
@@ -39,7 +40,11 @@ export function page(snapshot: Snapshot): string {
 <header><p>Personal Message Center</p><p id="as-of">as of <time id="at" datetime="${snapshot.at}">${clockOf(snapshot.at)}</time></p></header>
 <p id="connection" role="alert" hidden></p>
 <noscript><p id="connection-noscript">Not live: this page follows the system only with JavaScript. Reload it to look again.</p></noscript>
-<main id="main">${sections}</main>
+<main id="main">
+${sections(TOP)}
+<div class="columns"><div>${sections(LEFT)}</div><div>${sections(RIGHT)}</div></div>
+${sections(BOTTOM)}
+</main>
 </body>
 </html>
 `.text;

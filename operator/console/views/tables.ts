@@ -73,10 +73,15 @@ export function lagSection({ lag }: Snapshot): Markup {
 }
 
 export function findingsSection({ findings }: Snapshot): Markup {
-  if (findings === null) return html``;
-  if (findings.listed.length === 0) return html`<h2>Findings</h2><p>None open.</p>`;
+  if (findings === null || findings.listed.length === 0) return html``;
   const rows = findings.listed.map(
-    ({ kind, stage, where, id, firstSeenAt }) => html`<tr><th scope="row">${kind}</th><td>${stage}</td><td>${where}</td>
+    ({
+      kind,
+      stage,
+      where,
+      id,
+      firstSeenAt,
+    }) => html`<tr><th scope="row">${kind}</th><td>${stage}</td><td class="where">${where}</td>
       <td class="id">${id ?? '–'}</td><td>${
         firstSeenAt === null
           ? 'newest report'

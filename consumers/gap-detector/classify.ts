@@ -1,0 +1,109 @@
+// Puts every offset of one bucket into exactly one account, from what the log and the database say of it. Used for the
+// buckets whose digests differ, at most 4,096 offsets at a time. A claim of persistence (duplicate, quarantined) counts only
+// with its proof; without it the offset is as missing as if nobody had said anything. Pure.
+import { type Account, noAccounts } from './accounts.ts';
+import type { Finding } from './verdict.ts';
+
+export type LogEntry =
+  | { readonly kind: 'record'; readonly payloadHash: string; readonly eventKey: string; readonly id: string | null }
+  | { readonly kind: 'undecodable'; readonly reason: string }
+  | { readonly kind: 'control' }
+  | { readonly kind: 'aborted' };
+
+export interface Row {
+  readonly id: string;
+  readonly payloadHash: string;
+}
+
+export interface StoredSide {
+  readonly rows: ReadonlyMap<bigint, Row>;
+  /** Open duplicate entries: offset → the row they point at, undefined when there is none. */
+  readonly duplicates: ReadonlyMap<bigint, Row | undefined>;
+  /** Open quarantine entries: offset → whether the database refuses the record's text again. */
+  readonly quarantined: ReadonlyMap<bigint, { readonly refusedAgain: boolean }>;
+  readonly purged: readonly { readonly lower: bigint; readonly upper: bigint }[];
+}
+
+export interface BucketRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly incarnation: string;
+  readonly lower: bigint;
+  readonly upper: bigint;
+}
+
+export interface Classified {
+  readonly counts: Record<Account, number>;
+  readonly extra: number;
+  /** Not in any account at this look; missing only if the next look agrees. */
+  readonly suspects: readonly { readonly offset: bigint; readonly finding: Finding }[];
+  readonly findings: readonly Finding[];
+}
+
+export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>, stored: StoredSide): Classified {
+  const counts = noAccounts();
+  const findings: Finding[] = [];
+  const suspects: { offset: bigint; finding: Finding }[] = [];
+  let extra = 0;
+  const { topic, partition, incarnation } = range;
+  const found = (kind: Finding['kind'], offset: bigint, detail: string, about?: LogEntry): Finding => ({
+    kind,
+    stage: 'log-to-stored',
+    topic,
+    partition,
+    incarnation,
+    offset: Number(offset),
+    ...(about?.kind === 'record' ? { eventKey: about.eventKey, ...(about.id === null ? {} : { id: about.id }) } : {}),
+    detail,
+  });
+  for (let offset = range.lower; offset < range.upper; offset += 1n) {
+    const entry = log.get(offset);
+    const row = stored.rows.get(offset);
+    if (entry === undefined || entry.kind === 'control' || entry.kind === 'aborted') {
+      if (row !== undefined) {
+        extra += 1;
+        findings.push(found('extra', offset, 'a row exists, but the log has no such record'));
+      }
+      if (entry === undefined) findings.push(found('hole', offset, 'the log has nothing at this offset and nothing proves why'));
+      else counts[entry.kind] += 1;
+      continue;
+    }
+    const judged = judgeRecord(offset, entry, row, stored);
+    if (judged.account === undefined) suspects.push({ offset, finding: found('missing', offset, judged.detail, entry) });
+    else counts[judged.account] += 1;
+    if (judged.account === 'altered') findings.push(found('altered', offset, judged.detail, entry));
+    if (judged.account === 'duplicateOf') findings.push(found('duplicate', offset, judged.detail, entry));
+  }
+  return { counts, extra, suspects, findings };
+}
+
+type Judged = { readonly account: Account | undefined; readonly detail: string };
+
+/** The order is the precedence: stored, then duplicate, then quarantined, then purged. */
+function judgeRecord(offset: bigint, entry: LogEntry, row: Row | undefined, stored: StoredSide): Judged {
+  if (row !== undefined) {
+    const same = entry.kind === 'record' && entry.payloadHash === row.payloadHash && entry.eventKey === row.id;
+    return same
+      ? { account: 'stored', detail: 'the row has the bytes of the record' }
+      : { account: 'altered', detail: 'the row differs from the record in content or key' };
+  }
+  let unproved = 'no row';
+  if (stored.duplicates.has(offset)) {
+    const first = stored.duplicates.get(offset);
+    if (entry.kind === 'record' && first !== undefined && first.payloadHash === entry.payloadHash && first.id === entry.eventKey) {
+      return { account: 'duplicateOf', detail: 'the same event is stored under an earlier offset' };
+    }
+    unproved = 'called a duplicate, but the row it points at is not the same event';
+  }
+  const quarantined = stored.quarantined.get(offset);
+  if (quarantined !== undefined) {
+    if (entry.kind === 'undecodable' || quarantined.refusedAgain) {
+      return { account: 'quarantined', detail: 'the record cannot be stored' };
+    }
+    unproved = 'quarantined, but the record is readable and the database takes it';
+  }
+  if (stored.purged.some(({ lower, upper }) => offset >= lower && offset < upper)) {
+    return { account: 'purged', detail: 'deleted by retention' };
+  }
+  return { account: undefined, detail: unproved };
+}

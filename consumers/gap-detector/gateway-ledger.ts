@@ -1,0 +1,148 @@
+// The stage received → in log: every gateway epoch numbers its frames densely from 1; each number must be in the log
+// (incoming or rejected) or in a checkpoint's settledElsewhere. A checkpoint says up to where all is settled and which end
+// offsets to read first. An epoch that ended without a closing checkpoint leaves a tail nobody can know, bounded by what may
+// be in flight. Pure; the clock is an argument.
+import type { SourceCheckpoint } from '../../schemas/generated.ts';
+import { RangeSet } from './ranges.ts';
+import type { Finding } from './verdict.ts';
+
+export type EpochState = 'live' | 'closed' | 'crashed';
+
+export interface EpochReport {
+  readonly gatewayEpoch: string;
+  readonly instance: string;
+  readonly state: EpochState;
+  readonly settledUpTo: number;
+  readonly inLog: number;
+  readonly elsewhere: number;
+  readonly missing: number;
+  /** Numbers (inclusive) of which nobody can say whether they were ever given out. */
+  readonly tail: { readonly from: number; readonly to: number } | null;
+}
+
+interface Mark {
+  readonly received: number;
+  readonly ends: ReadonlyMap<string, bigint>;
+}
+
+interface Epoch {
+  readonly seen: RangeSet;
+  readonly elsewhere: RangeSet;
+  instance: string;
+  settledUpTo: number;
+  inFlightMax: number;
+  closed: boolean;
+  lastHeardMs: number;
+  ends: ReadonlyMap<string, bigint>;
+  /** Sparse, ascending: which numbers can have been appended below which offsets. */
+  marks: Mark[];
+}
+
+/** No word for this long, and the epoch is dead: checkpoints are written at least every five seconds. */
+const SILENCE_MAX_MS = 20_000;
+const MARKS_MAX = 256;
+
+export class GatewayLedger {
+  readonly #epochs = new Map<string, Epoch>();
+
+  /** A frame found on the log. */
+  observe(gatewayEpoch: string, ingestSeq: number): void {
+    this.#epoch(gatewayEpoch).seen.add(ingestSeq, ingestSeq + 1);
+  }
+
+  checkpoint(checkpoint: SourceCheckpoint): void {
+    if (checkpoint.source !== null) return;
+    const epoch = this.#epoch(checkpoint.gatewayEpoch);
+    epoch.instance = checkpoint.instance;
+    epoch.inFlightMax = checkpoint.inFlightMax;
+    epoch.settledUpTo = Math.max(epoch.settledUpTo, checkpoint.settledUpTo);
+    epoch.closed ||= checkpoint.kind === 'closed';
+    epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
+    epoch.ends = new Map(checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]));
+    for (const { from, to } of checkpoint.settledElsewhere) epoch.elsewhere.add(from, to + 1);
+    epoch.marks.push({ received: checkpoint.received, ends: epoch.ends });
+    if (epoch.marks.length > MARKS_MAX) epoch.marks = epoch.marks.filter((_mark, index) => index % 2 === 0);
+  }
+
+  /**
+   * Judges all epochs. `positions` and `logStarts` are by `topic-partition`: how far the log has been read, and where it
+   * begins; frames whose records may have expired are left out of the account, not called missing.
+   */
+  judge(
+    positions: ReadonlyMap<string, bigint>,
+    logStarts: ReadonlyMap<string, bigint>,
+    nowMs: number,
+  ): { epochs: readonly EpochReport[]; findings: readonly Finding[] } {
+    const epochs: EpochReport[] = [];
+    const findings: Finding[] = [];
+    for (const [gatewayEpoch, epoch] of this.#epochs) {
+      const floor = expiredUpTo(epoch, logStarts);
+      if (floor === undefined) continue;
+      const isRead = [...epoch.ends].every(([name, end]) => (positions.get(name) ?? end) >= end);
+      const judgedUpTo = isRead ? epoch.settledUpTo : floor;
+      const accounted = union(epoch.seen, epoch.elsewhere);
+      let missing = 0;
+      for (const { lower, upper } of accounted.missing(floor + 1, judgedUpTo + 1)) {
+        missing += upper - lower;
+        const detail = 'a settled frame is neither on the log nor settled elsewhere';
+        findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
+      }
+      const state = stateOf(epoch, nowMs);
+      const tail = state === 'crashed' && isRead ? tailOf(epoch, accounted, floor) : null;
+      if (tail !== null) {
+        const detail = `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
+        findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
+      }
+      const { instance, settledUpTo } = epoch;
+      epochs.push({ gatewayEpoch, instance, state, settledUpTo, inLog: epoch.seen.size, elsewhere: epoch.elsewhere.size, missing, tail });
+    }
+    return { epochs, findings };
+  }
+
+  #epoch(gatewayEpoch: string): Epoch {
+    let epoch = this.#epochs.get(gatewayEpoch);
+    if (epoch === undefined) {
+      epoch = {
+        seen: new RangeSet(),
+        elsewhere: new RangeSet(),
+        instance: 'unknown',
+        settledUpTo: 0,
+        inFlightMax: 0,
+        closed: false,
+        lastHeardMs: 0,
+        ends: new Map(),
+        marks: [],
+      };
+      this.#epochs.set(gatewayEpoch, epoch);
+    }
+    return epoch;
+  }
+}
+
+function stateOf({ closed, lastHeardMs }: Epoch, nowMs: number): EpochState {
+  if (closed) return 'closed';
+  return nowMs - lastHeardMs > SILENCE_MAX_MS ? 'crashed' : 'live';
+}
+
+/** A number not yet accounted for can only be open if it was given out: at most `inFlightMax` are at any time. */
+function tailOf({ settledUpTo, inFlightMax }: Epoch, accounted: RangeSet, floor: number): { from: number; to: number } {
+  const [first] = accounted.missing(Math.max(settledUpTo, floor) + 1, Number.MAX_SAFE_INTEGER);
+  const from = first?.lower ?? settledUpTo + 1;
+  return { from, to: Math.max(from, settledUpTo, accounted.size + floor) + inFlightMax };
+}
+
+/**
+ * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
+ * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
+ */
+function expiredUpTo({ marks }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
+  const started = [...logStarts].filter(([, offset]) => offset > 0n);
+  if (started.length === 0) return 0;
+  return marks.find(({ ends }) => started.every(([name, offset]) => (ends.get(name) ?? 0n) >= offset))?.received;
+}
+
+function union(a: RangeSet, b: RangeSet): RangeSet {
+  const both = new RangeSet();
+  for (const { lower, upper } of [...a.ranges, ...b.ranges].sort((x, y) => x.lower - y.lower)) both.add(lower, upper);
+  return both;
+}

@@ -1,0 +1,157 @@
+// The running audit: follows the log in its own consumer group and judges what has settled, over and over. It keeps digests
+// in memory (one per 4,096 offsets) and rebuilds them from the log after a restart, so its own offsets may be reset or lost
+// without a false or a lost finding: an offset is folded once, and what a rewind delivers again is ignored.
+import type { Batch, RangeEntry, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import type { Logger } from '../../service/logger.ts';
+import { addBalances } from './accounts.ts';
+import { AuditedLog, nameOf } from './audited-log.ts';
+import { type AuditTools, settledOf } from './bounded-audit.ts';
+import { type Look, lookAtPartition, windowsOf } from './judge-partition.ts';
+import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
+import { Suspects } from './suspects.ts';
+import type { Finding } from './verdict.ts';
+
+export interface LiveAuditOptions {
+  readonly tools: AuditTools;
+  readonly logger: Logger;
+  readonly graceMs: number;
+  readonly coverageMin: number;
+}
+
+/** Buckets per window; the newest window is judged whenever it moved, one older one of each partition in turn. */
+const LIVE_WINDOW_BUCKETS = 16;
+const REPEAT_AFTER_MS = 15_000;
+
+interface PartitionState {
+  readonly suspects: Suspects;
+  /** The latest look at each window, by its lower offset. */
+  readonly looks: Map<bigint, { readonly look: Look; readonly upper: bigint; readonly atMs: number }>;
+  turn: number;
+}
+
+export class LiveAudit {
+  readonly #options: LiveAuditOptions;
+  readonly #audited: AuditedLog;
+  readonly #states = new Map<number, PartitionState>();
+  readonly #logStarts = new Map<string, bigint>();
+  readonly #beginnings = new Map<string, Promise<void>>();
+
+  constructor(options: LiveAuditOptions) {
+    this.#options = options;
+    this.#audited = new AuditedLog(options.tools.codec);
+  }
+
+  /** Starts each assigned partition at its log start and reads what the group has already passed. */
+  assigned(partitions: readonly TopicPartition[], groupId: string): void {
+    for (const at of partitions) void this.#beginning(at, groupId).catch(() => undefined);
+  }
+
+  async handleBatch(batch: Batch, groupId: string): Promise<void> {
+    await this.#beginning(batch, groupId);
+    const first = batch.records[0];
+    const last = batch.records.at(-1);
+    if (first === undefined || last === undefined) return;
+    const position = this.#audited.position(batch);
+    // A jump ahead (a reset to later, a gap in what the client delivered) is read through the other client, never skipped.
+    if (first.offset > position) await this.#read(batch, position, first.offset, batch.signal);
+    const entries = batch.records.map((record): RangeEntry => ({ kind: 'record', record, leaderEpoch: -1 }));
+    await this.#audited.take(batch, entries, last.offset + 1n);
+  }
+
+  /** One round over what has settled by now. `runId` names the report. */
+  async round(incoming: TopicDescription, clusterId: string, runId: string): Promise<AuditReport> {
+    const { tools, coverageMin } = this.#options;
+    const startedAtMs = tools.clock.nowMs();
+    const [settled, ends] = await Promise.all([settledOf(tools, incoming), tools.admin.ends(TOPIC.incoming)]);
+    const perPartition: PartitionReport[] = [];
+    const findings: Finding[] = [];
+    for (const [partition, { logStart, highWatermark }] of ends) {
+      const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
+      const report = await this.#judge(at, settled.get(partition) ?? logStart);
+      perPartition.push({ ...at, from: Number(logStart), end: Number(highWatermark), ...report.partition });
+      findings.push(...report.findings);
+    }
+    const gateway = this.#audited.gateway.judge(this.#audited.positions, this.#logStarts, tools.clock.nowMs());
+    return buildReport({
+      runId,
+      mode: 'live',
+      startedAtMs,
+      finishedAtMs: tools.clock.nowMs(),
+      clusterId,
+      coverageMin,
+      perPartition,
+      findings: [...findings, ...gateway.findings],
+      epochs: gateway.epochs,
+      unreadable: this.#audited.unreadable,
+    });
+  }
+
+  async #judge(at: TopicPartition & { readonly incarnation: string }, settled: bigint) {
+    const state = this.#state(at.partition);
+    const digest = this.#audited.digest(at.partition);
+    const windows = windowsOf(digest?.upTo(settled) ?? [], LIVE_WINDOW_BUCKETS);
+    const nowMs = this.#options.tools.clock.nowMs();
+    state.turn = windows.length === 0 ? 0 : (state.turn + 1) % windows.length;
+    for (const [index, window] of windows.entries()) {
+      const lower = window[0]?.lower ?? 0n;
+      const upper = window.at(-1)?.upper ?? 0n;
+      const before = state.looks.get(lower);
+      const isDue = before === undefined || before.upper !== upper || before.look.waiting > 0 || nowMs - before.atMs > REPEAT_AFTER_MS;
+      if (!isDue || (before !== undefined && before.upper === upper && before.look.waiting === 0 && index !== state.turn)) continue;
+      const { graceMs, tools } = this.#options;
+      const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, suspects: state.suspects });
+      state.looks.set(lower, { look, upper, atMs: nowMs });
+    }
+    const looks = [...state.looks.values()];
+    const to = looks.reduce((highest, { upper }) => (upper > highest ? upper : highest), digest?.lower ?? settled);
+    return {
+      partition: {
+        to: Number(to),
+        suspect: looks.reduce((sum, { look }) => sum + look.waiting, 0),
+        ...addBalances(looks.map(({ look }) => look.balance)),
+      },
+      findings: looks.flatMap(({ look }) => look.findings),
+    };
+  }
+
+  #state(partition: number): PartitionState {
+    let state = this.#states.get(partition);
+    if (state === undefined) {
+      state = { suspects: new Suspects(), looks: new Map(), turn: 0 };
+      this.#states.set(partition, state);
+    }
+    return state;
+  }
+
+  #beginning(at: TopicPartition, groupId: string): Promise<void> {
+    const name = nameOf(at);
+    let beginning = this.#beginnings.get(name);
+    if (beginning === undefined) {
+      beginning = this.#begin(at, groupId);
+      this.#beginnings.set(name, beginning);
+      beginning.catch(() => this.#beginnings.delete(name));
+    }
+    return beginning;
+  }
+
+  async #begin(at: TopicPartition, groupId: string): Promise<void> {
+    const { admin } = this.#options.tools;
+    const [ends, committed] = await Promise.all([admin.ends(at.topic), admin.committed(groupId, at.topic)]);
+    const logStart = ends.get(at.partition)?.logStart ?? 0n;
+    const passed = committed.get(at.partition) ?? logStart;
+    this.#audited.begin(at, logStart);
+    this.#logStarts.set(nameOf(at), logStart);
+    if (passed > logStart) await this.#read(at, logStart, passed);
+  }
+
+  async #read(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {
+    this.#options.logger.info({ ...at, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
+    for await (const entries of this.#options.tools.ranges.read(at, lower, upper, signal)) {
+      const last = entries.at(-1);
+      if (last !== undefined) await this.#audited.take(at, entries, (last.kind === 'record' ? last.record.offset : last.offset) + 1n);
+    }
+    await this.#audited.take(at, [], upper);
+  }
+}
+

@@ -1,0 +1,121 @@
+// The document that `pmc audit run --json` prints and the live audit stores: accounts, stages, partitions, findings. Pure.
+import { addBalances, type Balance } from './accounts.ts';
+import type { EpochReport } from './gateway-ledger.ts';
+import { type Finding, overallVerdict, type Stage, type StageVerdict, stageVerdict, type Verdict, worst } from './verdict.ts';
+
+export const REPORT_SCHEMA_VERSION = 1;
+
+export interface PartitionReport extends Balance {
+  readonly topic: string;
+  readonly partition: number;
+  readonly incarnation: string;
+  /** Judged offsets: from inclusive, to exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** Log end when the audit was asked: offsets from `to` on are in flight. */
+  readonly end: number;
+  /** Offsets that wait for their second look; in no account yet. */
+  readonly suspect: number;
+}
+
+export interface StageReport {
+  readonly stage: Stage;
+  readonly verdict: StageVerdict;
+  readonly detail: string;
+  readonly epochs?: readonly EpochReport[];
+}
+
+export interface AuditReport {
+  readonly schemaVersion: typeof REPORT_SCHEMA_VERSION;
+  readonly runId: string;
+  readonly mode: 'live' | 'run';
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly clusterId: string;
+  readonly verdict: Verdict;
+  readonly coverage: number;
+  readonly coverageMin: number;
+  readonly accounts: Balance;
+  readonly suspect: number;
+  readonly stages: readonly StageReport[];
+  readonly perPartition: readonly PartitionReport[];
+  readonly findings: readonly Finding[];
+  readonly hints: readonly never[];
+}
+
+export interface ReportInput {
+  readonly runId: string;
+  readonly mode: 'live' | 'run';
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly clusterId: string;
+  readonly coverageMin: number;
+  readonly perPartition: readonly PartitionReport[];
+  readonly findings: readonly Finding[];
+  readonly epochs: readonly EpochReport[];
+  /** Records of the audit's own topics that it could not read: a hole in its own sight. */
+  readonly unreadable: number;
+}
+
+export function buildReport(input: ReportInput): AuditReport {
+  const accounts = addBalances(input.perPartition);
+  const suspect = input.perPartition.reduce((sum, one) => sum + one.suspect, 0);
+  const asked = input.perPartition.reduce((sum, { from, end }) => sum + Math.max(0, end - from), 0);
+  const coverage = asked === 0 ? 0 : Math.min(1, accounts.settled / asked);
+  const holes = input.findings.filter(({ kind }) => kind === 'hole').length;
+  const findings = [...input.findings];
+  if (accounts.residual !== holes) {
+    const detail = `the accounts leave ${accounts.residual} offsets over, unproved holes explain ${holes}`;
+    findings.push({ kind: 'books-wrong', stage: 'log-to-stored', detail });
+  }
+  const stages = [
+    notMeasurable('source-to-gateway', 'the sources do not count their events, so nobody can say what they sent'),
+    gatewayStage(input, findings),
+    storedStage(accounts, suspect, findings),
+    notMeasurable('command-to-reply', 'this version does not compare commands with replies yet'),
+    notMeasurable('reply-to-delivered', 'the sources do not acknowledge replies'),
+  ];
+  return {
+    schemaVersion: REPORT_SCHEMA_VERSION,
+    runId: input.runId,
+    mode: input.mode,
+    startedAt: new Date(input.startedAtMs).toISOString(),
+    finishedAt: new Date(input.finishedAtMs).toISOString(),
+    clusterId: input.clusterId,
+    verdict: overallVerdict(stages.map(({ verdict }) => verdict), coverage, input.coverageMin),
+    coverage,
+    coverageMin: input.coverageMin,
+    accounts,
+    suspect,
+    stages,
+    perPartition: input.perPartition,
+    findings,
+    hints: [],
+  };
+}
+
+function notMeasurable(stage: Stage, detail: string): StageReport {
+  return { stage, verdict: 'not-measurable', detail };
+}
+
+function gatewayStage({ epochs, unreadable }: ReportInput, findings: readonly Finding[]): StageReport {
+  const frames = epochs.reduce((sum, { inLog, elsewhere }) => sum + inLog + elsewhere, 0);
+  const missing = epochs.reduce((sum, one) => sum + one.missing, 0);
+  if (epochs.length === 0) return notMeasurable('gateway-to-log', 'no gateway epoch is on the log');
+  const own = stageVerdict(findings.filter(({ stage }) => stage === 'gateway-to-log'));
+  const verdict = unreadable > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
+  const tails = epochs.filter(({ tail }) => tail !== null).length;
+  const blind = unreadable > 0 ? `, ${unreadable} records could not be read` : '';
+  const detail = `${frames} frames of ${epochs.length} gateway epochs on the log, ${missing} missing, ${tails} open tails${blind}`;
+  return { stage: 'gateway-to-log', verdict, detail, epochs };
+}
+
+function storedStage(accounts: Balance, suspect: number, findings: readonly Finding[]): StageReport {
+  const own = stageVerdict(findings.filter(({ stage }) => stage === 'log-to-stored'));
+  const known = accounts.settled === 0 || suspect > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
+  const detail =
+    accounts.settled === 0
+      ? 'nothing has settled yet'
+      : `${accounts.settled} offsets settled, ${accounts.stored} stored, ${accounts.missing} missing, ${suspect} suspect, residual ${accounts.residual}`;
+  return { stage: 'log-to-stored', verdict: known, detail };
+}

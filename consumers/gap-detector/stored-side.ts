@@ -1,0 +1,91 @@
+// What the database says, computed by PostgreSQL from the stored text itself: a copied hash column could agree with a row
+// that was altered afterwards. Reads only.
+import { type Pool, failureOf } from '../../service/database.ts';
+import { BUCKET_OFFSETS } from './digest.ts';
+import type { BucketRange, Row, StoredSide } from './classify.ts';
+
+export interface RowDigest {
+  readonly rows: number;
+  readonly sum: bigint;
+}
+
+const PAYLOAD_SHA256 = `sha256(convert_to(raw_payload::text, 'UTF8'))`;
+
+/** Digest of the rows of each bucket in [lower, upper), by bucket number; a bucket without rows is absent. */
+export async function rowDigests(
+  pool: Pool,
+  { incarnation, partition, lower, upper }: Omit<BucketRange, 'topic'>,
+): Promise<ReadonlyMap<bigint, RowDigest>> {
+  const { rows } = await pool.query<{ bucket: string; rows: string; sum: string }>({
+    name: 'audit-row-digests',
+    text: `
+      select record_offset / ${BUCKET_OFFSETS} as bucket, count(*) as rows,
+             sum(('x' || encode(substring(sha256(int8send(record_offset) || ${PAYLOAD_SHA256}) from 1 for 8), 'hex'))::bit(64)::bigint::numeric) as sum
+      from message_metadata
+      where incarnation = $1 and partition = $2 and record_offset >= $3 and record_offset < $4
+      group by 1`,
+    values: [incarnation, partition, String(lower), String(upper)],
+  });
+  return new Map(rows.map((row) => [BigInt(row.bucket), { rows: Number(row.rows), sum: BigInt(row.sum) }]));
+}
+
+/** Everything the database says about the offsets of one range, for the merge with the log. */
+export async function storedSide(pool: Pool, { incarnation, partition, lower, upper }: BucketRange): Promise<StoredSide> {
+  const bounds = [incarnation, partition, String(lower), String(upper)];
+  const inRange = (table: string) =>
+    `${table}.incarnation = $1 and ${table}.partition = $2 and ${table}.record_offset >= $3 and ${table}.record_offset < $4`;
+  const rows = await pool.query<{ record_offset: string; id: string; hash: string }>(
+    `select record_offset, id, encode(${PAYLOAD_SHA256}, 'hex') as hash from message_metadata m where ${inRange('m')}`,
+    bounds,
+  );
+  const duplicates = await pool.query<{ record_offset: string; id: string | null; hash: string | null }>(
+    `select d.record_offset, m.id, encode(${PAYLOAD_SHA256}, 'hex') as hash
+     from duplicates d left join message_metadata m
+       on m.incarnation = d.first_incarnation and m.partition = d.first_partition and m.record_offset = d.first_offset
+     where d.status = 'open' and ${inRange('d')}`,
+    bounds,
+  );
+  const quarantined = await pool.query<{ record_offset: string }>(
+    `select record_offset from quarantine q where q.status = 'open' and ${inRange('q')}`,
+    bounds,
+  );
+  const purged = await pool.query<{ lower_offset: string; upper_offset: string }>(
+    'select lower_offset, upper_offset from purged where incarnation = $1 and partition = $2 and lower_offset < $4 and upper_offset > $3',
+    bounds,
+  );
+  return {
+    rows: new Map(rows.rows.map((row) => [BigInt(row.record_offset), toRow(row.id, row.hash)])),
+    duplicates: new Map(
+      duplicates.rows.map(({ record_offset, id, hash }) => [
+        BigInt(record_offset),
+        id === null || hash === null ? undefined : toRow(id, hash),
+      ]),
+    ),
+    quarantined: new Map(quarantined.rows.map((row) => [BigInt(row.record_offset), { refusedAgain: false }])),
+    purged: purged.rows.map((row) => ({ lower: BigInt(row.lower_offset), upper: BigInt(row.upper_offset) })),
+  };
+}
+
+function toRow(id: string, payloadHash: string): Row {
+  return { id, payloadHash };
+}
+
+/** Whether the database itself refuses the text as the content of a row: the proof of a quarantined, readable record. */
+export async function isRefusedByDatabase(pool: Pool, payload: Buffer): Promise<boolean> {
+  try {
+    await pool.query('select $1::json', [payload.toString('utf8')]);
+    return false;
+  } catch (error) {
+    if (failureOf(error) === 'data') return true;
+    throw error;
+  }
+}
+
+/** The largest offset below which persistence says that all is accounted for, by partition of one incarnation. */
+export async function coverageOf(pool: Pool, incarnation: string): Promise<ReadonlyMap<number, bigint>> {
+  const { rows } = await pool.query<{ partition: number; upper_offset: string }>(
+    'select partition, upper_offset from coverage where incarnation = $1',
+    [incarnation],
+  );
+  return new Map(rows.map(({ partition, upper_offset }) => [partition, BigInt(upper_offset)]));
+}

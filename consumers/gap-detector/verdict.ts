@@ -1,0 +1,63 @@
+// Three values, and the rules from findings to them. Nothing passes because nothing was looked at. Pure.
+export const VERDICTS = ['pass', 'inconclusive', 'fail'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+export type StageVerdict = Verdict | 'not-measurable';
+
+export const STAGES = ['source-to-gateway', 'gateway-to-log', 'log-to-stored', 'command-to-reply', 'reply-to-delivered'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** What each kind of finding does to its stage: `none` is reported and does not lower it. */
+export const FINDING_WEIGHT = {
+  missing: 'fail',
+  altered: 'fail',
+  extra: 'fail',
+  'books-wrong': 'fail',
+  hole: 'inconclusive',
+  'tail-unknown': 'inconclusive',
+  'expired-unaudited': 'inconclusive',
+  duplicate: 'none',
+} as const satisfies Record<string, 'fail' | 'inconclusive' | 'none'>;
+
+export type FindingKind = keyof typeof FINDING_WEIGHT;
+
+export interface Finding {
+  readonly kind: FindingKind;
+  readonly stage: Stage;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly incarnation?: string;
+  /** One offset; source and tail findings carry from and to instead (both inclusive). */
+  readonly offset?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly gatewayEpoch?: string;
+  /** The event's own id, where the log tells it. */
+  readonly id?: string;
+  readonly eventKey?: string;
+  readonly detail: string;
+}
+
+export function worst<V extends Verdict>(verdicts: readonly V[]): Verdict {
+  return verdicts.reduce<Verdict>((soFar, one) => (VERDICTS.indexOf(one) > VERDICTS.indexOf(soFar) ? one : soFar), 'pass');
+}
+
+/** The verdict of one stage from its findings; `items` is how many things were judged. */
+export function stageVerdict(findings: readonly Finding[]): Verdict {
+  const weights = findings.map(({ kind }) => FINDING_WEIGHT[kind]);
+  if (weights.includes('fail')) return 'fail';
+  return weights.includes('inconclusive') ? 'inconclusive' : 'pass';
+}
+
+/** The worst of the measurable stages, and never better than inconclusive below the wanted coverage. */
+export function overallVerdict(stages: readonly StageVerdict[], coverage: number, coverageMin: number): Verdict {
+  const measurable = stages.filter((verdict): verdict is Verdict => verdict !== 'not-measurable');
+  const enough: Verdict = measurable.length > 0 && coverage >= coverageMin ? 'pass' : 'inconclusive';
+  return worst([enough, ...measurable]);
+}
+
+/** Two findings with the same key are the same finding seen again. */
+export function findingKey({ kind, stage, incarnation, partition, offset, from, gatewayEpoch }: Finding): string {
+  return [kind, stage, incarnation ?? gatewayEpoch ?? '', partition ?? '', offset ?? from ?? ''].join('|');
+}
+
+export const EXIT_CODE: Readonly<Record<Verdict, number>> = { pass: 0, fail: 3, inconclusive: 8 };

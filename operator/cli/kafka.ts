@@ -1,0 +1,87 @@
+// `pmc kafka <tool> …`: Kafka's own command line tools, from the same jars as the embedded broker, with the address of the
+// running stack filled in. Everything after the tool's name goes to it unchanged, and so does its exit code.
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { completeArtifact, ensureArtifact, KAFKA_ARTIFACT } from '../../compose/embedded/artifacts.ts';
+import { portOffsetOf, stackSettings } from '../../compose/embedded/config.ts';
+import { javaProgram } from '../../compose/embedded/preflight-probe.ts';
+import { createStateFolder } from '../../compose/embedded/state-folder.ts';
+import { Children } from '../../compose/processes/children.ts';
+import { createProgress } from '../../compose/processes/progress.ts';
+import { readSettings } from '../../service/config.ts';
+import { PmcError } from '../../service/errors.ts';
+import type { Cli } from './cli.ts';
+import { lastStack } from '../supervisor/stack-file.ts';
+import { stackOf, stateFolderOf } from './stack-access.ts';
+
+const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
+
+const TOOLS: Readonly<Record<string, string>> = {
+  'consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  topics: 'org.apache.kafka.tools.TopicCommand',
+  'console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  'console-producer': 'org.apache.kafka.tools.ConsoleProducer',
+  'get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
+  configs: 'kafka.admin.ConfigCommand',
+};
+
+export function addKafka(program: Command, cli: Cli): void {
+  program
+    .command('kafka')
+    .description("run one of Kafka's own tools against the running stack (or PMC_KAFKA_BROKERS)")
+    .argument('<tool>', `one of: ${Object.keys(TOOLS).join(', ')}`)
+    .argument('[arguments...]', "the tool's own arguments; --bootstrap-server is filled in")
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (tool: string, args: string[], _options: unknown, command: Command) => {
+      const mainClass = Object.hasOwn(TOOLS, tool) ? TOOLS[tool] : undefined;
+      if (mainClass === undefined) command.error(`error: unknown tool '${tool}'; known: ${Object.keys(TOOLS).join(', ')}`);
+      else cli.endWith(await runTool(mainClass, args, cli));
+    });
+}
+
+async function runTool(mainClass: string, args: readonly string[], cli: Cli): Promise<number> {
+  const { javaHome, brokers } = stackSettings(portOffsetOf(cli.environment));
+  const config = readSettings(cli.environment, { javaHome, brokers });
+  const where = args.includes('--bootstrap-server') || args.includes('--help') ? [] : ['--bootstrap-server', (config.brokers ?? stackOf(cli).addresses.brokers).join(',')];
+  const java = javaProgram(config.javaHome);
+  const flags = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`];
+  const line = [...flags, '-cp', join(await jarsFolder(cli), '*'), mainClass, ...where, ...args];
+  return await runInForeground(java, line, cli);
+}
+
+async function jarsFolder(cli: Cli): Promise<string> {
+  const folder = stateFolderOf(cli);
+  const artifactsFolder = cli.environment['PMC_ARTIFACTS'] ? folder.artifacts : (lastStack(folder)?.artifacts ?? folder.artifacts);
+  const complete = completeArtifact(artifactsFolder, KAFKA_ARTIFACT);
+  if (complete !== undefined) return complete;
+  createStateFolder(folder);
+  const registerFile = join(folder.run, `tool-${process.pid}.json`);
+  const children = new Children({ registerFile, logsFolder: folder.logs });
+  const fetch = { artifactsFolder, children, environment: cli.environment, progress: createProgress(cli.stderr) };
+  try {
+    return await ensureArtifact(KAFKA_ARTIFACT, fetch);
+  } finally {
+    await children.close({ deadlineMs: 0 });
+    rmSync(registerFile, { force: true });
+  }
+}
+
+function runInForeground(program: string, args: readonly string[], { environment }: Cli): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const tool = spawn(program, args, { stdio: 'inherit', env: { ...environment } });
+    // Ctrl-C reaches the tool as well, from the terminal; this process waits for its end.
+    const ignore = (): void => undefined;
+    process.on('SIGINT', ignore);
+    tool.once('error', (cause) => {
+      reject(new PmcError('PMC_PREFLIGHT_FAILED', `cannot start ${program}; install a JDK 17 or newer, or set JAVA_HOME`, {}, { cause }));
+    });
+    tool.once('exit', (code, signal) => {
+      process.off('SIGINT', ignore);
+      resolve(signal === 'SIGINT' ? 130 : (code ?? 1));
+    });
+  });
+}

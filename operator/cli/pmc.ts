@@ -1,0 +1,57 @@
+// The command line: `pmc <verb>`. It owns the process: environment, streams, exit code. Every verb is a file beside this
+// one and a line in VERBS. Usage errors go to stderr with exit code 2; any other error is one line with its own code.
+import { Command, CommanderError } from 'commander';
+import { describeError, PmcError } from '../../service/errors.ts';
+import type { AddVerb, Cli } from './cli.ts';
+import { addAudit } from './audit.ts';
+import { addKafka } from './kafka.ts';
+import { addService } from './service.ts';
+import { addStatus } from './status.ts';
+import { addUp } from './up.ts';
+
+const VERBS: readonly AddVerb[] = [addUp, addStatus, addService, addAudit, addKafka];
+
+const EXIT_CODES = `
+Exit codes:
+  0    ok
+  1    failure
+  2    usage or configuration
+  3    findings
+  4    refused: a precondition does not hold
+  5    unauthorised
+  6    partial
+  7    unreachable or timed out
+  8    inconclusive
+  130  interrupted`;
+
+const USAGE_EXIT = 2;
+
+async function run(args: readonly string[], cli: Cli): Promise<number> {
+  const program = new Command('pmc')
+    .description('Personal Message Center: start it, look at it, operate it')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError()
+    .addHelpText('after', EXIT_CODES);
+  for (const add of VERBS) add(program, cli);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has written its message and the usage; it calls everything 1 that is not help.
+    if (error instanceof CommanderError) return error.code === 'commander.helpDisplayed' ? 0 : USAGE_EXIT;
+    for (const line of describeError(error).split('\n')) cli.stderr.write(`pmc: ${line}\n`);
+    return error instanceof PmcError ? error.exitCode : 1;
+  }
+}
+
+let outcome = 0;
+process.exitCode = await run(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  endWith: (exitCode) => {
+    outcome = exitCode;
+  },
+});
+process.exitCode ||= outcome;

@@ -1,0 +1,102 @@
+// All services of the stack together: started at once, stopped in order, each restarted by itself when it ends by itself.
+import type { Children } from '../../compose/processes/children.ts';
+import { tailOf } from '../../compose/processes/log-file.ts';
+import { type ProcessStatus, SupervisedProcess } from '../../compose/processes/supervised-process.ts';
+import type { Environment } from '../../service/config.ts';
+import { PmcError } from '../../service/errors.ts';
+import { isReady, serviceProcess } from './service-process.ts';
+import { type ServiceName, STOP_DEADLINE_MS, STOP_GROUPS } from './services.ts';
+import type { ServiceStatus, ServiceVerb } from './stack-status.ts';
+
+const COMMAND_WAIT_MS = 60_000;
+/** A service ends with this when its configuration is wrong: trying again cannot help. */
+const CONFIG_EXIT = 'exit code 2';
+
+export interface FleetOptions {
+  readonly names: readonly ServiceName[];
+  readonly mains: Readonly<Record<ServiceName, string>>;
+  readonly environmentOf: (name: ServiceName) => Environment;
+  readonly projectFolder: string;
+  readonly children: Children;
+  readonly onChange: (status: ProcessStatus) => void;
+}
+
+export class ServiceFleet {
+  readonly #services = new Map<ServiceName, { process: SupervisedProcess; configProblem: Promise<never> }>();
+
+  constructor({ names, mains, environmentOf, projectFolder, children, onChange }: FleetOptions) {
+    for (const name of names) {
+      const service = serviceProcess({ name, main: mains[name], environment: environmentOf(name), projectFolder, children });
+      const problem = Promise.withResolvers<never>();
+      problem.promise.catch(() => undefined); // Nobody may be waiting for it.
+      const launch: typeof service.launch = () => {
+        const child = service.launch();
+        void child.exited.then(({ reason }) => {
+          if (reason !== CONFIG_EXIT) return;
+          problem.reject(new PmcError('PMC_CONFIG_INVALID', tailOf(child.logFile, child.logFromByte).trim()));
+        });
+        return child;
+      };
+      this.#services.set(name, { process: new SupervisedProcess({ ...service, launch, onChange }), configProblem: problem.promise });
+    }
+  }
+
+  /** Resolves when all are ready. One that ends is started again; one that refuses its configuration ends the start. */
+  async start(onReady: (name: string) => void): Promise<void> {
+    await Promise.all(
+      [...this.#services.values()].map(async ({ process, configProblem }) => {
+        process.start();
+        await Promise.race([process.whenState('running', 'stopped'), configProblem]);
+        onReady(process.name);
+      }),
+    );
+  }
+
+  async stop(deadlineMaxMs: number): Promise<void> {
+    for (const group of STOP_GROUPS) {
+      await Promise.all(
+        group.map(async (name) => {
+          await this.#services.get(name)?.process.stop({ deadlineMs: Math.min(deadlineMaxMs, STOP_DEADLINE_MS[name]) });
+        }),
+      );
+    }
+  }
+
+  /** Ends all at once. */
+  async kill(deadlineMs: number): Promise<void> {
+    await Promise.all([...this.#services.values()].map(({ process }) => process.stop({ deadlineMs })));
+  }
+
+  async status(): Promise<readonly ServiceStatus[]> {
+    return await Promise.all([...this.#services.values()].map(({ process }) => withReadiness(process.status)));
+  }
+
+  /** Does what is asked and waits until it is done. Throws PMC_USAGE or PMC_SERVICE_NOT_READY. */
+  async command(name: string, verb: ServiceVerb): Promise<ServiceStatus> {
+    const service = [...this.#services].find(([known]) => known === name)?.[1].process;
+    if (service === undefined) {
+      throw new PmcError('PMC_USAGE', `unknown service ${name}; known: ${[...this.#services.keys()].join(', ')}`);
+    }
+    if (verb !== 'start') await service.stop();
+    if (verb !== 'stop') await startAndWait(service);
+    return await withReadiness(service.status);
+  }
+}
+
+async function withReadiness(status: ProcessStatus): Promise<ServiceStatus> {
+  const { healthUrl } = status;
+  return { ...status, ready: status.state === 'running' && healthUrl !== null && (await isReady(healthUrl)) };
+}
+
+async function startAndWait(service: SupervisedProcess): Promise<void> {
+  await service.whenState('stopped', 'starting', 'running', 'backoff'); // not in the middle of stopping
+  service.start();
+  const overdue = Promise.withResolvers<'overdue'>();
+  const timer = setTimeout(() => overdue.resolve('overdue'), COMMAND_WAIT_MS);
+  const state = await Promise.race([service.whenState('running', 'backoff', 'stopped'), overdue.promise]);
+  clearTimeout(timer);
+  if (state === 'running') return;
+  const { lastExit } = service.status;
+  const why = state === 'overdue' || lastExit === null ? `is not ready after ${COMMAND_WAIT_MS / 1_000} s` : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`;
+  throw new PmcError('PMC_SERVICE_NOT_READY', `${service.name} ${why}; its log is logs/${service.name}.log in PMC_HOME`);
+}

@@ -1,0 +1,117 @@
+// The services of the stack: which there are, what each is told by its environment, and in which order they end. Pure.
+import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
+import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
+import type { Environment } from '../../service/config.ts';
+import { healthPort, type SupervisorConfig } from './config.ts';
+
+export const SERVICE_NAMES = ['communicator', 'persistence', 'commands', 'gap-detector', 'console', 'chaos-socket'] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+/** Paths from the project folder. */
+export const SERVICE_MAINS: Readonly<Record<ServiceName, string>> = {
+  communicator: 'producers/communicator/main.ts',
+  persistence: 'consumers/persistence/main.ts',
+  commands: 'consumers/commands/main.ts',
+  'gap-detector': 'consumers/gap-detector/main.ts',
+  console: 'operator/console/main.ts',
+  'chaos-socket': 'producers/chaos-socket/main.ts',
+};
+
+/** First nothing more comes in, then what came in is handled. Those of one group end at the same time. */
+export const STOP_GROUPS: readonly (readonly ServiceName[])[] = [
+  ['chaos-socket'],
+  ['communicator'],
+  ['persistence', 'commands', 'gap-detector', 'console'],
+];
+
+export const STOP_DEADLINE_MS: Readonly<Record<ServiceName, number>> = {
+  'chaos-socket': 2_000,
+  communicator: 5_000,
+  persistence: 5_000,
+  commands: 5_000,
+  'gap-detector': 5_000,
+  console: 5_000,
+};
+
+/** The simulator is the source unless others are named. */
+export function activeServices({ sources }: Pick<SupervisorConfig, 'sources'>): readonly ServiceName[] {
+  return SERVICE_NAMES.filter((name) => name !== 'chaos-socket' || sources === undefined);
+}
+
+export interface StackSecrets {
+  readonly home: string;
+  readonly consoleToken: string;
+  readonly controlToken: string;
+}
+
+export function serviceEnvironment(
+  name: ServiceName,
+  inherited: Environment,
+  { config, addresses, secrets }: { config: SupervisorConfig; addresses: Addresses; secrets: StackSecrets },
+): Environment {
+  return {
+    ...inherited,
+    NODE_ENV: 'production',
+    KAFKAJS_NO_PARTITIONER_WARNING: '1',
+    PMC_HOME: secrets.home,
+    PMC_LOG_LEVEL: config.logLevel,
+    PMC_HOST: config.host,
+    PMC_KAFKA_BROKERS: addresses.brokers.join(','),
+    PMC_REGISTRY_URL: addresses.registryUrl,
+    DATABASE_URL: addresses.databaseUrl,
+    PMC_KAFKA_APPENDER: config.appenderClient,
+    PMC_KAFKA_READER: config.readerClient,
+    PMC_HEALTH_PORT: String(healthPort(config, SERVICE_NAMES.indexOf(name))),
+    PMC_SOURCES: (config.sources ?? [simulatorOf(config).wsUrl]).join(','),
+    PMC_GATEWAY_PORT: String(config.gatewayPort),
+    PMC_CONSOLE_PORT: String(config.consolePort),
+    PMC_CONSOLE_TOKEN: secrets.consoleToken,
+    PMC_CONTROL_URL: controlUrlOf(config),
+    PMC_CONTROL_TOKEN: secrets.controlToken,
+    WS_PORT: String(config.simulatorPort),
+    API_PORT: String(config.simulatorApiPort),
+  };
+}
+
+export function servicePorts(config: SupervisorConfig): readonly PortWanted[] {
+  const { host } = config;
+  const active = activeServices(config);
+  const simulator: readonly PortWanted[] = [
+    { host, port: config.simulatorPort, owner: 'chaos-socket', variable: 'WS_PORT' },
+    { host, port: config.simulatorApiPort, owner: "chaos-socket's HTTP interface", variable: 'API_PORT' },
+  ];
+  return [
+    { host: '127.0.0.1', port: config.controlPort, owner: 'supervisor', variable: 'PMC_CONTROL_PORT' },
+    { host, port: config.gatewayPort, owner: 'communicator', variable: 'PMC_GATEWAY_PORT' },
+    { host, port: config.consolePort, owner: 'console', variable: 'PMC_CONSOLE_PORT' },
+    ...(active.includes('chaos-socket') ? simulator : []),
+    ...active.map((name) => ({
+      host,
+      port: healthPort(config, SERVICE_NAMES.indexOf(name)),
+      owner: `health page of ${name}`,
+      variable: 'PMC_PORT_OFFSET',
+    })),
+  ];
+}
+
+export function controlUrlOf({ controlPort }: SupervisorConfig): string {
+  return `http://127.0.0.1:${controlPort}`;
+}
+
+export function consoleUrlOf(config: SupervisorConfig, token: string): string {
+  return `http://${reachable(config.host)}:${config.consolePort}/?token=${token}`;
+}
+
+export function gatewayUrlOf(config: SupervisorConfig): string {
+  return `ws://${reachable(config.host)}:${config.gatewayPort}`;
+}
+
+export function simulatorOf(config: SupervisorConfig): { wsUrl: string; apiUrl: string } {
+  const host = reachable(config.host);
+  return { wsUrl: `ws://${host}:${config.simulatorPort}`, apiUrl: `http://${host}:${config.simulatorApiPort}` };
+}
+
+/** Where a service that listens on every address is reached from this machine. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}

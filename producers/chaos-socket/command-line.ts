@@ -1,0 +1,56 @@
+// Flags for running the simulator by hand. Each is another way to write an environment variable, so that one reading of
+// the configuration judges both. Pure: arguments and environment in, what to do out.
+import { Command, CommanderError } from 'commander';
+import type { Environment } from '../../service/config.ts';
+import { withOriginalNames } from './config.ts';
+
+export type Invocation =
+  | { readonly do: 'serve' | 'print-plan-hash'; readonly environment: Environment }
+  /** Usage or help to print, and the exit code. */
+  | { readonly do: 'explain'; readonly text: string; readonly exitCode: 0 | 2 };
+
+const VARIABLES: Readonly<Record<string, string>> = {
+  seed: 'PMC_CHAOS_SEED',
+  profile: 'PMC_CHAOS_PROFILE',
+  rate: 'PMC_CHAOS_RATE',
+  minutes: 'PMC_CHAOS_MINUTES',
+  port: 'WS_PORT',
+  apiPort: 'API_PORT',
+};
+
+export function readCommandLine(args: readonly string[], environment: Environment): Invocation {
+  let text = '';
+  const collect = (more: string): void => {
+    text += more;
+  };
+  const command = new Command('chaos-socket')
+    .description('A seeded chat source that knows exactly what it sent.')
+    .option('--seed <integer>', 'seed of the plan (PMC_CHAOS_SEED); drawn when not given')
+    .option('--profile <name>', 'behaviour profile (PMC_CHAOS_PROFILE), demo by default')
+    .option(
+      '--rate <number>',
+      'events per second over all connections (PMC_CHAOS_RATE), instead of the pace of the profile',
+    )
+    .option('--minutes <number>', 'length of the plan (PMC_CHAOS_MINUTES); endless, or 10 with --plan-only')
+    .option('--port <port>', 'WebSocket port (WS_PORT), 4001 by default')
+    .option('--api-port <port>', 'port of the HTTP API (API_PORT), 9101 by default')
+    .option('--plan-only', 'print the SHA-256 of the plan of the first connection, in hex, and end')
+    .exitOverride()
+    .configureOutput({ writeOut: collect, writeErr: collect })
+    .showHelpAfterError()
+    .allowExcessArguments(false);
+  try {
+    command.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { do: 'explain', text, exitCode: error.exitCode === 0 ? 0 : 2 };
+  }
+  const given: Record<string, string> = {};
+  const options = command.opts<Record<string, string | boolean>>();
+  for (const [name, value] of Object.entries(options)) {
+    const variable = VARIABLES[name];
+    if (variable !== undefined && typeof value === 'string') given[variable] = value;
+  }
+  const merged = withOriginalNames({ ...environment, ...given });
+  return { do: options['planOnly'] === true ? 'print-plan-hash' : 'serve', environment: merged };
+}

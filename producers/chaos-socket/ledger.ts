@@ -1,0 +1,186 @@
+// The ground truth: one line for every frame handed to a socket, in the order in which that happened, and a second file
+// with the times. It promises that nothing is sent unrecorded: lines wait in a bounded buffer, written every 200 ms, and
+// when the disk does not keep up `hasRoom` turns false and the sender must hold back. Files are limited in size and number.
+// Judging what became of the frames is left to whoever reads it.
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describeError, PmcError } from '../../service/errors.ts';
+import type { Logger } from '../../service/logger.ts';
+import { AppendFile } from './append-file.ts';
+import type { RunIdentity } from './frame-writer.ts';
+import { ledgerFile, partsToRemove, timesFile } from './ledger-files.ts';
+
+export interface SentFrame {
+  readonly connectionId: string;
+  /** Position among the frames of this connection, from 1. */
+  readonly n: number;
+  readonly event: string | undefined;
+  readonly id: string | undefined;
+  readonly chat: string | undefined;
+  /** Of the exact bytes, in lower-case hex. */
+  readonly sha256: string;
+  /** Who wanted it sent. */
+  readonly origin: 'hello' | 'plan' | 'api';
+  /** When the plan wanted it sent; the difference to sentAtMs is the simulator's own lateness. */
+  readonly dueAtMs: number;
+  readonly sentAtMs: number;
+}
+
+export interface LedgerOptions {
+  readonly folder: string;
+  readonly identity: RunIdentity;
+  readonly logger: Logger;
+  readonly fileBytesMax: number;
+  readonly filesMax: number;
+  readonly bufferBytesMax: number;
+  readonly onFilesRemoved: (files: number) => void;
+  readonly onState: (isWritable: boolean, detail: string) => void;
+}
+
+interface Part {
+  readonly lines: AppendFile;
+  readonly times: AppendFile;
+}
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+  /** This run's files that still exist, oldest first; the last one grows. */
+  readonly #parts: { path: string; bytes: () => number }[] = [];
+  #current: Part;
+  #partNumber = 1;
+  #lines: string[] = [];
+  #times: string[] = [];
+  #waitingBytes = 0;
+  #isFailing = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(options: LedgerOptions, first: Part) {
+    this.#options = options;
+    this.#current = first;
+    this.#remember(first);
+  }
+
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    try {
+      await mkdir(options.folder, { recursive: true });
+      const ledger = new Ledger(options, await createPart(options, 1));
+      await ledger.#removeOldFiles();
+      options.onState(true, `writing ${ledger.path}`);
+      return ledger;
+    } catch (error) {
+      const message = `cannot write the ledger in ${options.folder}; PMC_HOME moves it`;
+      throw new PmcError('PMC_CHAOS_LEDGER_FAILED', message, { folder: options.folder }, { cause: error });
+    }
+  }
+
+  get path(): string {
+    return this.#current.lines.path;
+  }
+
+  get hasRoom(): boolean {
+    return this.#waitingBytes < this.#options.bufferBytesMax;
+  }
+
+  append({ connectionId, n, event, id, chat, sha256, origin, dueAtMs, sentAtMs }: SentFrame): void {
+    const { run, seed } = this.#options.identity;
+    const line = `${JSON.stringify({ run, seed, connectionId, n, event, id, chat, sha256, origin })}\n`;
+    const dueAt = new Date(dueAtMs).toISOString();
+    const time = `${JSON.stringify({ connectionId, n, id, dueAt, sentAt: new Date(sentAtMs).toISOString() })}\n`;
+    this.#lines.push(line);
+    this.#times.push(time);
+    this.#waitingBytes += line.length + time.length;
+  }
+
+  /** Writes what waits; resolves when everything appended before the call is in the files, rejects when it is not. */
+  flush(): Promise<void> {
+    const written = this.#writing.then(() => this.#write());
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
+  /** This run's files with the bytes that are complete in them, oldest first. */
+  async parts(): Promise<readonly { path: string; bytes: number }[]> {
+    await this.flush();
+    return this.#parts.map(({ path, bytes }) => ({ path, bytes: bytes() }));
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } finally {
+      await closePart(this.#current);
+    }
+  }
+
+  async #write(): Promise<void> {
+    const { folder, fileBytesMax, onState } = this.#options;
+    const takenBytes = this.#waitingBytes;
+    const { times, lines } = this.#current;
+    times.take(this.#times.join(''));
+    lines.take(this.#lines.join(''));
+    this.#lines = [];
+    this.#times = [];
+    try {
+      // The times go first, so that a ledger line is never without its time.
+      await times.write();
+      await lines.write();
+      this.#waitingBytes -= takenBytes;
+      if (lines.writtenBytes >= fileBytesMax) await this.#startNextPart();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#isFailing) onState(true, `writing again in ${folder}`);
+    this.#isFailing = false;
+  }
+
+  #fail(error: unknown): never {
+    const message = `cannot write the ledger in ${this.#options.folder}; nothing is sent once its buffer is full`;
+    if (!this.#isFailing) this.#options.logger.error({ error: describeError(error) }, 'chaos.ledger.failed');
+    this.#isFailing = true;
+    this.#options.onState(false, message);
+    throw new PmcError('PMC_CHAOS_LEDGER_FAILED', message, {}, { cause: error });
+  }
+
+  async #startNextPart(): Promise<void> {
+    const next = await createPart(this.#options, this.#partNumber + 1);
+    const full = this.#current;
+    this.#partNumber++;
+    this.#current = next;
+    this.#remember(next);
+    await closePart(full);
+    await this.#removeOldFiles();
+  }
+
+  async #removeOldFiles(): Promise<void> {
+    const { folder, filesMax, logger, onFilesRemoved } = this.#options;
+    const old = partsToRemove(await readdir(folder), filesMax);
+    if (old.length === 0) return;
+    for (const part of old) {
+      await rm(join(folder, timesFile(part)), { force: true });
+      await rm(join(folder, ledgerFile(part)), { force: true });
+    }
+    const removed = new Set(old.map((part) => join(folder, ledgerFile(part))));
+    while (removed.has(this.#parts[0]?.path ?? '')) this.#parts.shift();
+    onFilesRemoved(old.length);
+    logger.info({ files: old.map(ledgerFile), kept: filesMax }, 'chaos.ledger.files-removed');
+  }
+
+  #remember(part: Part): void {
+    this.#parts.push({ path: part.lines.path, bytes: () => part.lines.writtenBytes });
+  }
+}
+
+async function createPart({ folder, identity }: LedgerOptions, part: number): Promise<Part> {
+  const times = await AppendFile.open(join(folder, timesFile({ run: identity.run, part })));
+  try {
+    return { times, lines: await AppendFile.open(join(folder, ledgerFile({ run: identity.run, part }))) };
+  } catch (error) {
+    await times.close();
+    throw error;
+  }
+}
+
+async function closePart(part: Part): Promise<void> {
+  await part.times.close();
+  await part.lines.close();
+}

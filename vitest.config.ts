@@ -1,0 +1,44 @@
+// Three kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
+// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other.
+import { defineConfig } from 'vitest/config';
+
+const ON_REAL_SERVERS = {
+  globalSetup: ['test/support/stack.ts'],
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
+  teardownTimeout: 60_000,
+  // kafkajs picks other retries and time-outs where NODE_ENV is "test".
+  env: { NODE_ENV: 'production' },
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/.pmc/**', 'test/*/**'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
+          ...ON_REAL_SERVERS,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          sequence: { groupOrder: 2 },
+          ...ON_REAL_SERVERS,
+        },
+      },
+    ],
+  },
+});
