@@ -21,6 +21,8 @@ export default defineConfig({
           include: ['**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/.pmc/**', 'test/*/**'],
           sequence: { groupOrder: 0 },
+          // Property tests on a machine that does other things as well.
+          testTimeout: 30_000,
         },
       },
       {

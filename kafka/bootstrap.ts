@@ -1,18 +1,34 @@
 // Creates the topics that are missing and refuses those whose settings would lose records; never alters an existing one.
 import { Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
-import { PmcError } from '../service/errors.ts';
 import { TOPIC_PLANS } from '../schemas/topics.ts';
+import { PmcError } from '../service/errors.ts';
 import { type ExistingTopic, planTopics, type TopicToCreate } from './topic-plan.ts';
 
 const CREATED_BY_ANOTHER = 'TOPIC_ALREADY_EXISTS';
 
-/** Returns the names of the topics created now. Throws PMC_KAFKA_UNREACHABLE or PMC_TOPIC_MISMATCH. */
-export async function ensureTopics(brokers: readonly string[]): Promise<readonly string[]> {
-  const admin = new Admin({ clientId: 'pmc-bootstrap', bootstrapBrokers: [...brokers], connectTimeout: 5_000, retries: 2 });
+/**
+ * Returns the names of the topics created now. Throws PMC_KAFKA_UNREACHABLE, PMC_CLUSTER_INCOMPLETE or PMC_TOPIC_MISMATCH.
+ * `brokersMin` is for a cluster that is just starting: the plan goes by the brokers that are there, and a topic made while
+ * one is missing would have a single replica for ever.
+ */
+export async function ensureTopics(
+  brokers: readonly string[],
+  { brokersMin = 1 }: { readonly brokersMin?: number } = {},
+): Promise<readonly string[]> {
+  const admin = new Admin({
+    clientId: 'pmc-bootstrap',
+    bootstrapBrokers: [...brokers],
+    connectTimeout: 5_000,
+    retries: 2,
+  });
   try {
     const names = new Set(await reach(brokers, () => admin.listTopics()));
     const wanted = TOPIC_PLANS.filter(({ topic }) => names.has(topic)).map(({ topic }) => topic);
     const cluster = await admin.metadata({ topics: wanted, forceUpdate: true });
+    if (cluster.brokers.size < brokersMin) {
+      const message = `the Kafka cluster at ${brokers.join(', ')} has ${cluster.brokers.size} of the ${brokersMin} brokers wanted; no topic was created`;
+      throw new PmcError('PMC_CLUSTER_INCOMPLETE', message, { brokers, found: cluster.brokers.size, brokersMin });
+    }
     const existing = new Map<string, ExistingTopic>();
     for (const topic of wanted) {
       const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
@@ -43,6 +59,11 @@ async function reach<T>(brokers: readonly string[], ask: () => Promise<T>): Prom
     return await ask();
   } catch (cause) {
     const where = brokers.join(', ');
-    throw new PmcError('PMC_KAFKA_UNREACHABLE', `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`, { brokers }, { cause });
+    throw new PmcError(
+      'PMC_KAFKA_UNREACHABLE',
+      `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`,
+      { brokers },
+      { cause },
+    );
   }
 }

@@ -51,6 +51,12 @@ export const ERROR_CODES = {
     action: 'Check that the brokers run and that PMC_KAFKA_BROKERS names them; running services keep retrying.',
     exitCode: 7,
   },
+  PMC_CLUSTER_INCOMPLETE: {
+    retriable: true,
+    meaning: 'The Kafka cluster has fewer brokers than topics are to be created for, so they would get too few replicas.',
+    action: 'Wait until all brokers run (`docker compose ps` shows them), or ask for fewer with --brokers-min.',
+    exitCode: 7,
+  },
   PMC_REGISTRY_UNREACHABLE: {
     retriable: true,
     meaning: 'The schema registry does not answer at the configured address.',

@@ -99,7 +99,9 @@ async function build(artifact: Artifact, fetch: Fetch, step: ProgressStep): Prom
       rmSync(archive);
     }
     writeFileSync(join(building, STAMP), stampOf(artifact));
-    return publish(building, join(fetch.artifactsFolder, artifact.folder), () => completeArtifact(fetch.artifactsFolder, artifact));
+    return publish(building, join(fetch.artifactsFolder, artifact.folder), () =>
+      completeArtifact(fetch.artifactsFolder, artifact),
+    );
   } finally {
     clearInterval(growth);
     rmSync(building, { recursive: true, force: true });
@@ -118,8 +120,19 @@ function publish(building: string, folder: string, complete: () => string | unde
   return folder;
 }
 
-async function command(name: string, program: string, args: readonly string[], fetch: Fetch, attempts: number): Promise<void> {
-  const { reason, succeeded, lastLine } = await fetch.children.run({ name, command: program, args, environment: fetch.environment });
+async function command(
+  name: string,
+  program: string,
+  args: readonly string[],
+  fetch: Fetch,
+  attempts: number,
+): Promise<void> {
+  const { reason, succeeded, lastLine } = await fetch.children.run({
+    name,
+    command: program,
+    args,
+    environment: fetch.environment,
+  });
   if (succeeded) return;
   if (attempts > 1) return await command(name, program, args, fetch, attempts - 1);
   const message = `${basename(program)} ended with ${reason}: ${lastLine ?? 'no output'}; the log is logs/${name}.log in PMC_HOME`;
@@ -130,13 +143,17 @@ async function command(name: string, program: string, args: readonly string[], f
 function removeAbandoned(artifactsFolder: string): void {
   for (const name of readdirSync(artifactsFolder)) {
     const pid = BUILDING.exec(name)?.[1];
-    if (pid !== undefined && startTimeOf(Number(pid)) === undefined) rmSync(join(artifactsFolder, name), { recursive: true, force: true });
+    if (pid !== undefined && startTimeOf(Number(pid)) === undefined)
+      rmSync(join(artifactsFolder, name), { recursive: true, force: true });
   }
 }
 
 function folderSize(folder: string): number {
   if (!existsSync(folder)) return 0;
-  return readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  return readdirSync(folder).reduce(
+    (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }
 
 function stampOf({ name, version }: Artifact): string {

@@ -34,7 +34,8 @@ export function stackSettings(portOffset: number) {
     }),
     artifacts: setting.optionalText({
       variable: 'PMC_ARTIFACTS',
-      description: 'Folder of the fetched servers, which several state folders may share; `artifacts` in PMC_HOME when not set.',
+      description:
+        'Folder of the fetched servers, which several state folders may share; `artifacts` in PMC_HOME when not set.',
     }),
     javaHome: setting.optionalText({
       variable: 'JAVA_HOME',
@@ -44,7 +45,11 @@ export function stackSettings(portOffset: number) {
     registryUrl: setting.optional(kafkaSettings.registryUrl),
     databaseUrl: setting.optional(databaseSettings.databaseUrl),
     kafkaPort: listenPort('PMC_KAFKA_PORT', 'Port of the embedded Kafka broker.', 19_092 + portOffset),
-    controllerPort: listenPort('PMC_KAFKA_CONTROLLER_PORT', "Port of the embedded broker's controller.", 19_093 + portOffset),
+    controllerPort: listenPort(
+      'PMC_KAFKA_CONTROLLER_PORT',
+      "Port of the embedded broker's controller.",
+      19_093 + portOffset,
+    ),
     registryPort: listenPort('PMC_REGISTRY_PORT', 'Port of the embedded schema registry.', 18_081 + portOffset),
     databasePort: listenPort('PMC_DATABASE_PORT', 'Port of the embedded PostgreSQL.', 15_432 + portOffset),
   } as const;

@@ -119,7 +119,12 @@ export class EmbeddedStack {
     if (state === 'running') return;
     const { lastExit } = process.status;
     await process.stop({ deadlineMs: 0 });
-    throw serverFailed(server, lastExit === null ? 'was not ready in time' : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`);
+    throw serverFailed(
+      server,
+      lastExit === null
+        ? 'was not ready in time'
+        : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`,
+    );
   }
 
   /** Stops in order: registry, Kafka, PostgreSQL. `deadlineMaxMs` is asked for each, since a person may get impatient. */
@@ -137,11 +142,25 @@ export class EmbeddedStack {
       case 'kafka': {
         const jarsFolder = await this.#fetched(KAFKA_ARTIFACT);
         const { kafkaPort: port, controllerPort } = config;
-        return await prepareKafka({ folder: folder.kafka, jarsFolder, java, port, controllerPort, children, environment });
+        return await prepareKafka({
+          folder: folder.kafka,
+          jarsFolder,
+          java,
+          port,
+          controllerPort,
+          children,
+          environment,
+        });
       }
       case 'registry': {
         const distributionFolder = await this.#fetched(REGISTRY_ARTIFACT);
-        return prepareRegistry({ folder: folder.registry, distributionFolder, java, port: config.registryPort, environment });
+        return prepareRegistry({
+          folder: folder.registry,
+          distributionFolder,
+          java,
+          port: config.registryPort,
+          environment,
+        });
       }
       case 'postgres': {
         mkdirSync(folder.home, { recursive: true });
@@ -155,7 +174,10 @@ export class EmbeddedStack {
     const { folder, children, environment, progress } = this.#options;
     const fetched = this.#fetching
       .catch(() => undefined)
-      .then(async () => await ensureArtifact(artifact, { artifactsFolder: folder.artifacts, children, environment, progress }));
+      .then(
+        async () =>
+          await ensureArtifact(artifact, { artifactsFolder: folder.artifacts, children, environment, progress }),
+      );
     this.#fetching = fetched;
     return await fetched;
   }

@@ -1,6 +1,6 @@
 // Servers that somebody else runs, named by a variable: checked once before anything is started, never started or stopped.
 import { connect } from 'node:net';
-import { createPool, checkDatabase } from '../../service/database.ts';
+import { checkDatabase, createPool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { createLogger } from '../../service/logger.ts';
 import type { StackConfig } from './config.ts';
@@ -24,7 +24,12 @@ async function checkBrokers(brokers: readonly string[]): Promise<void> {
   } catch (error) {
     const where = brokers.join(', ');
     const cause = error instanceof AggregateError ? error.errors[0] : error;
-    throw new PmcError('PMC_KAFKA_UNREACHABLE', `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`, { brokers }, { cause });
+    throw new PmcError(
+      'PMC_KAFKA_UNREACHABLE',
+      `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`,
+      { brokers },
+      { cause },
+    );
   }
 }
 
@@ -45,11 +50,11 @@ async function checkRegistry(registryUrl: string): Promise<void> {
     const message = `the schema registry at ${registryUrl} does not answer; PMC_REGISTRY_URL names it`;
     return new PmcError('PMC_REGISTRY_UNREACHABLE', message, { registryUrl }, { cause });
   };
-  const response = await fetch(`${registryUrl.replace(/\/$/, '')}/subjects`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(
-    (error: unknown) => {
-      throw fail(error);
-    },
-  );
+  const response = await fetch(`${registryUrl.replace(/\/$/, '')}/subjects`, {
+    signal: AbortSignal.timeout(ANSWER_MS),
+  }).catch((error: unknown) => {
+    throw fail(error);
+  });
   if (!response.ok) throw fail(new Error(`it answers /subjects with HTTP ${response.status}`));
 }
 

@@ -32,8 +32,13 @@ export function kafkaProperties({ logFolder, port, controllerPort }: KafkaPlace)
     'share.coordinator.state.topic.num.partitions': 5,
     // A group that forms waits for nobody: here all members start at about the same time anyway.
     'group.initial.rebalance.delay.ms': 0,
+    // A broker that was killed may come back only when its old session has ended: 9 s by default, too long to wait here.
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 1_000,
     'num.network.threads': 2,
     'num.io.threads': 4,
   };
-  return `${Object.entries(properties).map(([name, value]) => `${name}=${value}`).join('\n')}\n`;
+  return `${Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n')}\n`;
 }

@@ -33,16 +33,15 @@ export async function prepareKafka(options: KafkaOptions): Promise<EmbeddedServe
   if (!existsSync(logFolder)) await format(options, logFolder);
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, kafkaProperties({ logFolder, port, controllerPort }));
-  const args = [
-    ...['-Xmx512m', '-Xms256m', '-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError'],
-    ...['-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`],
-    ...['-cp', join(options.jarsFolder, '*'), 'kafka.Kafka', properties],
-  ];
+  const memory = ['-Xmx512m', '-Xms256m', '-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError'];
+  const logging = ['-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`];
+  const args = [...memory, ...logging, '-cp', join(options.jarsFolder, '*'), 'kafka.Kafka', properties];
   return {
     name: 'kafka',
     address: `127.0.0.1:${port}`,
     stopDeadlineMs: STOP_DEADLINE_MS,
-    launch: (children) => children.start({ name: 'kafka', stage: 'kafka', command: java, args, environment, cwd: folder }),
+    launch: (children) =>
+      children.start({ name: 'kafka', stage: 'kafka', command: java, args, environment, cwd: folder }),
     whenReady: async (child, signal) => {
       await untilTrue(() => tailOf(child.logFile, child.logFromByte).includes(READY_LINE), signal);
     },
@@ -58,7 +57,12 @@ async function format(options: KafkaOptions, logFolder: string): Promise<void> {
   writeFileSync(properties, kafkaProperties({ logFolder: fresh, port, controllerPort }));
   const tool = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', join(jarsFolder, '*'), 'kafka.tools.StorageTool'];
   const args = [...tool, 'format', '--cluster-id', keptClusterId(folder), '--config', properties];
-  const { succeeded, reason, lastLine } = await children.run({ name: 'kafka-format', command: java, args, environment });
+  const { succeeded, reason, lastLine } = await children.run({
+    name: 'kafka-format',
+    command: java,
+    args,
+    environment,
+  });
   if (!succeeded) {
     const message = `formatting Kafka's storage ended with ${reason}: ${lastLine ?? 'no output'}; the log is logs/kafka-format.log in PMC_HOME`;
     throw new PmcError('PMC_SERVER_FAILED', message, { reason });

@@ -58,7 +58,12 @@ export async function preparePostgres(options: PostgresOptions): Promise<Embedde
   };
 }
 
-async function initialise({ folder, secretsFolder, children, environment }: PostgresOptions, account: Account, dataFolder: string, programs: string): Promise<void> {
+async function initialise(
+  { folder, secretsFolder, children, environment }: PostgresOptions,
+  account: Account,
+  dataFolder: string,
+  programs: string,
+): Promise<void> {
   const fresh = `${dataFolder}.new`;
   rmSync(fresh, { recursive: true, force: true });
   // The library writes the password to a file in the temporary folder for a moment: that must be a private one.
@@ -87,7 +92,14 @@ async function initialise({ folder, secretsFolder, children, environment }: Post
 /** Whether the server answers; makes the role and the database where they are missing. */
 async function ensureDatabase(secretsFolder: string, port: number): Promise<boolean> {
   const password = keptSecret(secretsFolder, 'database-superuser-password');
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres', connectionTimeoutMillis: 2_000 });
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password,
+    database: 'postgres',
+    connectionTimeoutMillis: 2_000,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -113,7 +125,10 @@ function programFolder(): string {
   }
 }
 
-function runAs({ user, prefix }: Account, line: readonly string[]): Pick<ChildSpec, 'command' | 'args' | 'uid' | 'gid'> {
+function runAs(
+  { user, prefix }: Account,
+  line: readonly string[],
+): Pick<ChildSpec, 'command' | 'args' | 'uid' | 'gid'> {
   const [command = '', ...args] = [...prefix, ...line];
   return { command, args, ...(prefix.length === 0 ? user : {}) };
 }

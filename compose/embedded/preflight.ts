@@ -39,17 +39,25 @@ const REPLACE_JAVA = 'or set PMC_KAFKA_BROKERS and PMC_REGISTRY_URL to servers o
 
 export function problemsOf(facts: MachineFacts, needs: Needs): readonly string[] {
   const problems: string[] = [];
-  if (facts.platform === 'win32') problems.push('Windows is not supported; run this in WSL 2 or use compose/compose.yaml');
+  if (facts.platform === 'win32')
+    problems.push('Windows is not supported; run this in WSL 2 or use compose/compose.yaml');
   if (needs.java) problems.push(...javaProblems(facts.javaText));
   if (needs.maven) problems.push(...mavenProblems(facts.mavenText));
   for (const { port, owner, variable, isTaken } of facts.ports) {
-    if (isTaken) problems.push(`port ${port} (${owner}) is taken by another process; free it, or set ${movers(variable)} to move it`);
+    if (isTaken)
+      problems.push(
+        `port ${port} (${owner}) is taken by another process; free it, or set ${movers(variable)} to move it`,
+      );
   }
   if (needs.servers && facts.diskFreeBytes < DISK_MIN_BYTES) {
-    problems.push(`only ${gib(facts.diskFreeBytes)} free on the disk of ${needs.home}, 2 GiB are needed; free some, or set PMC_HOME to a folder on another disk`);
+    problems.push(
+      `only ${gib(facts.diskFreeBytes)} free on the disk of ${needs.home}, 2 GiB are needed; free some, or set PMC_HOME to a folder on another disk`,
+    );
   }
   if (needs.servers && facts.memoryAvailableBytes !== undefined && facts.memoryAvailableBytes < MEMORY_MIN_BYTES) {
-    problems.push(`only ${gib(facts.memoryAvailableBytes)} of memory available, 2 GiB are needed; close something, ${REPLACE_JAVA}`);
+    problems.push(
+      `only ${gib(facts.memoryAvailableBytes)} of memory available, 2 GiB are needed; close something, ${REPLACE_JAVA}`,
+    );
   }
   return problems;
 }
@@ -63,7 +71,8 @@ function javaProblems(text: string | undefined): readonly string[] {
 }
 
 function mavenProblems(text: string | undefined): readonly string[] {
-  const install = 'install Maven 3.8 or newer (Debian: apt install maven); it is needed once, to fetch Kafka and the registry';
+  const install =
+    'install Maven 3.8 or newer (Debian: apt install maven); it is needed once, to fetch Kafka and the registry';
   if (text === undefined) return [`Maven is missing (no \`mvn\` on PATH); ${install}`];
   const version = mavenVersion(text);
   if (version === undefined) return [`\`mvn -version\` says nothing that names a version; ${install}`];

@@ -17,7 +17,13 @@ export interface StateFolder {
   readonly postgres: string;
 }
 
-export function stateFolder({ home, artifacts }: { home: string | undefined; artifacts: string | undefined }): StateFolder {
+export function stateFolder({
+  home,
+  artifacts,
+}: {
+  home: string | undefined;
+  artifacts: string | undefined;
+}): StateFolder {
   const at = home === undefined ? join(PROJECT, '.pmc') : resolve(home);
   return {
     home: at,

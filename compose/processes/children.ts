@@ -80,7 +80,7 @@ export class Children {
     closeSync(log);
     const { pid } = started;
     if (pid !== undefined) this.register.record({ name: spec.name, stage: spec.stage, pid, stopSignal });
-    const exited = whenExited(started, () => lastErrorLine(tailOf(logFile, logFromByte)));
+    const exited = whenExited(started, (wasKilled) => lastErrorLine(tailOf(logFile, logFromByte), { wasKilled }));
     const child: Child = {
       name: spec.name,
       stage: spec.stage,
@@ -119,13 +119,14 @@ export class Children {
   }
 }
 
-function whenExited(started: ChildProcess, lastLine: () => string | undefined): Promise<ChildExit> {
+function whenExited(started: ChildProcess, lastLine: (wasKilled: boolean) => string | undefined): Promise<ChildExit> {
   return new Promise((resolve) => {
     started.once('error', (error) => {
-      if (started.pid === undefined) resolve({ reason: `cannot be started: ${error.message}`, succeeded: false, lastLine: undefined });
+      if (started.pid === undefined)
+        resolve({ reason: `cannot be started: ${error.message}`, succeeded: false, lastLine: undefined });
     });
     started.once('exit', (code, signal) => {
-      resolve({ reason: signal ?? `exit code ${code}`, succeeded: code === 0, lastLine: lastLine() });
+      resolve({ reason: signal ?? `exit code ${code}`, succeeded: code === 0, lastLine: lastLine(signal !== null) });
     });
   });
 }

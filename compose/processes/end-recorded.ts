@@ -12,7 +12,10 @@ export interface Grace {
 }
 
 /** Returns those that had to be ended; resolves when none of the entries runs any more. */
-export async function endRecorded(entries: readonly RegisterEntry[], { graceMs }: Grace): Promise<readonly RegisterEntry[]> {
+export async function endRecorded(
+  entries: readonly RegisterEntry[],
+  { graceMs }: Grace,
+): Promise<readonly RegisterEntry[]> {
   const ended = survivors(entries, startTimeOf);
   for (const stage of STAGES) {
     const ofStage = entries.filter((entry) => entry.stage === stage);

@@ -13,7 +13,10 @@ export interface Guard {
 }
 
 /** Resolves when the warden watches. */
-export async function startGuard(files: { registerFile: string; logFile: string }, environment: Environment): Promise<Guard> {
+export async function startGuard(
+  files: { registerFile: string; logFile: string },
+  environment: Environment,
+): Promise<Guard> {
   let isDismissed = false;
   let warden = spawnWarden(files, environment);
   const watch = (): void => {

@@ -1,14 +1,15 @@
-// What a person is shown of a log when its process ended: the last line that speaks of an error, else the last line.
-const LENGTH_MAX = 300;
-const SPEAKS_OF_ERROR = /\b(error|fatal|panic|exception|failed|cannot|denied)\b/i;
+// What a person is shown of a log when its process ended: the last line that speaks of an error. A process that gave up
+// by itself said why in its last words, whatever they are; one that was killed was in the middle of something else.
+const LENGTH_MAX = 240;
+const SPEAKS_OF_ERROR = /error\b|\bfatal\b|\bpanic\b|exception\b|\bfailed\b|\bcannot\b|\bdenied\b/i;
 
-export function lastErrorLine(text: string): string | undefined {
+export function lastErrorLine(text: string, { wasKilled }: { wasKilled: boolean }): string | undefined {
   const lines = text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('at '));
   const shown = lines.map(readable);
-  const line = shown.findLast(({ isError }) => isError) ?? shown.at(-1);
+  const line = shown.findLast(({ isError }) => isError) ?? (wasKilled ? undefined : shown.at(-1));
   return line === undefined ? undefined : line.text.slice(0, LENGTH_MAX);
 }
 

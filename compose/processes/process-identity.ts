@@ -36,14 +36,19 @@ function startTimeFromProc(pid: number): string | undefined {
   try {
     const ticks = parseStartTicks(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     // Ticks count from boot, so the boot belongs to the identity: after a reboot the same pair may occur again.
-    return ticks === undefined ? undefined : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
+    return ticks === undefined
+      ? undefined
+      : `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
   } catch {
     return undefined;
   }
 }
 
 function startTimeFromPs(pid: number): string | undefined {
-  const { stdout } = spawnSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8', env: { LC_ALL: 'C' } });
+  const { stdout } = spawnSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { LC_ALL: 'C' },
+  });
   const match = /^(\S+)\s+(.+)$/.exec((stdout ?? '').trim());
   return match === null || match[1]?.startsWith('Z') ? undefined : match[2];
 }

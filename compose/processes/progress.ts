@@ -38,7 +38,8 @@ export function createProgress(screen: Screen, nowMs: () => number = () => perfo
   const views = (): StepView[] =>
     [...steps.values()].map(({ startedMs, ...step }) => ({ ...step, elapsedMs: nowMs() - startedMs }));
   const clear = (): unknown => isLive && screen.write('\r\u001b[K');
-  const draw = (): unknown => isLive && steps.size > 0 && screen.write(`\r\u001b[K${liveLine(views(), frame++, screen.columns ?? 80)}`);
+  const draw = (): unknown =>
+    isLive && steps.size > 0 && screen.write(`\r\u001b[K${liveLine(views(), frame++, screen.columns || 80)}`);
   const line = (text: string): void => {
     clear();
     screen.write(`${text}\n`);
@@ -46,7 +47,7 @@ export function createProgress(screen: Screen, nowMs: () => number = () => perfo
   };
   const tick = (): void => {
     if (isLive) draw();
-    else for (const view of views()) line(plainLine(view));
+    else for (const view of views()) if (view.elapsedMs > PLAIN_MS / 2) line(plainLine(view));
   };
 
   return {
@@ -82,7 +83,8 @@ export function plainLine({ name, detail, fraction, elapsedMs }: StepView): stri
 
 export function liveLine(steps: readonly StepView[], frame: number, width: number): string {
   const parts = steps.map(({ name, detail, fraction, elapsedMs }) => {
-    const sign = fraction === undefined ? (SPINNER[frame % SPINNER.length] ?? '') : `${bar(fraction)} ${percent(fraction)}`;
+    const sign =
+      fraction === undefined ? (SPINNER[frame % SPINNER.length] ?? '') : `${bar(fraction)} ${percent(fraction)}`;
     return `${sign} ${name}: ${detail} ${seconds(elapsedMs)}`;
   });
   return parts.join('   ').slice(0, Math.max(0, width - 1));

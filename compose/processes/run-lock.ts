@@ -30,7 +30,9 @@ export function acquireRunLock(path: string, home: string): RunLock {
       if (holder !== undefined && isAlive(holder)) throw alreadyRunning(holder, home);
       if (takeOver(ticket, path, before)) return held(path, own, true);
     }
-    throw new PmcError('PMC_ALREADY_RUNNING', `another start is taking over ${path} at this moment; try again`, { home });
+    throw new PmcError('PMC_ALREADY_RUNNING', `another start is taking over ${path} at this moment; try again`, {
+      home,
+    });
   } finally {
     rmSync(ticket, { force: true });
   }

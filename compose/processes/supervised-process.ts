@@ -4,7 +4,14 @@ import { backoffMs } from '../../service/backoff.ts';
 import { type Clock, systemClock } from '../../service/clock.ts';
 import { describeError } from '../../service/errors.ts';
 import type { Child } from './children.ts';
-import { INITIAL, type ProcessEvent, type ProcessState, RESTART_BACKOFF, step, type Supervision } from './supervision.ts';
+import {
+  INITIAL,
+  type ProcessEvent,
+  type ProcessState,
+  RESTART_BACKOFF,
+  type Supervision,
+  step,
+} from './supervision.ts';
 
 export interface Supervised {
   readonly name: string;

@@ -28,8 +28,13 @@ async function endWhatIsLeft(): Promise<void> {
   // Read once: a new supervisor on the same folder writes its own children into the same file.
   const entries = readRegister(registerFile);
   const names = entries.map(({ name }) => name);
-  process.stdout.write(`${JSON.stringify({ event: 'warden.supervisor.gone', time: new Date().toISOString(), names })}\n`);
-  await whenGone(entries.filter(({ stage }) => stage === 'service'), SERVICES_DRAIN_MS);
+  process.stdout.write(
+    `${JSON.stringify({ event: 'warden.supervisor.gone', time: new Date().toISOString(), names })}\n`,
+  );
+  await whenGone(
+    entries.filter(({ stage }) => stage === 'service'),
+    SERVICES_DRAIN_MS,
+  );
   await endRecorded(entries, { graceMs: STAGE_GRACE_MS });
   process.stdout.write(`${JSON.stringify({ event: 'warden.done', time: new Date().toISOString() })}\n`);
   process.exit(0);

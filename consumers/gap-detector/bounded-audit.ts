@@ -27,7 +27,7 @@ export interface BoundedAuditOptions {
   readonly waitMs: number;
   readonly signal?: AbortSignal;
   /** For people: what is being done. */
-  onProgress?(text: string): void;
+  readonly onProgress?: (text: string) => void;
 }
 
 const POLL_MS = 200;
@@ -43,6 +43,8 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
   const audited = new AuditedLog(tools.codec);
   const logStarts = new Map<string, bigint>();
   // Checkpoints first: every end offset they name is then below the ends that are read up to.
+  // An epoch is silent or not as of now: reading and comparing the rest may take longer than an epoch's silence may.
+  const heardAtMs = clock.nowMs();
   for (const topic of [TOPIC.sources, TOPIC.rejected]) await readTopic(tools, audited, topic, logStarts, options);
   const settled = await settledOf(tools, incoming);
   await readTopic(tools, audited, TOPIC.incoming, logStarts, options, settled);
@@ -59,7 +61,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     partitions.push({ ...at, from: Number(from), to: Number(to), end: Number(end), suspect: look.waiting, ...look.balance });
     findings.push(...look.findings);
   }
-  const gateway = audited.gateway.judge(audited.positions, logStarts, clock.nowMs());
+  const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);
   return buildReport({
     runId: ulid(startedAtMs),
     mode: 'run',

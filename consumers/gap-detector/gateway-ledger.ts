@@ -26,8 +26,10 @@ interface Mark {
 }
 
 interface Epoch {
-  readonly seen: RangeSet;
-  readonly elsewhere: RangeSet;
+  /** Numbers found on the log or settled elsewhere. */
+  readonly accounted: RangeSet;
+  inLog: number;
+  elsewhere: number;
   instance: string;
   settledUpTo: number;
   inFlightMax: number;
@@ -47,7 +49,8 @@ export class GatewayLedger {
 
   /** A frame found on the log. */
   observe(gatewayEpoch: string, ingestSeq: number): void {
-    this.#epoch(gatewayEpoch).seen.add(ingestSeq, ingestSeq + 1);
+    const epoch = this.#epoch(gatewayEpoch);
+    epoch.inLog += epoch.accounted.add(ingestSeq, ingestSeq + 1);
   }
 
   checkpoint(checkpoint: SourceCheckpoint): void {
@@ -59,7 +62,7 @@ export class GatewayLedger {
     epoch.closed ||= checkpoint.kind === 'closed';
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
     epoch.ends = new Map(checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]));
-    for (const { from, to } of checkpoint.settledElsewhere) epoch.elsewhere.add(from, to + 1);
+    for (const { from, to } of checkpoint.settledElsewhere) epoch.elsewhere += epoch.accounted.add(from, to + 1);
     epoch.marks.push({ received: checkpoint.received, ends: epoch.ends });
     if (epoch.marks.length > MARKS_MAX) epoch.marks = epoch.marks.filter((_mark, index) => index % 2 === 0);
   }
@@ -80,21 +83,20 @@ export class GatewayLedger {
       if (floor === undefined) continue;
       const isRead = [...epoch.ends].every(([name, end]) => (positions.get(name) ?? end) >= end);
       const judgedUpTo = isRead ? epoch.settledUpTo : floor;
-      const accounted = union(epoch.seen, epoch.elsewhere);
       let missing = 0;
-      for (const { lower, upper } of accounted.missing(floor + 1, judgedUpTo + 1)) {
+      for (const { lower, upper } of epoch.accounted.missing(floor + 1, judgedUpTo + 1)) {
         missing += upper - lower;
         const detail = 'a settled frame is neither on the log nor settled elsewhere';
         findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
       }
       const state = stateOf(epoch, nowMs);
-      const tail = state === 'crashed' && isRead ? tailOf(epoch, accounted, floor) : null;
+      const tail = state === 'crashed' && isRead ? tailOf(epoch, floor) : null;
       if (tail !== null) {
         const detail = `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
         findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
       }
-      const { instance, settledUpTo } = epoch;
-      epochs.push({ gatewayEpoch, instance, state, settledUpTo, inLog: epoch.seen.size, elsewhere: epoch.elsewhere.size, missing, tail });
+      const { instance, settledUpTo, inLog, elsewhere } = epoch;
+      epochs.push({ gatewayEpoch, instance, state, settledUpTo, inLog, elsewhere, missing, tail });
     }
     return { epochs, findings };
   }
@@ -103,8 +105,9 @@ export class GatewayLedger {
     let epoch = this.#epochs.get(gatewayEpoch);
     if (epoch === undefined) {
       epoch = {
-        seen: new RangeSet(),
-        elsewhere: new RangeSet(),
+        accounted: new RangeSet(),
+        inLog: 0,
+        elsewhere: 0,
         instance: 'unknown',
         settledUpTo: 0,
         inFlightMax: 0,
@@ -125,9 +128,8 @@ function stateOf({ closed, lastHeardMs }: Epoch, nowMs: number): EpochState {
 }
 
 /** A number not yet accounted for can only be open if it was given out: at most `inFlightMax` are at any time. */
-function tailOf({ settledUpTo, inFlightMax }: Epoch, accounted: RangeSet, floor: number): { from: number; to: number } {
-  const [first] = accounted.missing(Math.max(settledUpTo, floor) + 1, Number.MAX_SAFE_INTEGER);
-  const from = first?.lower ?? settledUpTo + 1;
+function tailOf({ accounted, settledUpTo, inFlightMax }: Epoch, floor: number): { from: number; to: number } {
+  const from = accounted.firstMissing(Math.max(settledUpTo, floor) + 1);
   return { from, to: Math.max(from, settledUpTo, accounted.size + floor) + inFlightMax };
 }
 
@@ -139,10 +141,4 @@ function expiredUpTo({ marks }: Epoch, logStarts: ReadonlyMap<string, bigint>): 
   const started = [...logStarts].filter(([, offset]) => offset > 0n);
   if (started.length === 0) return 0;
   return marks.find(({ ends }) => started.every(([name, offset]) => (ends.get(name) ?? 0n) >= offset))?.received;
-}
-
-function union(a: RangeSet, b: RangeSet): RangeSet {
-  const both = new RangeSet();
-  for (const { lower, upper } of [...a.ranges, ...b.ranges].sort((x, y) => x.lower - y.lower)) both.add(lower, upper);
-  return both;
 }

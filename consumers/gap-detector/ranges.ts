@@ -1,13 +1,22 @@
-// Sets of whole numbers as sorted disjoint ranges, lower inclusive and upper exclusive. In-order arrival extends the last
-// range; memory is O(gaps). Pure.
+// A set of whole numbers that becomes dense: a bitmap per 65,536 numbers, dropped for a mark once all of them are in. Numbers
+// may come in any order at the same cost (partitions are read one after the other, so neighbours arrive far apart), and what
+// is kept at the end is O(gaps). Ranges are lower inclusive, upper exclusive. Pure.
 export interface Range {
   readonly lower: number;
   readonly upper: number;
 }
 
+const CHUNK = 65_536;
+const WORD = 32;
+
+interface Chunk {
+  /** undefined when every number of the chunk is in the set. */
+  bits: Uint32Array | undefined;
+  count: number;
+}
+
 export class RangeSet {
-  /** lower, upper, lower, upper …, ascending. */
-  readonly #bounds: number[] = [];
+  readonly #chunks = new Map<number, Chunk>();
   #size = 0;
 
   /** How many numbers the set holds. */
@@ -15,69 +24,83 @@ export class RangeSet {
     return this.#size;
   }
 
-  get ranges(): readonly Range[] {
-    const ranges: Range[] = [];
-    for (let index = 0; index < this.#bounds.length; index += 2) {
-      ranges.push({ lower: this.#bounds[index] as number, upper: this.#bounds[index + 1] as number });
-    }
-    return ranges;
-  }
-
   has(value: number): boolean {
-    // An odd number of bounds at or below the value means that it lies inside a range.
-    return this.#boundsUpTo(value) % 2 === 1;
+    const chunk = this.#chunks.get(Math.floor(value / CHUNK));
+    if (chunk === undefined) return false;
+    return chunk.bits === undefined || isSet(chunk.bits, value % CHUNK);
   }
 
   /** Adds [lower, upper). Returns how many of its numbers were not in the set before. */
   add(lower: number, upper: number): number {
-    if (lower >= upper) return 0;
-    let first = this.#boundsBelow(lower);
-    let last = this.#boundsUpTo(upper);
-    const start = first % 2 === 1 ? (this.#bounds[first - 1] as number) : lower;
-    const end = last % 2 === 1 ? (this.#bounds[last] as number) : upper;
-    if (first % 2 === 1) first -= 1;
-    if (last % 2 === 1) last += 1;
-    let replaced = 0;
-    for (let index = first; index < last; index += 2) {
-      replaced += (this.#bounds[index + 1] as number) - (this.#bounds[index] as number);
+    let added = 0;
+    for (let value = lower; value < upper; ) {
+      const number = Math.floor(value / CHUNK);
+      const end = Math.min(upper, (number + 1) * CHUNK);
+      added += this.#addToChunk(number, value - number * CHUNK, end - number * CHUNK);
+      value = end;
     }
-    this.#bounds.splice(first, last - first, start, end);
-    this.#size += end - start - replaced;
-    return end - start - replaced;
+    this.#size += added;
+    return added;
   }
 
   /** The ranges of [lower, upper) that are not in the set. */
   missing(lower: number, upper: number): readonly Range[] {
     const gaps: Range[] = [];
-    let from = lower;
-    for (const range of this.ranges) {
-      if (range.upper <= from) continue;
-      if (range.lower >= upper) break;
-      if (range.lower > from) gaps.push({ lower: from, upper: range.lower });
-      from = range.upper;
+    let from: number | undefined;
+    for (let value = lower; value < upper; ) {
+      const number = Math.floor(value / CHUNK);
+      const chunk = this.#chunks.get(number);
+      const end = Math.min(upper, (number + 1) * CHUNK);
+      if (chunk === undefined) {
+        from ??= value;
+        value = end;
+      } else if (chunk.bits === undefined) {
+        if (from !== undefined) gaps.push({ lower: from, upper: value });
+        from = undefined;
+        value = end;
+      } else {
+        const present = isSet(chunk.bits, value % CHUNK);
+        if (present && from !== undefined) gaps.push({ lower: from, upper: value });
+        from = present ? undefined : (from ?? value);
+        value += 1;
+      }
     }
-    if (from < upper) gaps.push({ lower: from, upper });
+    if (from !== undefined) gaps.push({ lower: from, upper });
     return gaps;
   }
 
-  /** Bounds ≤ value. */
-  #boundsUpTo(value: number): number {
-    return this.#search((bound) => bound <= value);
-  }
-
-  /** Bounds < value: an adjacent range that ends at the value is joined. */
-  #boundsBelow(value: number): number {
-    return this.#search((bound) => bound < value);
-  }
-
-  #search(isBefore: (bound: number) => boolean): number {
-    let low = 0;
-    let high = this.#bounds.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (isBefore(this.#bounds[middle] as number)) low = middle + 1;
-      else high = middle;
+  /** The lowest number from `lower` on that is not in the set. */
+  firstMissing(lower: number): number {
+    for (let value = lower; ; ) {
+      const number = Math.floor(value / CHUNK);
+      const chunk = this.#chunks.get(number);
+      if (chunk === undefined) return value;
+      if (chunk.bits === undefined) value = (number + 1) * CHUNK;
+      else if (isSet(chunk.bits, value % CHUNK)) value += 1;
+      else return value;
     }
-    return low;
   }
+
+  #addToChunk(number: number, from: number, to: number): number {
+    let chunk = this.#chunks.get(number);
+    if (chunk === undefined) {
+      chunk = { bits: new Uint32Array(CHUNK / WORD), count: 0 };
+      this.#chunks.set(number, chunk);
+    }
+    if (chunk.bits === undefined) return 0;
+    let added = 0;
+    for (let value = from; value < to; value += 1) {
+      if (isSet(chunk.bits, value)) continue;
+      const word = value >>> 5;
+      chunk.bits[word] = (chunk.bits[word] as number) | (1 << (value & 31));
+      added += 1;
+    }
+    chunk.count += added;
+    if (chunk.count === CHUNK) chunk.bits = undefined;
+    return added;
+  }
+}
+
+function isSet(bits: Uint32Array, value: number): boolean {
+  return ((bits[value >>> 5] as number) & (1 << (value & 31))) !== 0;
 }

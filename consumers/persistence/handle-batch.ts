@@ -63,7 +63,8 @@ async function storeBatch(batch: Batch, deps: HandleBatchDeps): Promise<void> {
   deps.logger.trace({ topic, partition, records: records.length }, 'persistence.batch.stored');
   // COMMIT has happened; the reader commits the offset after this return. A crash between the two hands the same records
   // over again: their coordinates and ids are there already, so they count as replayed and nothing changes
-  // (persistence-replays-change-nothing). A crash before COMMIT leaves nothing behind, and the records come again too.
+  // (test/integration/persistence-keeps-each-offset-in-one-account.test.ts, "handed over again"). A crash before COMMIT
+  // leaves nothing behind, and the records come again too.
 }
 
 type Item = Candidate | Poison;

@@ -21,8 +21,15 @@ export function auditText(report: AuditReport): string {
     ...report.stages.map(({ stage, verdict, detail }) => `  ${stage.padEnd(20)} ${verdict.padEnd(15)} ${detail}`),
   ];
   if (report.findings.length > 0) {
-    lines.push('', `${report.findings.length} findings${report.findings.length > FINDINGS_SHOWN ? `, the first ${FINDINGS_SHOWN}` : ''}:`);
-    lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map((finding) => `  ${finding.kind.padEnd(14)} ${whereOf(finding)}  ${finding.detail}`));
+    lines.push(
+      '',
+      `${report.findings.length} findings${report.findings.length > FINDINGS_SHOWN ? `, the first ${FINDINGS_SHOWN}` : ''}:`,
+    );
+    lines.push(
+      ...report.findings
+        .slice(0, FINDINGS_SHOWN)
+        .map((finding) => `  ${finding.kind.padEnd(14)} ${whereOf(finding)}  ${finding.detail}`),
+    );
     if (report.findings.length > FINDINGS_SHOWN) lines.push('  all of them: pmc audit run --json');
   }
   return `${lines.join('\n')}\n`;

@@ -7,12 +7,14 @@ import { EXIT_CODE } from '../../consumers/gap-detector/verdict.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { openAdmin, openRangeReader } from '../../kafka/connect.ts';
 import { systemClock } from '../../service/clock.ts';
-import { type Environment, readSettings } from '../../service/config.ts';
+import { readSettings } from '../../service/config.ts';
 import { checkDatabase, createPool } from '../../service/database.ts';
 import { createLogger } from '../../service/logger.ts';
 import { auditText } from './audit-text.ts';
 import type { Cli } from './cli.ts';
-import { stackOf } from './stack-access.ts';
+import { type ServerVariable, serverEnvironment } from './server-environment.ts';
+
+const SERVERS: readonly ServerVariable[] = ['PMC_KAFKA_BROKERS', 'PMC_REGISTRY_URL', 'DATABASE_URL'];
 
 interface RunFlags {
   readonly json?: boolean;
@@ -25,15 +27,22 @@ export function addAudit(program: Command, cli: Cli): void {
     .command('audit')
     .description('judge what was lost')
     .command('run')
-    .description('judge everything from the log start offset to the settled watermark; exit code 0 pass, 3 findings, 8 inconclusive')
+    .description(
+      'judge everything from the log start offset to the settled watermark; exit code 0 pass, 3 findings, 8 inconclusive',
+    )
     .option('--json', 'the whole report as one JSON document')
     .option('--wait <seconds>', 'wait until what is on the log now has settled', numberFrom(0, 86_400), 0)
-    .option('--min-coverage <share>', 'judged share below which the verdict is inconclusive', numberFrom(0, 1), COVERAGE_MIN)
+    .option(
+      '--min-coverage <share>',
+      'judged share below which the verdict is inconclusive',
+      numberFrom(0, 1),
+      COVERAGE_MIN,
+    )
     .action((flags: RunFlags) => run(flags, cli));
 }
 
 async function run({ json, wait, minCoverage }: RunFlags, cli: Cli): Promise<void> {
-  const config = readSettings(auditEnvironment(cli), auditSettings);
+  const config = readSettings(serverEnvironment(cli, SERVERS), auditSettings);
   const logger = createLogger('audit', 'silent');
   const clients = { config, clientId: 'pmc-audit', logger };
   const admin = openAdmin(clients);
@@ -53,19 +62,6 @@ async function run({ json, wait, minCoverage }: RunFlags, cli: Cli): Promise<voi
   } finally {
     await Promise.all([admin.stop(), ranges.stop(), pool.end()]);
   }
-}
-
-/** What the environment names wins; the rest comes from the running stack, which is only asked when something is missing. */
-function auditEnvironment(cli: Cli): Environment {
-  const { environment } = cli;
-  if (environment['PMC_KAFKA_BROKERS'] && environment['PMC_REGISTRY_URL'] && environment['DATABASE_URL']) return environment;
-  const { addresses } = stackOf(cli);
-  const running = {
-    PMC_KAFKA_BROKERS: addresses.brokers.join(','),
-    PMC_REGISTRY_URL: addresses.registryUrl,
-    DATABASE_URL: addresses.databaseUrl,
-  };
-  return { ...running, ...Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')) };
 }
 
 function numberFrom(min: number, max: number): (text: string) => number {

@@ -13,8 +13,8 @@ import { Children } from '../../compose/processes/children.ts';
 import { createProgress } from '../../compose/processes/progress.ts';
 import { readSettings } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
-import type { Cli } from './cli.ts';
 import { lastStack } from '../supervisor/stack-file.ts';
+import type { Cli } from './cli.ts';
 import { stackOf, stateFolderOf } from './stack-access.ts';
 
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
@@ -38,7 +38,8 @@ export function addKafka(program: Command, cli: Cli): void {
     .allowUnknownOption()
     .action(async (tool: string, args: string[], _options: unknown, command: Command) => {
       const mainClass = Object.hasOwn(TOOLS, tool) ? TOOLS[tool] : undefined;
-      if (mainClass === undefined) command.error(`error: unknown tool '${tool}'; known: ${Object.keys(TOOLS).join(', ')}`);
+      if (mainClass === undefined)
+        command.error(`error: unknown tool '${tool}'; known: ${Object.keys(TOOLS).join(', ')}`);
       else cli.endWith(await runTool(mainClass, args, cli));
     });
 }
@@ -46,16 +47,26 @@ export function addKafka(program: Command, cli: Cli): void {
 async function runTool(mainClass: string, args: readonly string[], cli: Cli): Promise<number> {
   const { javaHome, brokers } = stackSettings(portOffsetOf(cli.environment));
   const config = readSettings(cli.environment, { javaHome, brokers });
-  const where = args.includes('--bootstrap-server') || args.includes('--help') ? [] : ['--bootstrap-server', (config.brokers ?? stackOf(cli).addresses.brokers).join(',')];
+  const where =
+    args.includes('--bootstrap-server') || args.includes('--help')
+      ? []
+      : ['--bootstrap-server', (config.brokers ?? stackOf(cli).addresses.brokers).join(',')];
   const java = javaProgram(config.javaHome);
-  const flags = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`];
+  const flags = [
+    '-Xmx256m',
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
+    `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`,
+  ];
   const line = [...flags, '-cp', join(await jarsFolder(cli), '*'), mainClass, ...where, ...args];
   return await runInForeground(java, line, cli);
 }
 
 async function jarsFolder(cli: Cli): Promise<string> {
   const folder = stateFolderOf(cli);
-  const artifactsFolder = cli.environment['PMC_ARTIFACTS'] ? folder.artifacts : (lastStack(folder)?.artifacts ?? folder.artifacts);
+  const artifactsFolder = cli.environment['PMC_ARTIFACTS']
+    ? folder.artifacts
+    : (lastStack(folder)?.artifacts ?? folder.artifacts);
   const complete = completeArtifact(artifactsFolder, KAFKA_ARTIFACT);
   if (complete !== undefined) return complete;
   createStateFolder(folder);
@@ -77,7 +88,14 @@ function runInForeground(program: string, args: readonly string[], { environment
     const ignore = (): void => undefined;
     process.on('SIGINT', ignore);
     tool.once('error', (cause) => {
-      reject(new PmcError('PMC_PREFLIGHT_FAILED', `cannot start ${program}; install a JDK 17 or newer, or set JAVA_HOME`, {}, { cause }));
+      reject(
+        new PmcError(
+          'PMC_PREFLIGHT_FAILED',
+          `cannot start ${program}; install a JDK 17 or newer, or set JAVA_HOME`,
+          {},
+          { cause },
+        ),
+      );
     });
     tool.once('exit', (code, signal) => {
       process.off('SIGINT', ignore);

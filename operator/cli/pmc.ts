@@ -2,14 +2,26 @@
 // one and a line in VERBS. Usage errors go to stderr with exit code 2; any other error is one line with its own code.
 import { Command, CommanderError } from 'commander';
 import { describeError, PmcError } from '../../service/errors.ts';
-import type { AddVerb, Cli } from './cli.ts';
 import { addAudit } from './audit.ts';
+import type { AddVerb, Cli } from './cli.ts';
+import { addDatabase } from './database.ts';
 import { addKafka } from './kafka.ts';
+import { addSchemas } from './schemas.ts';
 import { addService } from './service.ts';
 import { addStatus } from './status.ts';
+import { addTopics } from './topics.ts';
 import { addUp } from './up.ts';
 
-const VERBS: readonly AddVerb[] = [addUp, addStatus, addService, addAudit, addKafka];
+const VERBS: readonly AddVerb[] = [
+  addUp,
+  addStatus,
+  addService,
+  addAudit,
+  addDatabase,
+  addTopics,
+  addSchemas,
+  addKafka,
+];
 
 const EXIT_CODES = `
 Exit codes:
@@ -44,6 +56,9 @@ async function run(args: readonly string[], cli: Cli): Promise<number> {
     return error instanceof PmcError ? error.exitCode : 1;
   }
 }
+
+// A reader that has seen enough (`pmc status | head -1`) is no failure.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 let outcome = 0;
 process.exitCode = await run(process.argv.slice(2), {

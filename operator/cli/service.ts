@@ -1,8 +1,8 @@
 // `pmc service stop|start|restart NAME`: asks the supervisor, waits until it is done, prints the state then.
 import type { Command } from 'commander';
 import { askService } from '../supervisor/control-client.ts';
-import { SERVICE_VERBS } from '../supervisor/stack-status.ts';
 import { SERVICE_NAMES } from '../supervisor/services.ts';
+import { SERVICE_VERBS } from '../supervisor/stack-status.ts';
 import type { Cli } from './cli.ts';
 import { stackOf } from './stack-access.ts';
 

@@ -18,13 +18,13 @@ export function statusText(status: StackStatus): string {
     '-',
     exitText(lastExit),
   ]);
-  const { kafka, database, gateway, console, simulator } = status;
+  const { kafka, database, gateway, simulator } = status;
   const addresses = [
     ['kafka', kafka.brokers.join(', ')],
     ['schema registry', kafka.registryUrl],
     ['database', withoutPassword(database.url)],
     ['gateway', gateway.url],
-    ['console', console.url],
+    ['console', status.console.url],
     ['simulator', simulator === null ? 'none (PMC_SOURCES is set)' : `${simulator.wsUrl}, ${simulator.apiUrl}`],
     ['state', status.home],
   ];
@@ -39,7 +39,14 @@ export function withoutPassword(url: string): string {
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function exitText(lastExit: StackStatus['servers'][number]['lastExit']): string {

@@ -25,7 +25,7 @@ export async function up(cli: Cli, replaced: Pick<SupervisorOptions, 'mains' | '
   for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   const progress = createProgress(stderr);
   const supervisor = new Supervisor({ config, environment, progress, ...replaced });
-  const interrupted = whenInterrupted(supervisor, progress.note);
+  const interrupted = whenInterrupted(supervisor, (line) => progress.note(line));
   try {
     const started = supervisor.start();
     started.catch(() => undefined); // After an interruption nobody waits for it any more.

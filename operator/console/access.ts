@@ -1,6 +1,6 @@
 // Who may look. The token opens the console in three ways: once in the address (the answer is a cookie and a redirect that
 // takes it out of the address again), as that cookie, or as a bearer token for scripts. The cookie carries a value derived
-// from the token, not the token. All comparisons take the same time whatever is wrong.
+// from the token, not the token. All comparisons take the same time whatever is wrong. Pure.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { PmcError } from '../../service/errors.ts';
 

@@ -28,6 +28,7 @@ export async function startConsole(config: ConsoleConfig, context: ServiceContex
   const admin = openAdmin({ config, clientId: 'pmc-console' });
   const observe = observer({
     pool,
+    databaseUrl: config.databaseUrl,
     admin,
     controlUrl: config.controlUrl,
     controlToken: config.controlToken,

@@ -1,13 +1,16 @@
 // What is wrong and where, as one list: the open findings on the audit's books first, then what the newest reports name
-// that is not among them. Bounded; the total says how many there are.
+// that is not among them. Bounded; the total says how many there are. Pure.
 import type { AuditFacts, Finding } from './audit-report.ts';
 
-export interface ListedFinding {
+interface ListedFinding {
   readonly kind: string;
   readonly stage: string;
   /** Topic, partition and offset, or the source and its range: whatever the finding carries. */
   readonly where: string;
+  /** The event's own id, or its key. */
   readonly id: string | null;
+  /** What the audit says about it, in a sentence. */
+  readonly detail: string | null;
   readonly firstSeenAt: string | null;
 }
 
@@ -44,7 +47,8 @@ function add(
   const where = whereOf(detail);
   const place = JSON.stringify([kind, stage, where]);
   if (into.has(place)) return;
-  into.set(place, { kind, stage, where, id: textOf(detail['id']) ?? null, firstSeenAt });
+  const id = textOf(detail['id']) ?? textOf(detail['eventKey']) ?? null;
+  into.set(place, { kind, stage, where, id, detail: textOf(detail['detail']) ?? null, firstSeenAt });
 }
 
 function whereOf(detail: Readonly<Finding | Record<string, unknown>>): string {

@@ -1,10 +1,11 @@
 // The one line an operator reads first. The rules are tried in this order, and the order matters: what is not known
-// comes before what was known, a failure before its age, and a pass is what remains when nothing speaks against it.
-import { type AuditFacts, type AuditRun, isBalanced } from './audit-report.ts';
+// comes before what was known, a failure before its age, and a pass is what remains when nothing speaks against it. Pure.
+import { FINDING_WEIGHT } from '../../consumers/gap-detector/verdict.ts';
+import { type AuditFacts, type AuditRun, isWrong } from './audit-report.ts';
 import type { DatabaseFacts, Seen } from './observation.ts';
 import { ago, counted, figure, sentence } from './wording.ts';
 
-export type Level = 'pass' | 'inconclusive' | 'fail' | 'unknown';
+type Level = 'pass' | 'inconclusive' | 'fail' | 'unknown';
 
 export interface Headline {
   readonly level: Level;
@@ -13,18 +14,7 @@ export interface Headline {
 }
 
 /** A live audit older than this no longer speaks about now. */
-export const STALE_AFTER_MS = 30_000;
-
-/** Kinds that are reported without failing a stage (duplicate, conflict, reordered) or make it inconclusive only. */
-const NOT_FAILING = new Set([
-  'duplicate',
-  'conflict',
-  'reordered',
-  'tail-unknown',
-  'spooled-elsewhere',
-  'expired-unaudited',
-  'hole',
-]);
+const STALE_AFTER_MS = 30_000;
 
 export function headlineOf(database: Seen<DatabaseFacts>): Headline {
   if (!database.ok) return unknown('Not known: the database does not answer', sentence(database.reason));
@@ -43,10 +33,13 @@ export function isStale(live: AuditRun | undefined): boolean {
   return live === undefined || live.ageMs > STALE_AFTER_MS;
 }
 
-/** Rule 1: a failed verdict, books that do not balance, or an open finding that fails. A full audit's failure stands until the next full audit. */
+/**
+ * Rule 1: a failed verdict, books that do not balance, or an open finding that fails. A full audit's failure stands until
+ * the next full audit.
+ */
 function failed({ live, run, open }: AuditFacts): Headline | undefined {
   const bad = [live, run].filter((one) => one !== undefined).filter((one) => one.verdict === 'fail' || isWrong(one));
-  const findings = Object.entries(open).filter(([kind, count]) => count > 0 && !NOT_FAILING.has(kind));
+  const findings = Object.entries(open).filter(([kind, count]) => count > 0 && isFailing(kind));
   if (bad.length === 0 && findings.length === 0) return undefined;
   const missing = bad.some((one) => one.books.ok && one.books.value.accounts.missing > 0) || (open['missing'] ?? 0) > 0;
   const parts = bad.map((one) => `${nameOf(one)} (${ago(one.ageMs)}): ${accountsText(one)}.`);
@@ -93,8 +86,10 @@ function passed(live: AuditRun | undefined): Headline {
   return { level: 'pass', words: 'Nothing is lost', detail };
 }
 
-function isWrong({ books }: AuditRun): boolean {
-  return books.ok && !isBalanced(books.value.accounts);
+/** A kind that this version does not know is taken for the worst. */
+function isFailing(kind: string): boolean {
+  const weights: Readonly<Record<string, string>> = FINDING_WEIGHT;
+  return (weights[kind] ?? 'fail') === 'fail';
 }
 
 function accountsText(run: AuditRun): string {
@@ -108,7 +103,8 @@ function accountsText(run: AuditRun): string {
 
 function staleText(live: AuditRun | undefined): string {
   if (live === undefined) return 'The gap-detector has not finished a live audit; is it running?';
-  return `The last live audit ended ${ago(live.ageMs)} with verdict ${live.verdict}; nothing newer has been judged. Is the gap-detector running?`;
+  const last = `The last live audit ended ${ago(live.ageMs)} with verdict ${live.verdict}`;
+  return `${last}; nothing newer has been judged. Is the gap-detector running?`;
 }
 
 function nameOf({ mode }: AuditRun): string {

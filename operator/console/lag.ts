@@ -1,8 +1,8 @@
 // Lag = high watermark - max(committed offset, log start offset). A group that never committed has an unknown lag, which
-// is null and never 0; a total is known only when every part of it is.
+// is null and never 0; a total is known only when every part of it is. Pure.
 import type { LogFacts, PartitionPosition } from './observation.ts';
 
-export interface PartitionLag {
+interface PartitionLag {
   readonly partition: number;
   readonly logStart: number;
   readonly highWatermark: number;

@@ -24,6 +24,7 @@ export function auditReport(changes: Partial<AuditReport> = {}): AuditReport {
   return {
     coverage: 1,
     accounts,
+    suspect: 0,
     stages: [{ stage: 'log-to-stored', verdict: 'pass' }],
     perPartition: [{ ...accounts, topic: 'pmc.messages.incoming', partition: 0, from: 0, to: 10 }],
     findings: [],

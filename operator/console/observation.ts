@@ -12,10 +12,17 @@ export type Seen<T> =
 export const controlStatus = z.object({ services: z.array(serviceStatusSchema.omit({ ready: true })) });
 export type ControlStatus = z.infer<typeof controlStatus>;
 
+/** A service may count more than plain numbers; only those can become a rate. */
+const counters = z
+  .record(z.string(), z.unknown())
+  .transform((all) =>
+    Object.fromEntries(Object.entries(all).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
+  );
+
 export const readyReport = z.object({
   ready: z.boolean(),
   checks: z.record(z.string(), z.object({ ready: z.boolean(), detail: z.string() })),
-  facts: z.object({ counters: z.record(z.string(), z.number()).default({}) }),
+  facts: z.object({ counters: counters.default({}) }),
 });
 export type ReadyReport = z.infer<typeof readyReport>;
 

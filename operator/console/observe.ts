@@ -12,6 +12,7 @@ type Source = 'database' | 'kafka' | 'control';
 
 export interface Sources {
   readonly pool: Pool;
+  readonly databaseUrl: string;
   readonly admin: LogAdmin;
   readonly controlUrl: string | undefined;
   readonly controlToken: string | undefined;
@@ -24,8 +25,8 @@ const DEADLINE_MS = 1_500;
 const ANSWER_AGE_MAX_MS = 6_000;
 
 export function observer(sources: Sources): () => Promise<Observation> {
-  const { pool, admin, controlUrl, controlToken, clock, onFailure } = sources;
-  const queries = new DatabaseQueries(pool);
+  const { pool, databaseUrl, admin, controlUrl, controlToken, clock, onFailure } = sources;
+  const queries = new DatabaseQueries(pool, databaseUrl);
   const probe = <T>(source: Source, ask: () => Promise<T>): Probe<T> =>
     new Probe({
       ask,

@@ -1,15 +1,10 @@
 // What the console asks PostgreSQL: persistence's own count, the quarantine and the audit's books. Reads only. A report is
 // fetched once per run, because it can be large and never changes.
-import type { Pool } from '../../service/database.ts';
+import type { Verdict } from '../../consumers/gap-detector/verdict.ts';
+import { type Pool, sqlStateOf } from '../../service/database.ts';
+import { PmcError } from '../../service/errors.ts';
 import type { AuditReport } from './audit-report.ts';
-import {
-  type AuditFacts,
-  type AuditRun,
-  type OpenFinding,
-  type Readable,
-  readReport,
-  type Verdict,
-} from './audit-report.ts';
+import { type AuditFacts, type AuditRun, type OpenFinding, type Readable, readReport } from './audit-report.ts';
 import type { DatabaseFacts } from './observation.ts';
 
 /** Ends a query whose server went silent; the connection is then thrown away. */
@@ -22,10 +17,14 @@ const TOTALS = `
          (select count(*) from quarantine where status = 'open')::text as quarantine_open`;
 
 const NEWEST_RUNS = `
-  select distinct on (mode) id, mode, verdict, finished_at,
-         (extract(epoch from clock_timestamp() - finished_at) * 1000)::float8 as age_ms
-    from audit.runs
-   order by mode, finished_at desc`;
+  select newest.*
+    from (values ('live'), ('run')) as modes (mode),
+         lateral (select id, mode, verdict, finished_at,
+                         (extract(epoch from clock_timestamp() - finished_at) * 1000)::float8 as age_ms
+                    from audit.runs
+                   where runs.mode = modes.mode
+                   order by finished_at desc
+                   limit 1) as newest`;
 
 const REPORT = `
   select case when octet_length(report::text) <= $2 then report::text end as report from audit.runs where id = $1`;
@@ -57,10 +56,12 @@ interface FindingRow {
 
 export class DatabaseQueries {
   readonly #pool: Pool;
+  readonly #host: string;
   #books = new Map<string, Readable<AuditReport>>();
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, databaseUrl: string) {
     this.#pool = pool;
+    this.#host = new URL(databaseUrl).host;
   }
 
   async facts(): Promise<DatabaseFacts> {
@@ -108,8 +109,14 @@ export class DatabaseQueries {
 
   async #rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<readonly R[]> {
     const query = { text, values: [...values], query_timeout: QUERY_TIMEOUT_MS };
-    const { rows } = await this.#pool.query<R>(query);
-    return rows;
+    try {
+      const { rows } = await this.#pool.query<R>(query);
+      return rows;
+    } catch (cause) {
+      if (sqlStateOf(cause) !== undefined) throw cause;
+      const message = `PostgreSQL at ${this.#host} does not answer; DATABASE_URL names it`;
+      throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { host: this.#host }, { cause });
+    }
   }
 }
 

@@ -1,14 +1,14 @@
 // Rates from successive counters. A counter belongs to one process: after a restart, or when it went back, there is
-// nothing to subtract from, so the rate is unknown (null) and never negative.
+// nothing to subtract from, so the rate is unknown (null) and never negative. Pure.
 import type { ReadyReport, Seen } from './observation.ts';
 
-export const RATES = [
+const RATES = [
   { key: 'sent', label: 'Sent by simulator', service: 'chaos-socket', counter: 'eventsSent' },
   { key: 'received', label: 'Received', service: 'communicator', counter: 'framesReceived' },
   { key: 'appended', label: 'Appended to log', service: 'communicator', counter: 'eventsAppended' },
   { key: 'rejected', label: 'Rejected', service: 'communicator', counter: 'framesRejected' },
-  { key: 'stored', label: 'Stored', service: 'persistence', counter: 'rowsInserted' },
-  { key: 'duplicates', label: 'Duplicates', service: 'persistence', counter: 'duplicates' },
+  { key: 'stored', label: 'Stored', service: 'persistence', counter: 'inserted' },
+  { key: 'duplicates', label: 'Duplicates', service: 'persistence', counter: 'duplicate' },
   { key: 'quarantined', label: 'Quarantined', service: 'persistence', counter: 'quarantined' },
   { key: 'commands', label: 'Commands', service: 'commands', counter: 'commandsHandled' },
   { key: 'replies', label: 'Replies sent', service: 'commands', counter: 'repliesRelayed' },

@@ -3,7 +3,7 @@
 import type { Clock } from '../../service/clock.ts';
 import type { Snapshot } from './snapshot.ts';
 
-export interface SamplerOptions {
+interface SamplerOptions {
   readonly take: () => Promise<Snapshot>;
   readonly clock: Clock;
   readonly pause: (durationMs: number, signal: AbortSignal) => Promise<void>;

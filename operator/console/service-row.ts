@@ -1,8 +1,8 @@
-// One line of the services table: what the supervisor says about the process and what the process says about itself.
+// One line of the services table: what the supervisor says about the process and what the process says about itself. Pure.
 import type { ControlStatus, ReadyReport, Seen } from './observation.ts';
 
 /** `up` is ready; `degraded` is there but not ready; `down` does not run and should; `stopped` was stopped by somebody. */
-export type Condition = 'up' | 'degraded' | 'down' | 'stopped';
+type Condition = 'up' | 'degraded' | 'down' | 'stopped';
 
 type ServiceProcess = ControlStatus['services'][number];
 

@@ -1,6 +1,7 @@
 // Raw observations in, the snapshot out: everything the page shows and /api/snapshot answers. Pure: the clock is in the
 // observation, what must be remembered between two samples is passed in and handed back.
-import type { Accounts, AuditRun, PartitionAccounts, StageResult, Verdict } from './audit-report.ts';
+import type { Verdict } from '../../consumers/gap-detector/verdict.ts';
+import type { Accounts, AuditRun, PartitionAccounts, StageResult } from './audit-report.ts';
 import { residualOf } from './audit-report.ts';
 import { type Findings, findingsOf } from './findings.ts';
 import { type Headline, headlineOf, isStale } from './headline.ts';
@@ -19,11 +20,13 @@ export interface AuditView {
   readonly accounts: Accounts;
   /** `settled` minus the other accounts, summed again by the console. */
   readonly residualRecomputed: number;
+  /** Offsets that wait for their second look; in no account yet. */
+  readonly suspect: number;
   readonly stages: readonly StageResult[];
   readonly perPartition: readonly PartitionAccounts[];
 }
 
-export interface Notice {
+interface Notice {
   readonly level: 'alert' | 'warning';
   readonly text: string;
 }
@@ -103,9 +106,9 @@ function aged(run: AuditRun | undefined, byMs: number): AuditRun | undefined {
 function viewOf(run: AuditRun | undefined): AuditView | null {
   if (run === undefined || !run.books.ok) return null;
   const { id, verdict, finishedAt, ageMs } = run;
-  const { coverage, accounts, stages, perPartition } = run.books.value;
+  const { coverage, accounts, suspect, stages, perPartition } = run.books.value;
   const residualRecomputed = residualOf(accounts);
-  return { id, verdict, finishedAt, ageMs, coverage, accounts, residualRecomputed, stages, perPartition };
+  return { id, verdict, finishedAt, ageMs, coverage, accounts, residualRecomputed, suspect, stages, perPartition };
 }
 
 function noticesOf({ control, database, log }: Observation, services: readonly ServiceRow[]): readonly Notice[] {

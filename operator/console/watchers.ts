@@ -1,7 +1,7 @@
 // The connections that follow the console live, by server-sent events. Their number is bounded. Each gets one event per
 // snapshot; one that reads too slowly is skipped until it has read what it was given (every event stands on its own or
 // carries all that changed since the last one sent), and is dropped when it does not read at all.
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { ConsoleMetrics } from './metrics.ts';
 import type { Sampler } from './sampler.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -17,12 +17,15 @@ export interface LiveEvent {
   readonly data: unknown;
 }
 
-export class Watchers {
-  readonly #sampler: Sampler;
-  readonly #metrics: ConsoleMetrics;
-  readonly #streams = new Set<ServerResponse>();
+/** What of a server's response is needed here. */
+type EventStream = Writable & { writeHead(status: number, headers: Record<string, string>): unknown };
 
-  constructor(sampler: Sampler, metrics: ConsoleMetrics) {
+export class Watchers {
+  readonly #sampler: Pick<Sampler, 'watch'>;
+  readonly #metrics: ConsoleMetrics;
+  readonly #streams = new Set<EventStream>();
+
+  constructor(sampler: Pick<Sampler, 'watch'>, metrics: ConsoleMetrics) {
     this.#sampler = sampler;
     this.#metrics = metrics;
   }
@@ -39,7 +42,7 @@ export class Watchers {
   }
 
   /** Takes the response over; `toEvent` is called for the snapshots that are really sent to this watcher, in order. */
-  add(stream: ServerResponse, headers: Record<string, string>, toEvent: (snapshot: Snapshot) => LiveEvent): void {
+  add(stream: EventStream, headers: Record<string, string>, toEvent: (snapshot: Snapshot) => LiveEvent): void {
     this.#streams.add(stream);
     this.#metrics.watchers.set(this.#streams.size);
     stream.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });

@@ -1,4 +1,4 @@
-// Numbers and ages as a person reads them; the same everywhere on the page.
+// Numbers and ages as a person reads them; the same everywhere on the page. Pure.
 export function figure(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
 }

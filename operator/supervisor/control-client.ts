@@ -1,9 +1,15 @@
 // Asks the running supervisor; turns its answers and its absence into errors that a command can end with.
 import { z } from 'zod';
+import { ERROR_CODES, type PmcErrorCode } from '../../service/error-codes.ts';
 import { PmcError } from '../../service/errors.ts';
-import { type PmcErrorCode, ERROR_CODES } from '../../service/error-codes.ts';
 import type { StackFile } from './stack-file.ts';
-import { type ServiceStatus, serviceStatusSchema, type ServiceVerb, type StackStatus, stackStatusSchema } from './stack-status.ts';
+import {
+  type ServiceStatus,
+  type ServiceVerb,
+  type StackStatus,
+  serviceStatusSchema,
+  stackStatusSchema,
+} from './stack-status.ts';
 
 const failureSchema = z.object({ error: z.object({ code: z.string().optional(), message: z.string() }) });
 /** Longer than the supervisor itself waits for a service. */

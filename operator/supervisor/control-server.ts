@@ -11,7 +11,12 @@ export interface Control {
   command(name: string, verb: ServiceVerb): Promise<ServiceStatus>;
 }
 
-const HTTP_STATUS: Readonly<Record<string, number>> = { PMC_USAGE: 404, PMC_UNAUTHORISED: 401, PMC_SERVICE_NOT_READY: 503, PMC_INTERRUPTED: 409 };
+const HTTP_STATUS: Readonly<Record<string, number>> = {
+  PMC_USAGE: 404,
+  PMC_UNAUTHORISED: 401,
+  PMC_SERVICE_NOT_READY: 503,
+  PMC_INTERRUPTED: 409,
+};
 
 export function controlServer(control: Control, token: string): FastifyInstance {
   const server = Fastify({ logger: false, forceCloseConnections: true });
@@ -27,11 +32,15 @@ export function controlServer(control: Control, token: string): FastifyInstance 
     }
   });
   server.get('/status', async () => await control.status());
-  server.post<{ Params: { name: string; verb: string } }>('/services/:name/:verb', async ({ params: { name, verb } }) => {
-    const known = SERVICE_VERBS.find((one) => one === verb);
-    if (known === undefined) throw new PmcError('PMC_USAGE', `unknown verb ${verb}; known: ${SERVICE_VERBS.join(', ')}`);
-    return await control.command(name, known);
-  });
+  server.post<{ Params: { name: string; verb: string } }>(
+    '/services/:name/:verb',
+    async ({ params: { name, verb } }) => {
+      const known = SERVICE_VERBS.find((one) => one === verb);
+      if (known === undefined)
+        throw new PmcError('PMC_USAGE', `unknown verb ${verb}; known: ${SERVICE_VERBS.join(', ')}`);
+      return await control.command(name, known);
+    },
+  );
   return server;
 }
 

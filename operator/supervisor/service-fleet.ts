@@ -26,7 +26,13 @@ export class ServiceFleet {
 
   constructor({ names, mains, environmentOf, projectFolder, children, onChange }: FleetOptions) {
     for (const name of names) {
-      const service = serviceProcess({ name, main: mains[name], environment: environmentOf(name), projectFolder, children });
+      const service = serviceProcess({
+        name,
+        main: mains[name],
+        environment: environmentOf(name),
+        projectFolder,
+        children,
+      });
       const problem = Promise.withResolvers<never>();
       problem.promise.catch(() => undefined); // Nobody may be waiting for it.
       const launch: typeof service.launch = () => {
@@ -37,7 +43,10 @@ export class ServiceFleet {
         });
         return child;
       };
-      this.#services.set(name, { process: new SupervisedProcess({ ...service, launch, onChange }), configProblem: problem.promise });
+      this.#services.set(name, {
+        process: new SupervisedProcess({ ...service, launch, onChange }),
+        configProblem: problem.promise,
+      });
     }
   }
 
@@ -97,6 +106,12 @@ async function startAndWait(service: SupervisedProcess): Promise<void> {
   clearTimeout(timer);
   if (state === 'running') return;
   const { lastExit } = service.status;
-  const why = state === 'overdue' || lastExit === null ? `is not ready after ${COMMAND_WAIT_MS / 1_000} s` : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`;
-  throw new PmcError('PMC_SERVICE_NOT_READY', `${service.name} ${why}; its log is logs/${service.name}.log in PMC_HOME`);
+  const why =
+    state === 'overdue' || lastExit === null
+      ? `is not ready after ${COMMAND_WAIT_MS / 1_000} s`
+      : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`;
+  throw new PmcError(
+    'PMC_SERVICE_NOT_READY',
+    `${service.name} ${why}; its log is logs/${service.name}.log in PMC_HOME`,
+  );
 }

@@ -20,12 +20,26 @@ export interface ServiceLaunch {
   readonly children: Children;
 }
 
-export function serviceProcess({ name, main, environment, projectFolder, children }: ServiceLaunch): Omit<Supervised, 'onChange'> {
+export function serviceProcess({
+  name,
+  main,
+  environment,
+  projectFolder,
+  children,
+}: ServiceLaunch): Omit<Supervised, 'onChange'> {
   const args = ['--enable-source-maps', join(projectFolder, main)];
   return {
     name,
     launch: () =>
-      children.start({ name, stage: 'service', command: process.execPath, args, environment, cwd: projectFolder, ipc: true }),
+      children.start({
+        name,
+        stage: 'service',
+        command: process.execPath,
+        args,
+        environment,
+        cwd: projectFolder,
+        ipc: true,
+      }),
     whenReady: async (child, signal) => {
       const healthUrl = await whenStarted(child, signal);
       while (!(await isReady(healthUrl))) {

@@ -4,7 +4,14 @@ import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
 import type { Environment } from '../../service/config.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
 
-export const SERVICE_NAMES = ['communicator', 'persistence', 'commands', 'gap-detector', 'console', 'chaos-socket'] as const;
+export const SERVICE_NAMES = [
+  'communicator',
+  'persistence',
+  'commands',
+  'gap-detector',
+  'console',
+  'chaos-socket',
+] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 /** Paths from the project folder. */

@@ -25,7 +25,16 @@ import type { SupervisorConfig } from './config.ts';
 import { controlServer } from './control-server.ts';
 import { reapPreviousRun } from './previous-run.ts';
 import { ServiceFleet } from './service-fleet.ts';
-import { activeServices, consoleUrlOf, controlUrlOf, gatewayUrlOf, SERVICE_MAINS, serviceEnvironment, servicePorts, simulatorOf } from './services.ts';
+import {
+  activeServices,
+  consoleUrlOf,
+  controlUrlOf,
+  gatewayUrlOf,
+  SERVICE_MAINS,
+  serviceEnvironment,
+  servicePorts,
+  simulatorOf,
+} from './services.ts';
 import { writeStackFile } from './stack-file.ts';
 import type { ServiceStatus, ServiceVerb, StackStatus } from './stack-status.ts';
 
@@ -74,9 +83,10 @@ export class Supervisor {
     createStateFolder(folder);
     this.#lock = acquireRunLock(join(folder.run, 'lock'), folder.home);
     const registerFile = join(folder.run, 'processes.json');
-    if (this.#lock.stale) {
-      const ended = await reapPreviousRun(registerFile);
-      progress.note(`a previous run ended without cleaning up; ${ended.length === 0 ? 'nothing of it still ran' : `ended ${ended.join(', ')}`}`);
+    const ended = await reapPreviousRun(registerFile);
+    if (this.#lock.stale || ended.length > 0) {
+      const what = ended.length === 0 ? 'nothing of it still ran' : `ended what still ran: ${ended.join(', ')}`;
+      progress.note(`pmc: a previous run ended without cleaning up; ${what}`);
     }
     await this.#check();
     this.#refuseIfStopping();
@@ -145,7 +155,11 @@ export class Supervisor {
     ]);
   }
 
-  async #startServices(stack: EmbeddedStack, children: Children, onChange: (status: ProcessStatus) => void): Promise<void> {
+  async #startServices(
+    stack: EmbeddedStack,
+    children: Children,
+    onChange: (status: ProcessStatus) => void,
+  ): Promise<void> {
     const { config, environment, progress, mains = SERVICE_MAINS } = this.#options;
     const secrets = { home: this.#folder.home, consoleToken: this.#consoleToken(), controlToken: this.#controlToken };
     const told = { config, addresses: stack.addresses, secrets };
@@ -177,7 +191,8 @@ export class Supervisor {
   async #openControl(stack: EmbeddedStack): Promise<void> {
     const { config } = this.#options;
     const command = async (name: string, verb: ServiceVerb): Promise<ServiceStatus> => {
-      if (this.#fleet === undefined) throw new PmcError('PMC_SERVICE_NOT_READY', 'the services are not started yet; the servers come first');
+      if (this.#fleet === undefined)
+        throw new PmcError('PMC_SERVICE_NOT_READY', 'the services are not started yet; the servers come first');
       return await this.#fleet.command(name, verb);
     };
     const server = controlServer({ status: async () => await this.status(), command }, this.#controlToken);
@@ -187,7 +202,13 @@ export class Supervisor {
     if (supervisor === undefined) throw new Error('cannot read the start time of this process');
     const addresses = { ...stack.addresses, brokers: [...stack.addresses.brokers] };
     const control = { url: controlUrlOf(config), token: this.#controlToken };
-    writeStackFile(this.#folder, { schemaVersion: 1, supervisor, control, artifacts: this.#folder.artifacts, addresses });
+    writeStackFile(this.#folder, {
+      schemaVersion: 1,
+      supervisor,
+      control,
+      artifacts: this.#folder.artifacts,
+      addresses,
+    });
   }
 
   async #stop(): Promise<void> {
@@ -207,7 +228,8 @@ export class Supervisor {
   }
 
   #refuseIfStopping(): void {
-    if (this.#stopping !== undefined) throw new PmcError('PMC_INTERRUPTED', 'the stack was stopped before it was ready');
+    if (this.#stopping !== undefined)
+      throw new PmcError('PMC_INTERRUPTED', 'the stack was stopped before it was ready');
   }
 
   #addresses() {

@@ -108,6 +108,6 @@ function answerErrors(api: FastifyInstance, logger: Logger): void {
       return;
     }
     logger.error({ error: describeError(error) }, 'chaos.api.failed');
-    await reply.code(500).send({ error: { code: 'INTERNAL', message: 'the request failed; the log has the reason' } });
+    await reply.code(500).send({ error: { message: 'the request failed; the log of the simulator has the reason' } });
   });
 }

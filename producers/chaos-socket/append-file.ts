@@ -17,6 +17,11 @@ export class AppendFile {
     return new AppendFile(path, await open(path, 'a', 0o600));
   }
 
+  /** Whether all that was taken is in the file. */
+  get isComplete(): boolean {
+    return this.#unwritten.length === 0;
+  }
+
   get writtenBytes(): number {
     return this.#writtenBytes;
   }

@@ -10,7 +10,7 @@ import type { ChaosMetrics, NotSentReason } from './metrics.ts';
 
 export interface Connection {
   readonly id: string;
-  readonly socket: WebSocket;
+  readonly socket: Pick<WebSocket, 'send' | 'readyState' | 'bufferedAmount'>;
   framesSent: number;
 }
 
@@ -28,13 +28,13 @@ const BUFFERED_BYTES_MAX = 4 * 1_024 * 1_024;
 
 export class Connections {
   readonly #open = new Map<string, Connection>();
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<Ledger, 'hasRoom' | 'append'>;
   readonly #metrics: ChaosMetrics;
   readonly #clock: Clock;
   #list: readonly Connection[] = [];
   #opened = 0;
 
-  constructor(deps: { ledger: Ledger; metrics: ChaosMetrics; clock: Clock }) {
+  constructor(deps: { ledger: Pick<Ledger, 'hasRoom' | 'append'>; metrics: ChaosMetrics; clock: Clock }) {
     this.#ledger = deps.ledger;
     this.#metrics = deps.metrics;
     this.#clock = deps.clock;
@@ -45,7 +45,7 @@ export class Connections {
     return this.#list;
   }
 
-  add(socket: WebSocket): Connection {
+  add(socket: Connection['socket']): Connection {
     const connection: Connection = { id: `connection-${++this.#opened}`, socket, framesSent: 0 };
     this.#open.set(connection.id, connection);
     this.#changed();

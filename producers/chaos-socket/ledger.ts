@@ -1,8 +1,9 @@
 // The ground truth: one line for every frame handed to a socket, in the order in which that happened, and a second file
 // with the times. It promises that nothing is sent unrecorded: lines wait in a bounded buffer, written every 200 ms, and
-// when the disk does not keep up `hasRoom` turns false and the sender must hold back. Files are limited in size and number.
+// when the disk does not keep up `hasRoom` turns false and the sender must hold back. Files are limited in size and number;
+// the first one is made with the first line, so that a start that fails, however often, pushes out no older run's file.
 // Judging what became of the frames is left to whoever reads it.
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
@@ -46,35 +47,34 @@ export class Ledger {
   readonly #options: LedgerOptions;
   /** This run's files that still exist, oldest first; the last one grows. */
   readonly #parts: { path: string; bytes: () => number }[] = [];
-  #current: Part;
-  #partNumber = 1;
+  #current: Part | undefined;
+  #partNumber = 0;
   #lines: string[] = [];
   #times: string[] = [];
   #waitingBytes = 0;
   #isFailing = false;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(options: LedgerOptions, first: Part) {
+  private constructor(options: LedgerOptions) {
     this.#options = options;
-    this.#current = first;
-    this.#remember(first);
   }
 
   static async open(options: LedgerOptions): Promise<Ledger> {
     try {
       await mkdir(options.folder, { recursive: true });
-      const ledger = new Ledger(options, await createPart(options, 1));
-      await ledger.#removeOldFiles();
-      options.onState(true, `writing ${ledger.path}`);
-      return ledger;
+      await access(options.folder, constants.W_OK);
+      options.onState(true, `writes to ${options.folder}`);
+      return new Ledger(options);
     } catch (error) {
       const message = `cannot write the ledger in ${options.folder}; PMC_HOME moves it`;
       throw new PmcError('PMC_CHAOS_LEDGER_FAILED', message, { folder: options.folder }, { cause: error });
     }
   }
 
+  /** The file that grows now, or will be made with the first line. */
   get path(): string {
-    return this.#current.lines.path;
+    const { folder, identity } = this.#options;
+    return join(folder, ledgerFile({ run: identity.run, part: Math.max(1, this.#partNumber) }));
   }
 
   get hasRoom(): boolean {
@@ -108,47 +108,55 @@ export class Ledger {
     try {
       await this.flush();
     } finally {
-      await closePart(this.#current);
+      if (this.#current !== undefined) await closePart(this.#current);
     }
   }
 
   async #write(): Promise<void> {
-    const { folder, fileBytesMax, onState } = this.#options;
-    const takenBytes = this.#waitingBytes;
-    const { times, lines } = this.#current;
-    times.take(this.#times.join(''));
-    lines.take(this.#lines.join(''));
-    this.#lines = [];
-    this.#times = [];
+    const { folder, onState } = this.#options;
     try {
+      const { times, lines } = (await this.#partForMore()) ?? {};
+      if (times === undefined || lines === undefined) return;
+      const takenBytes = this.#waitingBytes;
+      times.take(this.#times.join(''));
+      lines.take(this.#lines.join(''));
+      this.#lines = [];
+      this.#times = [];
       // The times go first, so that a ledger line is never without its time.
       await times.write();
       await lines.write();
       this.#waitingBytes -= takenBytes;
-      if (lines.writtenBytes >= fileBytesMax) await this.#startNextPart();
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#isFailing) onState(true, `writing again in ${folder}`);
+    if (this.#isFailing) onState(true, `writes again to ${folder}`);
     this.#isFailing = false;
   }
 
+  /** Where the waiting lines go: the current part, or a new one when it is full or there is none. */
+  async #partForMore(): Promise<Part | undefined> {
+    const current = this.#current;
+    if (this.#lines.length === 0) return current;
+    if (current !== undefined) {
+      const isFull = current.lines.writtenBytes >= this.#options.fileBytesMax;
+      // What an earlier failure left over belongs to this part.
+      if (!isFull || !current.lines.isComplete || !current.times.isComplete) return current;
+    }
+    const next = await createPart(this.#options, this.#partNumber + 1);
+    this.#partNumber++;
+    this.#current = next;
+    this.#parts.push({ path: next.lines.path, bytes: () => next.lines.writtenBytes });
+    if (current !== undefined) await closePart(current);
+    await this.#removeOldFiles();
+    return next;
+  }
+
   #fail(error: unknown): never {
-    const message = `cannot write the ledger in ${this.#options.folder}; nothing is sent once its buffer is full`;
+    const message = `cannot write the ledger in ${this.#options.folder}; nothing is sent once its buffer is full; PMC_HOME moves it`;
     if (!this.#isFailing) this.#options.logger.error({ error: describeError(error) }, 'chaos.ledger.failed');
     this.#isFailing = true;
     this.#options.onState(false, message);
     throw new PmcError('PMC_CHAOS_LEDGER_FAILED', message, {}, { cause: error });
-  }
-
-  async #startNextPart(): Promise<void> {
-    const next = await createPart(this.#options, this.#partNumber + 1);
-    const full = this.#current;
-    this.#partNumber++;
-    this.#current = next;
-    this.#remember(next);
-    await closePart(full);
-    await this.#removeOldFiles();
   }
 
   async #removeOldFiles(): Promise<void> {
@@ -163,10 +171,6 @@ export class Ledger {
     while (removed.has(this.#parts[0]?.path ?? '')) this.#parts.shift();
     onFilesRemoved(old.length);
     logger.info({ files: old.map(ledgerFile), kept: filesMax }, 'chaos.ledger.files-removed');
-  }
-
-  #remember(part: Part): void {
-    this.#parts.push({ path: part.lines.path, bytes: () => part.lines.writtenBytes });
   }
 }
 

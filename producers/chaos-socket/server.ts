@@ -83,9 +83,14 @@ export async function startChaosSocket(
     statusReport({ config, profile, identity, startedAtMs, nowMs: clock.nowMs(), connections, metrics });
   const nowMs = () => clock.nowMs();
   const api = chaosApi({ profile, connections, received, writer, ledger, status, nowMs, logger });
-  const apiUrl = await listen(api, { host: config.host, port: config.apiPort }, 'API_PORT');
-  // The default of ws answers with the first subprotocol that it is offered, whatever it is: so did the original.
   const server = await listenForSockets({ host: config.host, port: config.wsPort });
+  const apiUrl = await listen(api, { host: config.host, port: config.apiPort }, 'API_PORT').catch(
+    async (error: unknown) => {
+      server.close();
+      await ledger.close();
+      throw error;
+    },
+  );
   server.on('connection', accept);
   server.on('error', (error) => logger.error({ error: error.message }, 'chaos.server.failed'));
   const wsUrl = `ws://${config.host}:${portOf(server)}`;
@@ -111,6 +116,7 @@ export async function startChaosSocket(
   return { stop: ({ deadlineMs }) => (stopped ??= stop(deadlineMs)) };
 }
 
+/** Answers with the first subprotocol that is offered, whatever it is: the default of ws, and of the original. */
 async function listenForSockets(address: Address): Promise<WebSocketServer> {
   const server = new WebSocketServer({ ...address, maxPayload: FRAME_BYTES_MAX });
   try {

@@ -19,7 +19,7 @@ const COLUMNS = `
     join pg_attribute attribute on attribute.attrelid = class.oid and attnum > 0 and not attisdropped
     left join pg_attrdef on adrelid = class.oid and adnum = attnum
   where class.relkind in ('r', 'p') and ${OURS}
-  order by 1, attnum`;
+  order by namespace.nspname, class.relname, attnum`;
 
 /** Every kind of object a migration may make besides tables; not null is shown with its column (contype n: PostgreSQL 18). */
 const OTHERS = `
@@ -74,7 +74,9 @@ async function snapshotOnServer(serverUrl: string): Promise<string> {
     await migrateDatabase(url.href);
     const client = new pg.Client({ connectionString: url.href });
     await client.connect();
-    return await snapshotOf(client).finally(() => client.end());
+    const text = await snapshotOf(client);
+    await client.end();
+    return text;
   } finally {
     await server.query(`drop database if exists ${name} with (force)`);
     await server.end();

@@ -6,18 +6,26 @@ import { codeOf, openingComment } from './source-text.ts';
 
 /** A file of such a name decides something, in whatever room it lies. */
 const DECIDES =
-  /(^|\/)(accounts|classify|decide|envelope|generator|plan|preflight|ranges|rows|settled|settlement|snapshot|supervision|topic-plan|verdict)\.ts$/;
+  /(^|\/)(accounts|classify|decide|envelope|generator|plan|preflight|ranges|rows|settled|settlement|supervision|topic-plan|verdict)\.ts$/;
 const VIEW = /\/views\/[^/]+\.ts$/;
 const SAYS_SO = /\bpure\b(?=[.:;,]| but )/i;
 
-const PURE_MODULES: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:assert', 'zod', 'yaml']);
+const PURE_MODULES: ReadonlySet<string> = new Set([
+  'node:assert',
+  'node:buffer',
+  'node:crypto',
+  'node:path',
+  'commander',
+  'yaml',
+  'zod',
+]);
 const VALUE_IMPORT = /(?:^|\n)import (?!type\b)(?:[^;'"]*?\bfrom )?'([^.'][^']*)'/g;
 
 const IMPURE: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\./, 'reads the clock'],
   [/\bMath\.random\b|\brandom(UUID|Bytes|Int)\b/, 'draws at random'],
   [/\basync\b|\bawait\b|\bset(Timeout|Interval|Immediate)\b/, 'waits'],
-  [/\bprocess\.|\bfetch\(|\bconsole\./, 'touches the world'],
+  [/\bprocess\.(argv|cwd|env|exit|hrtime|kill|on|send|std\w+)\b|\bfetch\(/, 'touches the world'],
 ];
 
 export function isPure({ path, text }: ProjectFile): boolean {

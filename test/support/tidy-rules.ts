@@ -5,6 +5,7 @@ import { codeOf, openingComment } from './source-text.ts';
 export type Rule = (files: readonly ProjectFile[]) => readonly string[];
 
 const LINES_MAX = 300;
+const SHORT_LINES = 20;
 const CODE = /\.(ts|js|sql|sh|css)$/;
 const BANNED_NAMES: ReadonlySet<string> = new Set([
   'utils',
@@ -32,7 +33,7 @@ export const longFiles: Rule = (files) =>
   files
     .filter(({ path }) => CODE.test(path))
     .flatMap(({ path, text }) => {
-      const lines = text.split('\n').length - 1;
+      const lines = linesOf(text);
       return lines > LINES_MAX ? [`${path} has ${lines} lines, ${LINES_MAX} are allowed`] : [];
     });
 
@@ -47,14 +48,20 @@ export const bannedNames: Rule = (files) =>
 
 export const namesNotInKebabCase: Rule = (files) =>
   files
-    .filter(({ path }) => path.endsWith('.ts') && !/(^|\/)[a-z0-9]+(-[a-z0-9]+)*(\.(test|config))?\.ts$/.test(path))
+    .filter(
+      ({ path }) => path.endsWith('.ts') && !/(^|\/)[a-z0-9]+(-[a-z0-9]+)*(\.(test|testing|config))?\.ts$/.test(path),
+    )
     .map(({ path }) => `${path} is not in kebab case`);
 
+/** Very short files speak for themselves. */
 export const filesWithoutOpening: Rule = (files) =>
   files
     .filter(
       ({ path, text }) =>
-        /\.ts$/.test(path) && !/(^|\/)main\.ts$|\.test\.ts$/.test(path) && openingComment(text) === '',
+        path.endsWith('.ts') &&
+        !/(^|\/)main\.ts$|\.test\.ts$/.test(path) &&
+        openingComment(text) === '' &&
+        linesOf(text) > SHORT_LINES,
     )
     .map(({ path }) => `${path} does not open with a comment that says what it is for`);
 
@@ -87,7 +94,7 @@ export const lockedHosts: Rule = (files) =>
 /** Every code of the table occurs, quoted, in a file that is neither a test nor the table. */
 export function unusedErrorCodes(codes: readonly string[], files: readonly ProjectFile[]): readonly string[] {
   const source = files.filter(
-    ({ path }) => /\.ts$/.test(path) && !/\.test\.ts$|^service\/error-codes\.ts$|^test\//.test(path),
+    ({ path }) => path.endsWith('.ts') && !/\.test\.ts$|^service\/error-codes\.ts$|^test\//.test(path),
   );
   return codes
     .filter((code) => !source.some(({ text }) => text.includes(`'${code}'`)))
@@ -126,4 +133,8 @@ function inText(files: readonly ProjectFile[], pattern: RegExp, what: string): r
   return files.flatMap(({ path, text }) =>
     text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${what}`] : [])),
   );
+}
+
+function linesOf(text: string): number {
+  return text.split('\n').length - 1;
 }

@@ -20,7 +20,6 @@ function connect() {
     lastHeardMs = Date.now();
     clock.dateTime = at;
     setText(clock, timeOf(at));
-    setText(document.querySelector('title'), `${document.getElementById('verdict').textContent} · PMC`);
     setLive('');
   });
   stream.addEventListener('error', () => {
@@ -41,7 +40,11 @@ function notLive(why) {
   setLive(`Not live since ${timeOf(lastAt)}: ${why}. What is shown below may be out of date.`);
 }
 
+// After a pause the first event carries every section, so what is changed here does not stay.
 function setLive(problem) {
+  const verdict = document.getElementById('verdict');
+  if (problem !== '' && banner.hidden) setText(verdict, `Last seen: ${verdict.textContent}`);
+  setText(document.querySelector('title'), `${verdict.textContent} · PMC`);
   banner.hidden = problem === '';
   setText(banner, problem);
   document.body.classList.toggle('not-live', problem !== '');

@@ -1,12 +1,13 @@
 // The audit's equation as a balance sheet, one column for each audit: settled = stored + … + missing, and the residual that
 // must be 0. An account that means loss is named in words when it is not empty.
-import { type Accounts, isBalanced, SUMMANDS } from '../audit-report.ts';
+import { ACCOUNTS, type Account } from '../../../consumers/gap-detector/accounts.ts';
+import { type Accounts, isBalanced } from '../audit-report.ts';
 import type { AuditView, Snapshot } from '../snapshot.ts';
 import { ago, figure, percent } from '../wording.ts';
 import { mark } from './mark.ts';
 import { html, type Markup } from './markup.ts';
 
-const ACCOUNT: Readonly<Record<(typeof SUMMANDS)[number], { name: string; means: string; isBad?: boolean }>> = {
+const ACCOUNT: Readonly<Record<Account, { name: string; means: string; isBad?: boolean }>> = {
   stored: { name: 'stored', means: 'a row with the same content' },
   altered: { name: 'altered', means: 'a row whose content differs', isBad: true },
   duplicateOf: { name: 'duplicate of', means: 'the same event, stored elsewhere' },
@@ -23,17 +24,19 @@ interface Column {
   readonly audit: AuditView;
 }
 
-export function balanceSection({ audit: { live, run } }: Snapshot): Markup {
+export function balanceSection({ audit: { live, run }, storedRows }: Snapshot): Markup {
   const columns: readonly Column[] = [
     ...(live === null ? [] : [{ name: 'Live audit', audit: live }]),
     ...(run === null ? [] : [{ name: 'Full audit', audit: run }]),
   ];
   if (columns.length === 0) {
-    return html`<h2>Balance sheet</h2><p>There is no audit to show. Ask for one with <code>pmc audit run</code>.</p>`;
+    const why =
+      storedRows === null ? 'Not known: the database does not answer.' : 'There is no audit that can be shown.';
+    return html`<h2>Balance sheet</h2><p>${why}</p>`;
   }
   const numbers = (read: (accounts: Accounts) => number): readonly Markup[] =>
     columns.map(({ audit }) => html`<td>${figure(read(audit.accounts))}</td>`);
-  const accounts = SUMMANDS.map((key, index) => {
+  const accounts = ACCOUNTS.map((key, index) => {
     const { name, means, isBad } = ACCOUNT[key];
     const values = columns.map(({ audit }) => audit.accounts[key]);
     const tone = values.every((value) => value === 0) ? 'empty' : isBad ? 'bad' : 'filled';
@@ -60,6 +63,8 @@ export function balanceSection({ audit: { live, run } }: Snapshot): Markup {
       <tr class="residual"><th scope="row">residual <small>settled less all accounts</small></th>${columns.map(residual)}</tr>
       <tr class="${columns.every(({ audit }) => audit.accounts.extra === 0) ? 'empty' : 'bad'}"><th scope="row">extra
         <small>rows without a record; outside the sum</small></th>${numbers((one) => one.extra)}</tr>
+      <tr class="${columns.every(({ audit }) => audit.suspect === 0) ? 'empty' : 'filled'}"><th scope="row">suspect
+        <small>waiting for a second look; outside the sum</small></th>${columns.map(({ audit }) => html`<td>${figure(audit.suspect)}</td>`)}</tr>
     </tfoot>
     </table></div>
     ${columns.map(equation)}`;
@@ -73,7 +78,7 @@ function residual({ audit: { accounts, residualRecomputed } }: Column): Markup {
 }
 
 function equation({ name, audit: { accounts } }: Column): Markup {
-  const sum = SUMMANDS.map((key) => figure(accounts[key])).join(' + ');
+  const sum = ACCOUNTS.map((key) => figure(accounts[key])).join(' + ');
   const words = isBalanced(accounts) ? 'the books balance' : 'the books do not balance';
   return html`<p class="equation"><span>${name}:</span> ${figure(accounts.settled)} = ${sum}; residual ${figure(accounts.residual)}: ${words}.</p>`;
 }

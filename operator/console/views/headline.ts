@@ -8,7 +8,7 @@ export function headlineSection({ headline: { level, words, detail }, storedRows
   const isJudged = live !== null && (level === 'pass' || level === 'inconclusive');
   return html`<div class="headline ${toneOf(level)}" data-level="${level}">
     <div class="verdict">
-      <h1 id="verdict" role="status" aria-live="polite" aria-atomic="true">${words}</h1>
+      <div role="status" aria-live="polite" aria-atomic="true"><h1 id="verdict">${words}</h1></div>
       <p>${detail}${isJudged ? ` Judged ${ago(live.ageMs)}.` : ''}</p>
     </div>
     <p class="stored"><data id="stored-rows" value="${storedRows ?? ''}">${storedRows === null ? 'not known' : figure(storedRows)}</data>

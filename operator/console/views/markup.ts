@@ -12,7 +12,7 @@ export class Markup {
   }
 }
 
-export type Part = string | number | Markup | readonly Markup[] | undefined | null | false;
+type Part = string | number | Markup | readonly Markup[] | undefined | null | false;
 
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   const [first = '', ...rest] = strings;
@@ -35,6 +35,6 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }

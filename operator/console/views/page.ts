@@ -62,7 +62,7 @@ export function changedSections(snapshot: Snapshot, sent: Map<string, string>): 
   return changed;
 }
 
-export function titleOf({ headline }: Snapshot): string {
+function titleOf({ headline }: Snapshot): string {
   return `${headline.words} · PMC`;
 }
 

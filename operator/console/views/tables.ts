@@ -80,8 +80,9 @@ export function findingsSection({ findings }: Snapshot): Markup {
       stage,
       where,
       id,
+      detail,
       firstSeenAt,
-    }) => html`<tr><th scope="row">${kind}</th><td>${stage}</td><td class="where">${where}</td>
+    }) => html`<tr><th scope="row">${kind}</th><td>${stage}</td><td class="where">${where}${detail === null ? '' : html`<small>${detail}</small>`}</td>
       <td class="id">${id ?? '–'}</td><td>${
         firstSeenAt === null
           ? 'newest report'

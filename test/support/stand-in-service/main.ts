@@ -1,4 +1,14 @@
-// A service that does nothing, well: for tests of what starts, stops and restarts services.
+// A service that does nothing, well: for tests of what starts, stops and restarts services. It can be told to refuse its
+// configuration.
+import { setting } from '../../../service/config.ts';
 import { runService } from '../../../service/lifecycle.ts';
 
-await runService('stand-in', process.env, {}, async () => ({ stop: async () => undefined }));
+const settings = {
+  refuses: setting.choice({
+    variable: 'STAND_IN_REFUSES',
+    description: 'Only for tests.',
+    values: ['no'],
+    default: 'no',
+  }),
+};
+await runService('stand-in', process.env, settings, async () => ({ stop: async () => undefined }));

@@ -1,0 +1,251 @@
+// The simulator over real sockets: its ledger is what its peers got, its API sends exact bytes, and a peer that does not
+// read costs events that are counted, not memory.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { chaosSettings } from '../../producers/chaos-socket/config.ts';
+import { startChaosSocket } from '../../producers/chaos-socket/server.ts';
+import { systemClock } from '../../service/clock.ts';
+import { readSettings, serviceSettings } from '../../service/config.ts';
+import { Health } from '../../service/health.ts';
+
+interface LedgerLine {
+  readonly run: string;
+  readonly seed: number;
+  readonly connectionId: string;
+  readonly n: number;
+  readonly id?: string;
+  readonly sha256: string;
+}
+
+async function start(environment: Record<string, string> = {}) {
+  const home = await mkdtemp(join(tmpdir(), 'pmc-chaos-'));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const settings = { ...chaosSettings, ...serviceSettings };
+  const config = readSettings({ PMC_HOME: home, WS_PORT: '0', API_PORT: '0', ...environment }, settings);
+  const health = new Health();
+  const metrics = new Registry();
+  const logger = pino({ level: 'silent' });
+  const fail = (error: unknown) => expect.unreachable(String(error));
+  const context = { name: 'chaos-socket', logger, metrics, health, clock: systemClock, fail };
+  const service = await startChaosSocket(config, context);
+  const stop = () => service.stop({ deadlineMs: 4_000 });
+  onTestFinished(stop);
+  const { wsUrl, apiUrl } = health.report().facts['chaos'] as { wsUrl: string; apiUrl: string };
+  const get = async (path: string) => {
+    const response = await fetch(apiUrl + path);
+    return { code: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const post = async (path: string, text: string, type = 'application/json') => {
+    const response = await fetch(apiUrl + path, { method: 'POST', body: text, headers: { 'content-type': type } });
+    return { code: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const ledger = async () => {
+    const text = await (await fetch(`${apiUrl}/api/ledger`)).text();
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerLine]));
+  };
+  return { home, health, metrics, stop, wsUrl, apiUrl, get, post, ledger };
+}
+
+/** A peer that remembers the bytes of every frame. */
+async function meet(wsUrl: string, protocols: string[] = []) {
+  const socket = new WebSocket(wsUrl, protocols, { skipUTF8Validation: true });
+  const frames: { bytes: Buffer; binary: boolean }[] = [];
+  socket.on('message', (bytes: Buffer, binary) => frames.push({ bytes, binary }));
+  await once(socket, 'open');
+  const got = (count: number) => vi.waitFor(() => expect(frames.length).toBeGreaterThanOrEqual(count), 20_000);
+  return { socket, frames, got };
+}
+
+async function onlyLedgerIn(home: string): Promise<string> {
+  const names = (await readdir(join(home, 'chaos'))).filter((name) => name.startsWith('ledger-'));
+  expect(names).toHaveLength(1);
+  return join(home, 'chaos', String(names[0]));
+}
+
+/** A peer that asks to be upgraded and then reads nothing and answers nothing. */
+function joinDeaf(wsUrl: string): void {
+  const deaf = connect(Number(new URL(wsUrl).port), '127.0.0.1');
+  onTestFinished(() => void deaf.destroy());
+  deaf.pause();
+  const head = ['GET / HTTP/1.1', 'Host: x', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
+  deaf.write(`${[...head, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='].join('\r\n')}\r\n\r\n`);
+}
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+test('what every peer got is what the ledger says, frame by frame, over several connections', async () => {
+  const simulator = await start({ PMC_CHAOS_RATE: '2000', PMC_CHAOS_SEED: '7' });
+  const peers = await Promise.all([1, 2, 3].map(() => meet(simulator.wsUrl)));
+  await Promise.all(peers.map((peer) => peer.got(200)));
+  const closed = peers.map((peer) => once(peer.socket, 'close'));
+  await simulator.ledger();
+  for (const peer of peers) peer.socket.close();
+  await Promise.all(closed);
+  const ledger = await simulator.ledger();
+  const status = (await simulator.get('/api/status')).body;
+  expect(ledger.length).toBe(status['sent']);
+  expect(new Set(ledger.map(({ run, seed }) => `${run} ${seed}`))).toEqual(new Set([`${String(status['run'])} 7`]));
+
+  const sent = Map.groupBy(ledger, ({ connectionId }) => connectionId);
+  expect(sent.size).toBe(3);
+  const received = peers.map((peer) => peer.frames.map(({ bytes }) => sha256(bytes)));
+  for (const lines of sent.values()) {
+    expect(lines.map(({ n }) => n)).toEqual(lines.map((_, index) => index + 1));
+    const hashes = lines.map((line) => line.sha256);
+    const peer = received.find((one) => one[0] === hashes[0] && one[1] === hashes[1]);
+    // What was on its way while the peer said goodbye is in the ledger but may not have arrived.
+    expect(peer?.length).toBeGreaterThan(200);
+    expect(peer).toEqual(hashes.slice(0, peer?.length));
+  }
+  const ids = ledger.flatMap(({ id }) => id ?? []);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('the hello comes first, on whatever subprotocol and path; each peer has its own stream at the pace of the profile', async () => {
+  const simulator = await start({ CHAOS_PROFILE: 'demo', PMC_CHAOS_SEED: '1' });
+  const first = await meet(`${simulator.wsUrl}/any/path`, ['pmc.v1', 'other']);
+  const second = await meet(simulator.wsUrl);
+  expect([first.socket.protocol, second.socket.protocol]).toEqual(['pmc.v1', '']);
+  await Promise.all([first.got(3), second.got(3)]);
+  const parsed = [first, second].map(({ frames }) =>
+    frames.map(({ bytes }) => JSON.parse(String(bytes)) as { event: string; id: string }),
+  );
+  for (const frames of parsed) {
+    expect(frames.map(({ event }) => event === 'connection')).toEqual(frames.map((_, index) => index === 0));
+  }
+  const ids = parsed.flatMap((frames) => frames.slice(1).map(({ id }) => id));
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(simulator.health.report()).toMatchObject({ ready: true, facts: { counters: { connectionsOpen: 2 } } });
+});
+
+test('events, messages and raw bytes go out exactly as given, to one peer or to all', async () => {
+  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const [first, second] = [await meet(simulator.wsUrl), await meet(simulator.wsUrl)];
+  await Promise.all([first.got(1), second.got(1)]);
+  const exact = '{ "event":"message", "n": 1.0e2, "s":"\\ud800\\u0000" , "n": 2}';
+  const event = await simulator.post('/api/send-event', `{"event":${exact} ,"connectionId":"connection-1"}`);
+  expect(event).toEqual({ code: 200, body: { success: true, sent: 1, activeConnections: 2 } });
+  const base64 = Buffer.from([0x7b, 0xff, 0x00]).toString('base64');
+  await simulator.post('/api/send-raw', JSON.stringify({ base64, connectionId: 'connection-1' }));
+  await simulator.post('/api/send-raw', JSON.stringify({ base64, binary: true, connectionId: 'connection-1' }));
+  const raw = await simulator.post('/api/send-raw', JSON.stringify({ text: '{"cut' }));
+  expect(raw.body).toMatchObject({ sent: 2, sizeBytes: 5 });
+  const message = await simulator.post('/api/send-message', '{"content":"/ping","chat":"chat_1","sender":"me"}');
+  await simulator.post('/api/send-message', '{"message":{"content" : 1}}');
+  await first.got(7);
+  expect(first.frames.slice(1, 5)).toEqual([
+    { bytes: Buffer.from(exact), binary: false },
+    { bytes: Buffer.from([0x7b, 0xff, 0x00]), binary: false },
+    { bytes: Buffer.from([0x7b, 0xff, 0x00]), binary: true },
+    { bytes: Buffer.from('{"cut'), binary: false },
+  ]);
+  const { id } = message.body;
+  expect(JSON.parse(String(first.frames[5]?.bytes))).toMatchObject({
+    id,
+    content: '/ping',
+    chat: 'chat_1',
+    sender: 'me',
+  });
+  expect(String(first.frames[6]?.bytes)).toBe('{"content" : 1}');
+  const hashes = (await simulator.ledger()).filter(({ connectionId }) => connectionId === 'connection-1');
+  expect(hashes.map((line) => line.sha256)).toEqual(first.frames.map(({ bytes }) => sha256(bytes)));
+});
+
+test('what peers send can be looked up, malformed or not, and by chat', async () => {
+  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const peer = await meet(simulator.wsUrl);
+  for (const text of ['{"event":"message","chat":"a","content":"pong"}', 'not json', '{"op":"ack"}'])
+    peer.socket.send(text);
+  await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['received']).toBe(3));
+  const { frames } = (await simulator.get('/api/received?chat=a')).body;
+  expect(frames).toMatchObject([{ connectionId: 'connection-1', frame: { content: 'pong' }, chat: 'a' }]);
+  const newest = (await simulator.get('/api/received?limit=2')).body;
+  expect(newest).toMatchObject({ kept: 3, dropped: 0, frames: [{ text: 'not json' }, { text: '{"op":"ack"}' }] });
+  expect(await simulator.metrics.metrics()).toContain('pmc_chaos_frames_received_total{outcome="malformed"} 1');
+});
+
+test('bad requests are refused with a code and a message, and send nothing', async () => {
+  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const peer = await meet(simulator.wsUrl);
+  const bad: [string, string, string?][] = [
+    ['/api/send-event', '{}'],
+    ['/api/send-event', '{"event":"text"}'],
+    ['/api/send-event', '{"event":[]}'],
+    ['/api/send-event', '{"event":{}'],
+    ['/api/send-event', ''],
+    ['/api/send-message', '{"chat":"a"}'],
+    ['/api/send-raw', '{"base64":"%%%"}'],
+    ['/api/send-raw', '{"text":"a","base64":"YQ=="}'],
+  ];
+  for (const [path, text] of bad) {
+    const { code, body } = await simulator.post(path, text);
+    expect([path, text, code, body]).toEqual([
+      path,
+      text,
+      400,
+      { error: { code: 'PMC_CHAOS_REQUEST_INVALID', message: expect.stringMatching(/\w{5}/) as string } },
+    ]);
+  }
+  expect((await simulator.get('/api/received?limit=0')).code).toBe(400);
+  expect((await simulator.post('/api/send-event', '{"event":{}}', 'text/plain')).code).toBe(415);
+  expect((await simulator.get('/api/nothing')).code).toBe(404);
+  expect(await simulator.get('/api/profile/nope')).toMatchObject({
+    code: 404,
+    body: { error: { code: 'PMC_CHAOS_PROFILE_UNKNOWN' } },
+  });
+  expect((await simulator.get('/api/profile/flood')).body).toMatchObject({ name: 'Flood', sender: { count: 10_000 } });
+  expect((await simulator.get('/api/profiles')).body).toMatchObject({ current: 'idle' });
+  expect((await simulator.get('/api/events')).body['available']).toHaveLength(8);
+  expect((await simulator.get('/api/status')).body).toMatchObject({ sent: 1, activeConnections: 1 });
+  expect(peer.frames.length).toBeLessThanOrEqual(1);
+});
+
+test('a peer that never reads costs counted events and bounded memory, the others get theirs', async () => {
+  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  joinDeaf(simulator.wsUrl);
+  await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['activeConnections']).toBe(1));
+  const peer = await meet(simulator.wsUrl);
+  const body = JSON.stringify({ text: JSON.stringify({ filler: 'x'.repeat(1_000_000) }) });
+  let refused = 0;
+  for (let n = 0; n < 30; n++) if ((await simulator.post('/api/send-raw', body)).body['sent'] === 1) refused++;
+  expect(refused).toBeGreaterThan(3);
+  await peer.got(31);
+  const status = (await simulator.get('/api/status')).body;
+  expect(status).toMatchObject({ offered: 62, sent: 62 - refused, notSent: { 'buffer-full': refused } });
+  for (const { bufferedBytes } of status['connections'] as { bufferedBytes: number }[]) {
+    expect(bufferedBytes).toBeLessThan(6_000_000);
+  }
+});
+
+test('stopping says goodbye with 1001, also to a peer that does not answer, and completes the ledger', async () => {
+  const simulator = await start({ PMC_CHAOS_RATE: '500' });
+  const peer = await meet(simulator.wsUrl);
+  await peer.got(50);
+  joinDeaf(simulator.wsUrl);
+  await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['activeConnections']).toBe(2));
+  const closed = once(peer.socket, 'close');
+  await simulator.stop();
+  expect((await closed)[0]).toBe(1001);
+  const ledger = (await readFile(await onlyLedgerIn(simulator.home), 'utf8')).trimEnd().split('\n');
+  const ofPeer = ledger.filter((line) => line.includes('"connectionId":"connection-1"'));
+  expect(peer.frames).toHaveLength(ofPeer.length);
+  const counters = simulator.health.report().facts['counters'];
+  expect(counters).toMatchObject({ eventsOffered: ledger.length, eventsSent: ledger.length });
+});
+
+test('a taken port is named with its variable', async () => {
+  const simulator = await start();
+  const { port } = new URL(simulator.wsUrl);
+  await expect(start({ WS_PORT: port })).rejects.toMatchObject({
+    code: 'PMC_PORT_TAKEN',
+    details: { variable: 'WS_PORT' },
+  });
+});

@@ -1,0 +1,33 @@
+// A console for tests: in this process, on a free port, with a silent log and its own registry.
+import { Registry } from 'prom-client';
+import type { ConsoleConfig } from '../../operator/console/config.ts';
+import { startConsole } from '../../operator/console/console.ts';
+import { systemClock } from '../../service/clock.ts';
+import { Health } from '../../service/health.ts';
+import { createLogger } from '../../service/logger.ts';
+
+export interface ConsoleUnderTest {
+  readonly url: string;
+  readonly metrics: Registry;
+  stop(): Promise<void>;
+}
+
+type Needed = Pick<ConsoleConfig, 'port' | 'token' | 'brokers' | 'databaseUrl' | 'controlUrl' | 'controlToken'>;
+
+export async function startConsoleUnderTest(config: Needed): Promise<ConsoleUnderTest> {
+  const metrics = new Registry();
+  const health = new Health();
+  const context = {
+    name: 'console',
+    logger: createLogger('console', 'silent'),
+    metrics,
+    health,
+    clock: systemClock,
+    fail: (error: unknown) => {
+      throw error;
+    },
+  };
+  const service = await startConsole({ ...config, host: '127.0.0.1', healthPort: 0, logLevel: 'silent' }, context);
+  const { url } = health.report().facts;
+  return { url: String(url), metrics, stop: () => service.stop({ deadlineMs: 5_000 }) };
+}
