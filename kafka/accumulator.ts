@@ -78,9 +78,15 @@ export class Accumulator {
     await new Promise<void>((resolve) => this.#onDrained.push(resolve));
   }
 
-  /** Resolves when everything taken so far is settled. */
+  /**
+   * Resolves when everything taken so far is settled, and what its settling brought along: a caller whose event was
+   * refused appends it once more, to the topic of the rejected, a few turns of the microtask queue later.
+   */
   async flush(): Promise<void> {
-    while (this.#records > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
+    do {
+      while (this.#records > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.#records > 0);
   }
 
   async #run(lane: Lane): Promise<void> {

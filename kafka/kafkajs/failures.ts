@@ -4,13 +4,11 @@ import kafkajs from 'kafkajs';
 import { PmcError } from '../../service/errors.ts';
 import type { AppendOutcome, TopicPartition } from '../log.ts';
 
+/** What is wrong with the records themselves. A missing right is not among them: it is cured, and the same append succeeds. */
 const REFUSED = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
   'INVALID_TOPIC_EXCEPTION',
-  'TOPIC_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
-  'INVALID_REQUIRED_ACKS',
   'INVALID_TIMESTAMP',
   'POLICY_VIOLATION',
   'INVALID_RECORD',

@@ -43,7 +43,16 @@ export async function scratchPorts(): Promise<Record<string, string>> {
 }
 
 export function runStandIn(home: string, environment: Readonly<Record<string, string>>): StandInRun {
-  const child = spawn(process.execPath, [MAIN], {
+  return runStack([MAIN], home, environment);
+}
+
+/** The same watch over any program that starts a stack, e.g. the command line itself. */
+export function runStack(
+  program: readonly string[],
+  home: string,
+  environment: Readonly<Record<string, string>>,
+): StandInRun {
+  const child = spawn(process.execPath, [...program], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PMC_HOME: home, ...environment },
   });
