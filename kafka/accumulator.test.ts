@@ -69,7 +69,9 @@ describe('the accumulator', () => {
   });
 
   test('appends a batch of unknown outcome again, before anything behind it', async () => {
-    const appender = new ScriptedAppender((_append, call) => (['unknown', 'lost-ack', 'unknown'] as const)[call] ?? 'acked');
+    const appender = new ScriptedAppender(
+      (_append, call) => (['unknown', 'lost-ack', 'unknown'] as const)[call] ?? 'acked',
+    );
     const seen: string[] = [];
     const accumulator = accumulatorOn(appender, {
       batchRecordsMax: 2,

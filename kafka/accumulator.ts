@@ -101,7 +101,8 @@ export class Accumulator {
     let bytes = 0;
     let count = 0;
     for (const { sizeBytes } of waiting) {
-      if (count === this.#options.batchRecordsMax || (count > 0 && bytes + sizeBytes > this.#options.batchBytesMax)) break;
+      if (count === this.#options.batchRecordsMax || (count > 0 && bytes + sizeBytes > this.#options.batchBytesMax))
+        break;
       bytes += sizeBytes;
       count += 1;
     }
@@ -111,14 +112,22 @@ export class Accumulator {
   async #settle(to: TopicPartition, batch: readonly Pending[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const startedMs = performance.now();
-      const answer = await this.#options.appender.append(to, batch.map(({ record }) => record));
+      const answer = await this.#options.appender.append(
+        to,
+        batch.map(({ record }) => record),
+      );
       this.#options.onAppend?.(to.topic, answer.outcome, batch.length, performance.now() - startedMs);
       if (answer.outcome === 'acked') {
-        batch.forEach((one, index) => this.#release(one, { outcome: 'acked', offset: answer.baseOffset + BigInt(index) }));
+        batch.forEach((one, index) =>
+          this.#release(one, { outcome: 'acked', offset: answer.baseOffset + BigInt(index) }),
+        );
         return;
       }
       if (answer.outcome === 'rejected') return await this.#isolate(to, batch, answer.error);
-      this.#options.logger.warn({ ...to, attempt, records: batch.length, error: describeError(answer.error) }, 'kafka.append.unknown');
+      this.#options.logger.warn(
+        { ...to, attempt, records: batch.length, error: describeError(answer.error) },
+        'kafka.append.unknown',
+      );
       await pause(backoffMs(attempt, RETRY_BACKOFF));
     }
   }

@@ -89,7 +89,10 @@ describe('a value that can never be decoded', () => {
 
   test.each(malformed)('is data: %s', async (_name, spoil) => {
     const decoded = await codec.decode(TOPIC.incoming, spoil(codec.encode(TOPIC.incoming, EVENT)));
-    expect(decoded).toMatchObject({ ok: false, error: { code: 'PMC_CODEC_MALFORMED', details: { topic: TOPIC.incoming } } });
+    expect(decoded).toMatchObject({
+      ok: false,
+      error: { code: 'PMC_CODEC_MALFORMED', details: { topic: TOPIC.incoming } },
+    });
   });
 
   test('never throws, whatever the bytes are', async () => {
@@ -123,7 +126,10 @@ describe('a value that can never be decoded', () => {
   });
 
   test('is data when it was written with the schema of something else', async () => {
-    const checkpoint = withId(codec.encode(TOPIC.incoming, EVENT), registry.idOf(JSON.stringify(AVRO_SCHEMAS.Dispatch)));
+    const checkpoint = withId(
+      codec.encode(TOPIC.incoming, EVENT),
+      registry.idOf(JSON.stringify(AVRO_SCHEMAS.Dispatch)),
+    );
     expect(await codec.decode(TOPIC.incoming, checkpoint)).toMatchObject({ ok: false });
   });
 });

@@ -107,7 +107,13 @@ export interface TopicDescription {
   readonly topic: string;
   /** The topic id: a UUID in the usual text form. */
   readonly incarnation: string;
-  readonly partitions: readonly { readonly partition: number; readonly leader: number; readonly leaderEpoch: number; readonly replicas: number; readonly inSync: number }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly leader: number;
+    readonly leaderEpoch: number;
+    readonly replicas: number;
+    readonly inSync: number;
+  }[];
 }
 
 export interface ClusterDescription {

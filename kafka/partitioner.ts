@@ -10,7 +10,8 @@ export function murmur2(data: Uint8Array): number {
   let hash = SEED ^ length;
   let index = 0;
   for (; index + 4 <= length; index += 4) {
-    let k = byte(data, index) | (byte(data, index + 1) << 8) | (byte(data, index + 2) << 16) | (byte(data, index + 3) << 24);
+    let k =
+      byte(data, index) | (byte(data, index + 1) << 8) | (byte(data, index + 2) << 16) | (byte(data, index + 3) << 24);
     k = Math.imul(k, M);
     k ^= k >>> 24;
     hash = Math.imul(hash, M) ^ Math.imul(k, M);

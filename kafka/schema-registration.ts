@@ -1,9 +1,9 @@
 // Registers the Avro schemas under `<topic>-value` with BACKWARD compatibility. Called by `npm start` and `pmc schemas
 // register`, never by a running service: a service that can change a schema can break every other one.
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
-import { PmcError } from '../service/errors.ts';
 import { AVRO_SCHEMAS, type SchemaName } from '../schemas/generated.ts';
 import { TOPIC, type TopicName } from '../schemas/topics.ts';
+import { PmcError } from '../service/errors.ts';
 
 export const SCHEMA_OF_TOPIC = {
   [TOPIC.incoming]: 'IncomingEvent',

@@ -1,6 +1,6 @@
 // An appender in memory for tests of what stands above it: a log per partition, and one script that decides each append.
 import { PmcError } from '../service/errors.ts';
-import type { AppendOutcome, Appender, AppendRecord, TopicPartition } from './log.ts';
+import type { Appender, AppendOutcome, AppendRecord, TopicPartition } from './log.ts';
 
 /** What is to become of an append; `lost-ack` writes the records and answers unknown all the same. */
 export type Fate = 'acked' | 'rejected' | 'unknown' | 'lost-ack';

@@ -46,7 +46,9 @@ export function planTopics(
       mismatches.push(`${plan.topic} has cleanup.policy=${policy}, must be delete: compaction makes holes legal`);
     }
     if (found.settings['unclean.leader.election.enable'] === 'true') {
-      mismatches.push(`${plan.topic} has unclean.leader.election.enable=true, must be false: it loses acknowledged records`);
+      mismatches.push(
+        `${plan.topic} has unclean.leader.election.enable=true, must be false: it loses acknowledged records`,
+      );
     }
   }
   return { create, mismatches };

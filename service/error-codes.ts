@@ -53,7 +53,8 @@ export const ERROR_CODES = {
   },
   PMC_CLUSTER_INCOMPLETE: {
     retriable: true,
-    meaning: 'The Kafka cluster has fewer brokers than topics are to be created for, so they would get too few replicas.',
+    meaning:
+      'The Kafka cluster has fewer brokers than topics are to be created for, so they would get too few replicas.',
     action: 'Wait until all brokers run (`docker compose ps` shows them), or ask for fewer with --brokers-min.',
     exitCode: 7,
   },

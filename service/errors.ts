@@ -37,7 +37,3 @@ export function describeError(error: unknown): string {
   const code = error instanceof PmcError ? `${error.code}: ` : '';
   return `${code}${error.message}${because}`;
 }
-
-export function assertNever(value: never): never {
-  throw new Error(`unexpected value: ${String(value)}`);
-}

@@ -16,7 +16,10 @@ export function healthServer(health: Health, metrics: Registry): FastifyInstance
     const report = health.report();
     return await reply.code(report.ready ? 200 : 503).send(report);
   });
-  server.get('/metrics', async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.metrics()));
+  server.get(
+    '/metrics',
+    async (_request, reply) => await reply.type(metrics.contentType).send(await metrics.metrics()),
+  );
   return server;
 }
 

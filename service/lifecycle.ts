@@ -74,7 +74,10 @@ export async function runService<const S extends Settings>(
     process.exit(exitCode);
   };
   const fail = (error: unknown): void => {
-    logger.fatal({ error: describeError(error), stack: error instanceof Error ? error.stack : undefined }, 'service.failed');
+    logger.fatal(
+      { error: describeError(error), stack: error instanceof Error ? error.stack : undefined },
+      'service.failed',
+    );
     void end('failed', error instanceof PmcError ? error.exitCode : 1);
   };
 

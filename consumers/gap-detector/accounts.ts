@@ -25,7 +25,17 @@ export interface Balance extends AccountCounts {
 }
 
 export function noAccounts(): Record<Account, number> {
-  return { stored: 0, altered: 0, duplicateOf: 0, quarantined: 0, control: 0, aborted: 0, expired: 0, purged: 0, missing: 0 };
+  return {
+    stored: 0,
+    altered: 0,
+    duplicateOf: 0,
+    quarantined: 0,
+    control: 0,
+    aborted: 0,
+    expired: 0,
+    purged: 0,
+    missing: 0,
+  };
 }
 
 export function balance(counts: AccountCounts, settled: number, extra: number): Balance {

@@ -51,7 +51,12 @@ export class AuditedLog {
    * Takes entries in offset order, then everything below `reachedOffset` counts as read. Offsets at or above `digestUpper`
    * are observed for the gateway's account only: they are in flight for the rows.
    */
-  async take(at: TopicPartition, entries: readonly RangeEntry[], reachedOffset: bigint, digestUpper?: bigint): Promise<void> {
+  async take(
+    at: TopicPartition,
+    entries: readonly RangeEntry[],
+    reachedOffset: bigint,
+    digestUpper?: bigint,
+  ): Promise<void> {
     const position = this.position(at);
     for (const entry of entries) {
       const offset = entry.kind === 'record' ? entry.record.offset : entry.offset;

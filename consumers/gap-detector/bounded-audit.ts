@@ -5,13 +5,13 @@ import type { LogAdmin, PartitionEnds, TopicDescription, TopicPartition } from '
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import type { Clock } from '../../service/clock.ts';
+import { addBalances } from './accounts.ts';
 import { AUDITED_TOPICS, AuditedLog, nameOf } from './audited-log.ts';
 import { type Look, lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
 import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
 import { settledWatermark } from './settled.ts';
 import { coverageOf } from './stored-side.ts';
 import { Suspects } from './suspects.ts';
-import { addBalances } from './accounts.ts';
 import type { Finding } from './verdict.ts';
 
 export interface AuditTools extends Sides {
@@ -58,7 +58,14 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     const from = audited.digest(partition)?.lower ?? logStart;
     const to = settled.get(partition) ?? from;
     const end = to > highWatermark ? to : highWatermark;
-    partitions.push({ ...at, from: Number(from), to: Number(to), end: Number(end), suspect: look.waiting, ...look.balance });
+    partitions.push({
+      ...at,
+      from: Number(from),
+      to: Number(to),
+      end: Number(end),
+      suspect: look.waiting,
+      ...look.balance,
+    });
     findings.push(...look.findings);
   }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);

@@ -64,12 +64,14 @@ export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>,
         extra += 1;
         findings.push(found('extra', offset, 'a row exists, but the log has no such record'));
       }
-      if (entry === undefined) findings.push(found('hole', offset, 'the log has nothing at this offset and nothing proves why'));
+      if (entry === undefined)
+        findings.push(found('hole', offset, 'the log has nothing at this offset and nothing proves why'));
       else counts[entry.kind] += 1;
       continue;
     }
     const judged = judgeRecord(offset, entry, row, stored);
-    if (judged.account === undefined) suspects.push({ offset, finding: found('missing', offset, judged.detail, entry) });
+    if (judged.account === undefined)
+      suspects.push({ offset, finding: found('missing', offset, judged.detail, entry) });
     else counts[judged.account] += 1;
     if (judged.account === 'altered') findings.push(found('altered', offset, judged.detail, entry));
     if (judged.account === 'duplicateOf') findings.push(found('duplicate', offset, judged.detail, entry));
@@ -90,7 +92,12 @@ function judgeRecord(offset: bigint, entry: LogEntry, row: Row | undefined, stor
   let unproved = 'no row';
   if (stored.duplicates.has(offset)) {
     const first = stored.duplicates.get(offset);
-    if (entry.kind === 'record' && first !== undefined && first.payloadHash === entry.payloadHash && first.id === entry.eventKey) {
+    if (
+      entry.kind === 'record' &&
+      first !== undefined &&
+      first.payloadHash === entry.payloadHash &&
+      first.id === entry.eventKey
+    ) {
       return { account: 'duplicateOf', detail: 'the same event is stored under an earlier offset' };
     }
     unproved = 'called a duplicate, but the row it points at is not the same event';

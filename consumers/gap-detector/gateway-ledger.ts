@@ -61,7 +61,9 @@ export class GatewayLedger {
     epoch.settledUpTo = Math.max(epoch.settledUpTo, checkpoint.settledUpTo);
     epoch.closed ||= checkpoint.kind === 'closed';
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
-    epoch.ends = new Map(checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]));
+    epoch.ends = new Map(
+      checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]),
+    );
     for (const { from, to } of checkpoint.settledElsewhere) epoch.elsewhere += epoch.accounted.add(from, to + 1);
     epoch.marks.push({ received: checkpoint.received, ends: epoch.ends });
     if (epoch.marks.length > MARKS_MAX) epoch.marks = epoch.marks.filter((_mark, index) => index % 2 === 0);

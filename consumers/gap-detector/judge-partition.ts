@@ -73,18 +73,31 @@ async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptio
   const quarantined = new Map(stored.quarantined);
   for (const offset of quarantined.keys()) {
     const payload = payloads.get(offset);
-    if (payload !== undefined) quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(sides.pool, payload) });
+    if (payload !== undefined)
+      quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(sides.pool, payload) });
   }
   const classified = classify(range, entries, { ...stored, quarantined });
-  const { missing, waiting } = options.suspects.look(range.lower, range.upper, classified.suspects, options.nowMs, options.graceMs);
+  const { missing, waiting } = options.suspects.look(
+    range.lower,
+    range.upper,
+    classified.suspects,
+    options.nowMs,
+    options.graceMs,
+  );
   classified.counts.missing += missing.length;
-  return { counts: classified.counts, extra: classified.extra, findings: [...classified.findings, ...missing], waiting };
+  return {
+    counts: classified.counts,
+    extra: classified.extra,
+    findings: [...classified.findings, ...missing],
+    waiting,
+  };
 }
 
 /** Splits digests so that one query covers at most this many buckets. */
 export function windowsOf(digests: readonly Digest[], bucketsMax: number): readonly (readonly Digest[])[] {
   const windows: Digest[][] = [];
-  for (let index = 0; index < digests.length; index += bucketsMax) windows.push(digests.slice(index, index + bucketsMax));
+  for (let index = 0; index < digests.length; index += bucketsMax)
+    windows.push(digests.slice(index, index + bucketsMax));
   return windows;
 }
 

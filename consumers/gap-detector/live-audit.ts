@@ -97,8 +97,16 @@ export class LiveAudit {
       const lower = window[0]?.lower ?? 0n;
       const upper = window.at(-1)?.upper ?? 0n;
       const before = state.looks.get(lower);
-      const isDue = before === undefined || before.upper !== upper || before.look.waiting > 0 || nowMs - before.atMs > REPEAT_AFTER_MS;
-      if (!isDue || (before !== undefined && before.upper === upper && before.look.waiting === 0 && index !== state.turn)) continue;
+      const isDue =
+        before === undefined ||
+        before.upper !== upper ||
+        before.look.waiting > 0 ||
+        nowMs - before.atMs > REPEAT_AFTER_MS;
+      if (
+        !isDue ||
+        (before !== undefined && before.upper === upper && before.look.waiting === 0 && index !== state.turn)
+      )
+        continue;
       const { graceMs, tools } = this.#options;
       const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, suspects: state.suspects });
       state.looks.set(lower, { look, upper, atMs: nowMs });
@@ -149,9 +157,9 @@ export class LiveAudit {
     this.#options.logger.info({ ...at, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
     for await (const entries of this.#options.tools.ranges.read(at, lower, upper, signal)) {
       const last = entries.at(-1);
-      if (last !== undefined) await this.#audited.take(at, entries, (last.kind === 'record' ? last.record.offset : last.offset) + 1n);
+      if (last !== undefined)
+        await this.#audited.take(at, entries, (last.kind === 'record' ? last.record.offset : last.offset) + 1n);
     }
     await this.#audited.take(at, [], upper);
   }
 }
-

@@ -58,7 +58,14 @@ export class LogDigest {
   upTo(upper: bigint): readonly Digest[] {
     const digests = this.#closed.filter((digest) => digest.upper <= upper);
     const end = upper < this.#position ? upper : this.#position;
-    if (end > this.#headLower) digests.push(digestOf(this.#head.filter(({ offset }) => offset < end), this.#headLower, end));
+    if (end > this.#headLower)
+      digests.push(
+        digestOf(
+          this.#head.filter(({ offset }) => offset < end),
+          this.#headLower,
+          end,
+        ),
+      );
     return digests;
   }
 

@@ -3,21 +3,34 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { AuditReport } from './report.ts';
 import { FINDING_WEIGHT, VERDICTS } from './verdict.ts';
 
-export type AuditMetrics = ReturnType<typeof auditMetrics>;
-
 export function auditMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
     new Gauge({ name, help, labelNames: [...labelNames], registers });
-  const missing = gauge('pmc_audit_missing_messages', 'Settled offsets that are in no account: lost between log and rows.', ['topic', 'partition']);
-  const verified = gauge('pmc_audit_verified_offset', 'One past the last offset that the audit has judged.', ['topic', 'partition']);
+  const missing = gauge(
+    'pmc_audit_missing_messages',
+    'Settled offsets that are in no account: lost between log and rows.',
+    ['topic', 'partition'],
+  );
+  const verified = gauge('pmc_audit_verified_offset', 'One past the last offset that the audit has judged.', [
+    'topic',
+    'partition',
+  ]);
   const verdict = gauge('pmc_audit_verdict', 'Verdict of the last round: 0 pass, 1 inconclusive, 2 fail.');
   const coverage = gauge('pmc_audit_coverage_ratio', 'Judged share of the offsets on the log, 0 to 1.');
   const lossRatio = gauge('pmc_audit_loss_ratio', 'Missing offsets divided by settled offsets.');
-  const residual = gauge('pmc_audit_residual', 'What the double-entry equation leaves over; anything but 0 means the books are wrong.');
+  const residual = gauge(
+    'pmc_audit_residual',
+    'What the double-entry equation leaves over; anything but 0 means the books are wrong.',
+  );
   const findings = gauge('pmc_audit_findings', 'Findings of the last round by kind.', ['kind']);
   const lastSuccess = gauge('pmc_audit_last_success_timestamp_seconds', 'When the last round ended.');
-  const rounds = new Counter({ name: 'pmc_audit_rounds_total', help: 'Rounds of the running audit by outcome.', labelNames: ['outcome'] as const, registers });
+  const rounds = new Counter({
+    name: 'pmc_audit_rounds_total',
+    help: 'Rounds of the running audit by outcome.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
   return {
     rounds,
     report(report: AuditReport): void {
@@ -30,7 +43,8 @@ export function auditMetrics(registry: Registry) {
       coverage.set(report.coverage);
       lossRatio.set(report.accounts.settled === 0 ? 0 : report.accounts.missing / report.accounts.settled);
       residual.set(report.accounts.residual);
-      for (const kind of Object.keys(FINDING_WEIGHT)) findings.set({ kind }, report.findings.filter((one) => one.kind === kind).length);
+      for (const kind of Object.keys(FINDING_WEIGHT))
+        findings.set({ kind }, report.findings.filter((one) => one.kind === kind).length);
       lastSuccess.set(Date.parse(report.finishedAt) / 1_000);
       rounds.inc({ outcome: 'done' });
     },

@@ -1,7 +1,15 @@
 // The document that `pmc audit run --json` prints and the live audit stores: accounts, stages, partitions, findings. Pure.
 import { addBalances, type Balance } from './accounts.ts';
 import type { EpochReport } from './gateway-ledger.ts';
-import { type Finding, overallVerdict, type Stage, type StageVerdict, stageVerdict, type Verdict, worst } from './verdict.ts';
+import {
+  type Finding,
+  overallVerdict,
+  type Stage,
+  type StageVerdict,
+  stageVerdict,
+  type Verdict,
+  worst,
+} from './verdict.ts';
 
 export const REPORT_SCHEMA_VERSION = 1;
 
@@ -82,7 +90,11 @@ export function buildReport(input: ReportInput): AuditReport {
     startedAt: new Date(input.startedAtMs).toISOString(),
     finishedAt: new Date(input.finishedAtMs).toISOString(),
     clusterId: input.clusterId,
-    verdict: overallVerdict(stages.map(({ verdict }) => verdict), coverage, input.coverageMin),
+    verdict: overallVerdict(
+      stages.map(({ verdict }) => verdict),
+      coverage,
+      input.coverageMin,
+    ),
     coverage,
     coverageMin: input.coverageMin,
     accounts,

@@ -1,8 +1,8 @@
 // What the database says, computed by PostgreSQL from the stored text itself: a copied hash column could agree with a row
 // that was altered afterwards. Reads only.
-import { type Pool, failureOf } from '../../service/database.ts';
-import { BUCKET_OFFSETS } from './digest.ts';
+import { failureOf, type Pool } from '../../service/database.ts';
 import type { BucketRange, Row, StoredSide } from './classify.ts';
+import { BUCKET_OFFSETS } from './digest.ts';
 
 export interface RowDigest {
   readonly rows: number;
@@ -30,7 +30,10 @@ export async function rowDigests(
 }
 
 /** Everything the database says about the offsets of one range, for the merge with the log. */
-export async function storedSide(pool: Pool, { incarnation, partition, lower, upper }: BucketRange): Promise<StoredSide> {
+export async function storedSide(
+  pool: Pool,
+  { incarnation, partition, lower, upper }: BucketRange,
+): Promise<StoredSide> {
   const bounds = [incarnation, partition, String(lower), String(upper)];
   const inRange = (table: string) =>
     `${table}.incarnation = $1 and ${table}.partition = $2 and ${table}.record_offset >= $3 and ${table}.record_offset < $4`;

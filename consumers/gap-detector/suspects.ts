@@ -15,7 +15,13 @@ export class Suspects {
   }
 
   /** Takes what one look at [lower, upper) found; tells which are missing by now, and forgets what has turned up. */
-  look(lower: bigint, upper: bigint, seen: readonly Suspect[], nowMs: number, graceMs: number): { missing: Finding[]; waiting: number } {
+  look(
+    lower: bigint,
+    upper: bigint,
+    seen: readonly Suspect[],
+    nowMs: number,
+    graceMs: number,
+  ): { missing: Finding[]; waiting: number } {
     const present = new Set(seen.map(({ offset }) => offset));
     for (const offset of this.#firstSeenMs.keys()) {
       if (offset >= lower && offset < upper && !present.has(offset)) this.#firstSeenMs.delete(offset);

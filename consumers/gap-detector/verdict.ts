@@ -3,7 +3,13 @@ export const VERDICTS = ['pass', 'inconclusive', 'fail'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 export type StageVerdict = Verdict | 'not-measurable';
 
-export const STAGES = ['source-to-gateway', 'gateway-to-log', 'log-to-stored', 'command-to-reply', 'reply-to-delivered'] as const;
+export const STAGES = [
+  'source-to-gateway',
+  'gateway-to-log',
+  'log-to-stored',
+  'command-to-reply',
+  'reply-to-delivered',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** What each kind of finding does to its stage: `none` is reported and does not lower it. */
@@ -38,7 +44,10 @@ export interface Finding {
 }
 
 export function worst<V extends Verdict>(verdicts: readonly V[]): Verdict {
-  return verdicts.reduce<Verdict>((soFar, one) => (VERDICTS.indexOf(one) > VERDICTS.indexOf(soFar) ? one : soFar), 'pass');
+  return verdicts.reduce<Verdict>(
+    (soFar, one) => (VERDICTS.indexOf(one) > VERDICTS.indexOf(soFar) ? one : soFar),
+    'pass',
+  );
 }
 
 /** The verdict of one stage from its findings; `items` is how many things were judged. */

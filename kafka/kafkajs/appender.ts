@@ -7,8 +7,8 @@
 import type { Producer } from 'kafkajs';
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError } from '../../service/errors.ts';
+import type { Appender, AppendOutcome, AppendRecord, TopicPartition } from '../log.ts';
 import { parseOffset } from '../offsets.ts';
-import type { AppendOutcome, Appender, AppendRecord, TopicPartition } from '../log.ts';
 import { type ClientOptions, kafkaClient, METADATA_AGE_MAX_MS, REQUEST_TIMEOUT_MS } from './client.ts';
 import { failedAppend } from './failures.ts';
 

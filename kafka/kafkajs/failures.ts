@@ -28,11 +28,21 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
   if (name !== undefined && REFUSED.has(name)) {
     return {
       outcome: 'rejected',
-      error: new PmcError('PMC_APPEND_REJECTED', `the broker refused an append to ${where}: ${name}`, { ...to, name }, { cause: error }),
+      error: new PmcError(
+        'PMC_APPEND_REJECTED',
+        `the broker refused an append to ${where}: ${name}`,
+        { ...to, name },
+        { cause: error },
+      ),
     };
   }
   return {
     outcome: 'unknown',
-    error: new PmcError('PMC_APPEND_UNKNOWN', `no acknowledgement for an append to ${where}`, { ...to, name }, { cause: error }),
+    error: new PmcError(
+      'PMC_APPEND_UNKNOWN',
+      `no acknowledgement for an append to ${where}`,
+      { ...to, name },
+      { cause: error },
+    ),
   };
 }

@@ -60,6 +60,7 @@ vi.mock('./client.ts', () => ({ METADATA_AGE_MAX_MS: 1, kafkaClient: () => ({ co
 
 let reader: Reader;
 let incarnation: string;
+let adminFailure: Error | undefined;
 let handle: (batch: Batch) => Promise<void>;
 const batches: Batch[] = [];
 const gaps: OffsetGap[] = [];
@@ -75,7 +76,9 @@ beforeEach(async () => {
   consumer = new ScriptedConsumer();
   incarnation = 'first-life';
   handle = () => Promise.resolve();
-  const admin = { topics: () => Promise.resolve([{ topic: TOPIC, incarnation, partitions: [] }]) };
+  adminFailure = undefined;
+  const described = () => [{ topic: TOPIC, incarnation, partitions: [] }];
+  const admin = { topics: () => (adminFailure ? Promise.reject(adminFailure) : Promise.resolve(described())) };
   reader = await startKafkajsReader({
     brokers: ['broker:1'],
     clientId: 'test',
@@ -177,6 +180,18 @@ describe('a lost assignment', () => {
     handle = () => Promise.resolve();
     await consumer.deliver([7]);
     expect(batches).toHaveLength(2);
+    expect(consumer.committed).toEqual(['8']);
+  });
+
+  // The brokers are often away at the very moment of a join.
+  test('is not needed to learn what could not be asked at the join', async () => {
+    adminFailure = new Error('no answer from Kafka');
+    consumer.join([0]);
+    await expect(consumer.deliver([7])).rejects.toThrow('no answer from Kafka');
+    await expect(consumer.deliver([7])).rejects.toThrow('no answer from Kafka');
+    adminFailure = undefined;
+    await consumer.deliver([7]);
+    expect(batches.map((batch) => batch.incarnation)).toEqual(['first-life']);
     expect(consumer.committed).toEqual(['8']);
   });
 

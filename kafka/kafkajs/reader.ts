@@ -25,7 +25,8 @@ export interface KafkajsReaderOptions extends ReaderOptions, ClientOptions {
 interface Assignment {
   readonly generation: number;
   readonly partitions: readonly TopicPartition[];
-  readonly incarnations: Promise<ReadonlyMap<string, string>>;
+  /** Asked for at the join, and once more at every batch until there is an answer. */
+  incarnations: Promise<ReadonlyMap<string, string>>;
   readonly lost: AbortController;
 }
 
@@ -51,7 +52,12 @@ class KafkajsReader implements Reader {
       maxBytes: 4_194_304,
       maxBytesPerPartition: 1_048_576,
       maxWaitTimeInMs: 500,
-      retry: { retries: 1_000_000, initialRetryTime: 200, maxRetryTime: 5_000, restartOnFailure: () => Promise.resolve(true) },
+      retry: {
+        retries: 1_000_000,
+        initialRetryTime: 200,
+        maxRetryTime: 5_000,
+        restartOnFailure: () => Promise.resolve(true),
+      },
     });
   }
 
@@ -95,7 +101,19 @@ class KafkajsReader implements Reader {
     const assignment = this.#assignment;
     const { topic, partition, messages } = payload.batch;
     if (assignment === undefined || assignment.lost.signal.aborted || messages.length === 0) return;
-    const beat = setInterval(() => void this.#heartbeat(payload, assignment), BACKGROUND_HEARTBEAT_MS);
+    // One failed heartbeat ends this batch, not the assignment: after a lost connection kafkajs goes on as the same member,
+    // without joining again. Whether the assignment is lost, its own answer to the heartbeat's error tells.
+    const inHand = new AbortController();
+    const { signal } = inHand;
+    const giveUp = (): void => inHand.abort();
+    assignment.lost.signal.addEventListener('abort', giveUp);
+    let heartbeatError: unknown;
+    const beat = setInterval(() => {
+      payload.heartbeat().catch((error: unknown) => {
+        heartbeatError ??= error;
+        giveUp();
+      });
+    }, BACKGROUND_HEARTBEAT_MS);
     try {
       const incarnation = await this.#incarnationOf(assignment, topic);
       this.#reportGap(topic, partition, parseOffset((messages[0] as KafkaMessage).offset));
@@ -103,22 +121,25 @@ class KafkajsReader implements Reader {
       for (let from = 0; from < messages.length; from += this.#options.batchRecordsMax) {
         const slice = messages.slice(from, from + this.#options.batchRecordsMax);
         const records = slice.map((message) => toRecord(topic, partition, message));
-        const { signal } = assignment.lost;
-        const batch: Batch = { topic, partition, incarnation, generation: assignment.generation, records, highWatermark, signal };
+        const { generation } = assignment;
+        const batch: Batch = { topic, partition, incarnation, generation, records, highWatermark, signal };
         await this.#options.handleBatch(batch);
+        if (heartbeatError !== undefined) throw heartbeatError;
         if (signal.aborted || !payload.isRunning() || payload.isStale()) return;
         // Everything in the batch is durable: only now may the position move. A crash before the commit repeats the batch.
         const { offset } = records[records.length - 1] as LogRecord;
         payload.resolveOffset(String(offset));
         this.#expected.set(`${topic}-${partition}`, offset + 1n);
-        await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(offset + 1n) }] }] });
+        const partitions = [{ partition, offset: String(offset + 1n) }];
+        await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
         this.#progressed();
         await payload.heartbeat();
       }
     } catch (error) {
-      throw this.#asRetriable(error, topic, partition);
+      throw this.#asRetriable(heartbeatError ?? error, topic, partition);
     } finally {
       clearInterval(beat);
+      assignment.lost.signal.removeEventListener('abort', giveUp);
     }
   }
 
@@ -132,18 +153,15 @@ class KafkajsReader implements Reader {
     return new kafkajs.KafkaJSError(error instanceof Error ? error : String(error), { retriable: true });
   }
 
-  async #heartbeat(payload: EachBatchPayload, assignment: Assignment): Promise<void> {
-    try {
-      await payload.heartbeat();
-    } catch {
-      // A rebalance or a lost session: the handler must give up, kafkajs re-joins when the batch has ended.
-      assignment.lost.abort();
-    }
-  }
-
   async #incarnationOf(assignment: Assignment, topic: string): Promise<string> {
-    const incarnation = (await assignment.incarnations).get(topic);
-    if (incarnation === undefined) throw new PmcError('PMC_TOPIC_MISSING', `topic ${topic} has no description`, { topic });
+    const before = assignment.incarnations;
+    const known = await before.catch(() => {
+      if (assignment.incarnations === before) assignment.incarnations = this.#readIncarnations();
+      return assignment.incarnations;
+    });
+    const incarnation = known.get(topic);
+    if (incarnation === undefined)
+      throw new PmcError('PMC_TOPIC_MISSING', `topic ${topic} has no description`, { topic });
     return incarnation;
   }
 
@@ -186,7 +204,9 @@ class KafkajsReader implements Reader {
         if (before.get(topic) === incarnation || assignment.lost.signal.aborted) continue;
         assignment.lost.abort();
         const message = `topic ${topic} was deleted and created again while it was being read`;
-        this.#options.onFatal(new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: before.get(topic), now: incarnation }));
+        this.#options.onFatal(
+          new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: before.get(topic), now: incarnation }),
+        );
       }
     } catch (error) {
       this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.incarnation.unknown');
@@ -206,7 +226,9 @@ class KafkajsReader implements Reader {
     this.#assignment?.lost.abort();
     this.#options.logger.warn({ error: describeError(error), restart }, 'kafka.reader.crashed');
     if (restart || this.#stopped !== undefined) return;
-    this.#options.onFatal(new PmcError('PMC_READER_FAILED', 'the consumer stopped and cannot restart itself', {}, { cause: error }));
+    this.#options.onFatal(
+      new PmcError('PMC_READER_FAILED', 'the consumer stopped and cannot restart itself', {}, { cause: error }),
+    );
   }
 }
 

@@ -9,6 +9,8 @@ const SILENCE_MAX_MS = 45_000;
 export function destroyingSocketFactory({ host, port, onConnect }: ISocketFactoryArgs): net.Socket {
   const socket = net.connect({ host, port, keepAlive: true, keepAliveInitialDelay: 10_000, noDelay: true }, onConnect);
   // Destroying, not only ending: the old socket's late events would otherwise reach the connection that replaced it.
-  socket.setTimeout(SILENCE_MAX_MS, () => socket.destroy(new Error(`no byte from ${host}:${port} for ${SILENCE_MAX_MS} ms`)));
+  socket.setTimeout(SILENCE_MAX_MS, () =>
+    socket.destroy(new Error(`no byte from ${host}:${port} for ${SILENCE_MAX_MS} ms`)),
+  );
   return socket;
 }

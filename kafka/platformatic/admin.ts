@@ -151,7 +151,11 @@ class PlatformaticAdmin implements LogAdmin {
 }
 
 function missing(topic: string): PmcError {
-  return new PmcError('PMC_TOPIC_MISSING', `topic ${topic} does not exist; create the topics with \`pmc topics create\``, { topic });
+  return new PmcError(
+    'PMC_TOPIC_MISSING',
+    `topic ${topic} does not exist; create the topics with \`pmc topics create\``,
+    { topic },
+  );
 }
 
 export function platformaticAdmin(settings: AdminSettings): LogAdmin {

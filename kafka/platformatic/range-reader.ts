@@ -34,7 +34,12 @@ class PlatformaticRangeReader implements RangeReader {
     });
   }
 
-  async *read(from: TopicPartition, lower: Offset, upper: Offset, signal?: AbortSignal): AsyncGenerator<readonly RangeEntry[]> {
+  async *read(
+    from: TopicPartition,
+    lower: Offset,
+    upper: Offset,
+    signal?: AbortSignal,
+  ): AsyncGenerator<readonly RangeEntry[]> {
     let position = lower;
     while (position < upper) {
       signal?.throwIfAborted();
@@ -52,7 +57,11 @@ class PlatformaticRangeReader implements RangeReader {
       }
       if (next === position) {
         const message = `${from.topic}-${from.partition} gives nothing at offset ${position} below ${upper}`;
-        throw new PmcError('PMC_RANGE_UNREADABLE', message, { ...from, position: String(position), upper: String(upper) });
+        throw new PmcError('PMC_RANGE_UNREADABLE', message, {
+          ...from,
+          position: String(position),
+          upper: String(upper),
+        });
       }
       position = next;
       yield entries;
@@ -132,7 +141,8 @@ function* entriesOf(from: TopicPartition, batch: RecordsBatch, filter: AbortedFi
       }
       yield { kind: 'control', offset };
     } else if (isAborted) yield { kind: 'aborted', offset };
-    else yield { kind: 'record', leaderEpoch: batch.partitionLeaderEpoch, record: toRecord(from, batch, record, offset) };
+    else
+      yield { kind: 'record', leaderEpoch: batch.partitionLeaderEpoch, record: toRecord(from, batch, record, offset) };
   }
 }
 

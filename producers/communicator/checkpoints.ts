@@ -2,7 +2,7 @@
 // the gateway epoch (source null) and one line per source that opens or closes. Progress claims only what is settled, with
 // the end offsets to read before judging; it is written every second while something changes and every few seconds anyway,
 // so that silence means that the epoch is dead.
-import type { Accumulator } from '../../kafka/accumulator.ts';
+import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
@@ -30,6 +30,8 @@ const IDLE_TICKS = 5;
 export class Checkpoints {
   readonly #options: CheckpointOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** At most one progress checkpoint waits for the log: while it is away they would pile up and say the same. */
+  #isProgressing = false;
   #writtenUpTo = 0;
   #quietTicks = 0;
 
@@ -39,7 +41,8 @@ export class Checkpoints {
 
   /** Writes `opened` and waits for the log to have it: no frame may be received in an epoch that the log does not know. */
   async open(): Promise<void> {
-    await this.#write('opened', null, null);
+    const answer = await this.#write('opened', null, null);
+    if (answer.outcome === 'rejected') throw answer.error;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -54,16 +57,24 @@ export class Checkpoints {
   }
 
   #tick(): void {
+    if (this.#isProgressing) return;
     const { settledUpTo } = this.#options.ingest.settlement;
     this.#quietTicks += 1;
     if (settledUpTo === this.#writtenUpTo && this.#quietTicks < IDLE_TICKS) return;
     this.#quietTicks = 0;
     this.#writtenUpTo = settledUpTo;
-    void this.#write('progress', null, null);
+    void this.#progress();
   }
 
-  async #write(kind: CheckpointKind, source: string | null, reason: string | null): Promise<void> {
-    const { ingest, codec, accumulator, instance, gatewayEpoch, inFlightMax, partitions, clock, logger } = this.#options;
+  async #progress(): Promise<void> {
+    this.#isProgressing = true;
+    await this.#write('progress', null, null);
+    this.#isProgressing = false;
+  }
+
+  async #write(kind: CheckpointKind, source: string | null, reason: string | null): Promise<RecordOutcome> {
+    const { ingest, codec, accumulator, instance, gatewayEpoch, inFlightMax, partitions, clock, logger } =
+      this.#options;
     const checkpoint: SourceCheckpoint = {
       kind,
       source,
@@ -80,8 +91,17 @@ export class Checkpoints {
     const key = source ?? gatewayEpoch;
     const answer = await accumulator.append(
       { topic: TOPIC.sources, partition: partitionFor(key, partitions) },
-      { key, value: codec.encode(TOPIC.sources, checkpoint), headers: { 'gateway-epoch': gatewayEpoch }, timestampMs: checkpoint.at },
+      {
+        key,
+        value: codec.encode(TOPIC.sources, checkpoint),
+        headers: { 'gateway-epoch': gatewayEpoch },
+        timestampMs: checkpoint.at,
+      },
     );
-    if (answer.outcome === 'rejected') logger.error({ kind, source, error: answer.error.message }, 'communicator.checkpoint.refused');
+    if (answer.outcome === 'rejected') {
+      logger.error({ kind, source, error: answer.error.message }, 'communicator.checkpoint.refused');
+      ingest.settlement.putBackElsewhere(checkpoint.settledElsewhere);
+    }
+    return answer;
   }
 }

@@ -17,7 +17,7 @@ import { Delivery } from './delivery.ts';
 import { startGateway } from './gateway.ts';
 import { Ingest } from './ingest.ts';
 import { communicatorMetrics } from './metrics.ts';
-import { SourceLink, sourceName } from './source-link.ts';
+import { namedSources, SourceLink } from './source-link.ts';
 
 export type CommunicatorConfig = ConfigOf<typeof communicatorSettings & typeof serviceSettings>;
 
@@ -28,6 +28,7 @@ const PREPARE_BACKOFF = { initialMs: 250, maxMs: 5_000 };
 
 export async function startCommunicator(config: CommunicatorConfig, context: ServiceContext): Promise<Service> {
   const { logger, health, clock } = context;
+  const sources = namedSources(config.sources);
   const metrics = communicatorMetrics(context.metrics);
   const clients: LogClients = { config, clientId: `pmc-communicator-${config.instance}`, logger };
   const admin = openAdmin(clients);
@@ -43,7 +44,11 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     onAppend: (topic, outcome, records, durationMs) => {
       metrics.appended.inc({ topic, outcome }, records);
       metrics.appendDuration.observe({ topic }, durationMs / 1_000);
-      health.set('log', outcome !== 'unknown', outcome === 'unknown' ? 'appends are not acknowledged' : 'appends are acknowledged');
+      health.set(
+        'log',
+        outcome !== 'unknown',
+        outcome === 'unknown' ? 'appends are not acknowledged' : 'appends are acknowledged',
+      );
     },
   });
 
@@ -63,10 +68,19 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     resumeSources: () => links.forEach((link) => link.resume()),
   });
   const sourcePartitions = partitions.get(TOPIC.sources) as number;
-  const checkpoints = new Checkpoints({ instance, gatewayEpoch, inFlightMax, ingest, accumulator, codec, partitions: sourcePartitions, clock, logger });
+  const checkpoints = new Checkpoints({
+    instance,
+    gatewayEpoch,
+    inFlightMax,
+    ingest,
+    accumulator,
+    codec,
+    partitions: sourcePartitions,
+    clock,
+    logger,
+  });
 
-  for (const url of config.sources) {
-    const name = sourceName(url);
+  for (const [name, url] of sources) {
     const link = new SourceLink({
       name,
       url,
@@ -89,7 +103,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const gateway = await startGateway({ host: config.host, port: config.gatewayPort });
   await checkpoints.open();
   health.fact('gatewayEpoch', () => gatewayEpoch);
-  health.fact('sources', () => [...links.values()].map(({ name, url, state, lastError }) => ({ name, url, state, lastError })));
+  health.fact('sources', () => [...links.values()].map(({ name, state, lastError }) => ({ name, state, lastError })));
   health.fact('counters', () => ({
     framesReceived: ingest.settlement.received,
     eventsAppended: ingest.appendedTotal,
@@ -120,7 +134,11 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
 }
 
 /** Waits until the cluster, the registry and their contents are there; returns the number of partitions by topic. */
-async function prepare(admin: LogAdmin, codec: Codec, { logger, health }: ServiceContext): Promise<ReadonlyMap<string, number>> {
+async function prepare(
+  admin: LogAdmin,
+  codec: Codec,
+  { logger, health }: ServiceContext,
+): Promise<ReadonlyMap<string, number>> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await codec.prepare([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);

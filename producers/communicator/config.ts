@@ -7,8 +7,8 @@ export const communicatorSettings = {
   sources: setting.list({
     variable: 'PMC_SOURCES',
     description: 'Chat sources to connect to, as WebSocket URLs; replaces the built-in simulator.',
-    item: /^wss?:\/\/[^\s,]+$/,
-    itemText: 'ws:// or wss:// URLs',
+    item: /^wss?:\/\/[^\s,#]+$/,
+    itemText: 'ws:// or wss:// URLs without a fragment',
   }),
   gatewayPort: setting.port({
     variable: 'PMC_GATEWAY_PORT',
@@ -22,7 +22,8 @@ export const communicatorSettings = {
   }),
   inFlightMax: setting.integer({
     variable: 'PMC_INFLIGHT_MAX',
-    description: 'Frames received and not yet on the log, at most: what a kill of the communicator can take. Sources are paused at half of it.',
+    description:
+      'Frames received and not yet on the log, at most: what a kill of the communicator can take. Sources are paused at half of it.',
     min: 64,
     max: 1_000_000,
     default: 8_192,

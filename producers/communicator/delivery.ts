@@ -20,10 +20,12 @@ export interface DeliveryOptions {
 
 /** The reply as a frame in the shape of a chat message; `metadata.pmc` marks it as ours, so that it is never a command. */
 export function replyFrame(dispatch: Dispatch): string {
+  const createdAt = new Date(dispatch.createdAt);
   return JSON.stringify({
     event: 'message',
     id: dispatch.replyId,
-    timestamp: new Date(dispatch.createdAt).toISOString(),
+    // A time beyond what a date can hold must not hold up every reply behind it.
+    timestamp: Number.isNaN(createdAt.getTime()) ? null : createdAt.toISOString(),
     sender: 'pmc',
     chat: dispatch.chat,
     message_type: 'text',

@@ -71,7 +71,12 @@ export function keyOf({ chat, actor, source }: Pick<IncomingEvent, 'chat' | 'act
 }
 
 /** The rejected frame for any reason, also for an event that the broker refused. */
-export function rejectedFrame({ bytes, isBinary }: Frame, receipt: Receipt, code: number, reason: string): RejectedFrame {
+export function rejectedFrame(
+  { bytes, isBinary }: Frame,
+  receipt: Receipt,
+  code: number,
+  reason: string,
+): RejectedFrame {
   return {
     ...receipt,
     code,
@@ -94,7 +99,8 @@ function parseFrame({ bytes, isBinary }: Frame): Parsed {
   }
   if (isBinary) return refuse(REJECTION.malformed, 'the frame is binary, a JSON text is expected');
   if (!isUtf8(bytes)) return refuse(REJECTION.malformed, 'the frame is not valid UTF-8');
-  if (jsonDepth(bytes) > NESTING_MAX) return refuse(REJECTION.invalid, `the JSON nests deeper than ${NESTING_MAX} levels`);
+  if (jsonDepth(bytes) > NESTING_MAX)
+    return refuse(REJECTION.invalid, `the JSON nests deeper than ${NESTING_MAX} levels`);
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));

@@ -2,7 +2,9 @@
 // replicas → settled. A crash before the acknowledgement leaves the number open: the audit sees the epoch end without a
 // closing checkpoint and names the open tail, at most `inFlightMax` frames.
 //
-// Reaching half of what may be in flight, or of the accumulator's bytes, pauses the sources; nothing is dropped.
+// Reaching half of what may be in flight, or the accumulator's bytes, pauses the sources; nothing is dropped. What a paused
+// socket had already read still arrives, and one chunk of it can hold thousands of small frames: above `inFlightMax` a frame
+// waits here without a number, as if the socket still had it, so that the bound of the open tail always holds.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
 import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
@@ -29,11 +31,18 @@ export interface IngestOptions {
   resumeSources(): void;
 }
 
+interface Origin {
+  readonly source: string;
+  readonly connection: string;
+}
+
 export class Ingest {
   readonly settlement = new Settlement();
   readonly #options: IngestOptions;
   /** One past the last offset appended by this epoch, per topic-partition. */
   readonly #ends = new Map<string, TopicPartition & { offset: bigint }>();
+  /** Arrived above the bound, oldest first; at most what the paused sockets had read. */
+  readonly #held: { readonly frame: Frame; readonly from: Origin }[] = [];
   #pausedAtMs: number | undefined;
   appendedTotal = 0;
   rejectedTotal = 0;
@@ -50,8 +59,15 @@ export class Ingest {
     return [...this.#ends.values()];
   }
 
-  /** Takes a frame; synchronous up to its number and its place in the partition's queue, so that order is kept. */
-  receive(frame: Frame, from: { readonly source: string; readonly connection: string }): void {
+  /** Takes a frame, or holds it behind those that are held already: order is kept. */
+  receive(frame: Frame, from: Origin): void {
+    if (this.#held.length > 0 || this.settlement.inFlight >= this.#options.inFlightMax)
+      this.#held.push({ frame, from });
+    else this.#take(frame, from);
+  }
+
+  /** Synchronous up to the frame's number and its place in the partition's queue. */
+  #take(frame: Frame, from: Origin): void {
     const { clock, gatewayEpoch, metrics } = this.#options;
     const receipt: Receipt = { ...from, gatewayEpoch, ingestSeq: this.settlement.next(), receivedAt: clock.nowMs() };
     const startedMs = performance.now();
@@ -81,13 +97,22 @@ export class Ingest {
     this.rejectedTotal += 1;
     this.#options.metrics.framesRejected.inc({ reason: String(rejected.code) });
     const { source, connection, ingestSeq, code, reason, sizeBytes } = rejected;
-    this.#options.logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
+    this.#options.logger.info(
+      { source, connection, ingestSeq, code, reason, sizeBytes },
+      'communicator.frame.rejected',
+    );
     if (answer.outcome === 'acked') this.settlement.settle(rejected.ingestSeq);
     else this.settlement.settleElsewhere(rejected.ingestSeq, 'refused-by-broker');
     this.#speedUp();
   }
 
-  async #append(topic: TopicName, key: string, value: Buffer, receipt: Receipt, sha256: Buffer): Promise<RecordOutcome> {
+  async #append(
+    topic: TopicName,
+    key: string,
+    value: Buffer,
+    receipt: Receipt,
+    sha256: Buffer,
+  ): Promise<RecordOutcome> {
     const count = this.#options.partitions.get(topic);
     if (count === undefined) throw new Error(`the number of partitions of ${topic} is not known`);
     const to: TopicPartition = { topic, partition: partitionFor(key, count) };
@@ -122,9 +147,15 @@ export class Ingest {
   }
 
   #speedUp(): void {
+    while (this.settlement.inFlight < this.#options.inFlightMax) {
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      this.#take(next.frame, next.from);
+    }
     const { inFlight } = this.settlement;
     this.#options.metrics.inFlight.set(inFlight);
-    if (this.#pausedAtMs === undefined || inFlight * 4 > this.#options.inFlightMax || this.#options.accumulator.full) return;
+    if (this.#pausedAtMs === undefined || inFlight * 4 > this.#options.inFlightMax || this.#options.accumulator.full)
+      return;
     this.#options.metrics.backpressure.inc((performance.now() - this.#pausedAtMs) / 1_000);
     this.#pausedAtMs = undefined;
     this.#options.resumeSources();

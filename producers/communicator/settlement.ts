@@ -34,7 +34,9 @@ export class Settlement {
 
   settle(ingestSeq: number): void {
     if (ingestSeq <= this.#settledUpTo || ingestSeq > this.#received || this.#ahead.has(ingestSeq)) {
-      throw new Error(`ingestSeq ${ingestSeq} is not open (settled up to ${this.#settledUpTo}, received ${this.#received})`);
+      throw new Error(
+        `ingestSeq ${ingestSeq} is not open (settled up to ${this.#settledUpTo}, received ${this.#received})`,
+      );
     }
     this.#ahead.add(ingestSeq);
     while (this.#ahead.delete(this.#settledUpTo + 1)) this.#settledUpTo += 1;
@@ -52,5 +54,10 @@ export class Settlement {
   /** The ranges settled elsewhere since the last call; they go into exactly one checkpoint. */
   takeElsewhere(): readonly SettledRange[] {
     return this.#elsewhere.splice(0);
+  }
+
+  /** Takes back ranges whose checkpoint the log refused: the next one carries them. */
+  putBackElsewhere(ranges: readonly SettledRange[]): void {
+    this.#elsewhere.unshift(...ranges);
   }
 }

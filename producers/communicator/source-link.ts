@@ -5,6 +5,7 @@
 import { ulid } from 'ulid';
 import WebSocket from 'ws';
 import { backoffMs } from '../../service/backoff.ts';
+import { PmcError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
 import { FRAME_BYTES_HARD_MAX } from './config.ts';
 import type { Frame } from './envelope.ts';
@@ -81,7 +82,7 @@ export class SourceLink {
 
   /** Resolves when the link is open, or when the signal is aborted. */
   async opened(signal: AbortSignal): Promise<void> {
-    while (this.#state !== 'open' && !signal.aborted) {
+    while (!this.#canSend && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#waitingForOpen.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -92,8 +93,18 @@ export class SourceLink {
   /** Sends a text; resolves when the socket has taken it, false when the link is not open or breaks first. */
   async send(text: string): Promise<boolean> {
     const socket = this.#socket;
-    if (this.#state !== 'open' || socket === undefined) return false;
-    return await new Promise((resolve) => socket.send(text, (error) => resolve(error === undefined || error === null)));
+    if (!this.#canSend || socket === undefined) return false;
+    return await new Promise((resolve) => {
+      // A failure is told one turn of the event loop later: whoever tries again must let the socket close in between.
+      socket.send(text, (error) =>
+        error === undefined || error === null ? resolve(true) : setImmediate(resolve, false),
+      );
+    });
+  }
+
+  /** A socket that is closing still belongs to an open link, and takes nothing any more. */
+  get #canSend(): boolean {
+    return this.#state === 'open' && this.#socket?.readyState === WebSocket.OPEN;
   }
 
   /** Closes the connection and dials no more; frames that arrived before are handed over first. */
@@ -160,7 +171,7 @@ export class SourceLink {
     this.#attempt += 1;
     const delayMs = backoffMs(this.#attempt, DIAL_BACKOFF);
     this.#options.logger.warn(
-      { source: this.name, url: this.url, attempt: this.#attempt, delayMs, reason: this.#lastError },
+      { source: this.name, attempt: this.#attempt, delayMs, reason: this.#lastError },
       'communicator.source.away',
     );
     this.#redial = setTimeout(() => this.#dial(), delayMs);
@@ -187,4 +198,20 @@ export class SourceLink {
 export function sourceName(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname === '/' ? '' : pathname}`;
+}
+
+/** Each source's url by its name. Two of the same name would be one account, so they are refused. */
+export function namedSources(urls: readonly string[]): ReadonlyMap<string, string> {
+  const named = new Map<string, string>();
+  for (const url of urls) {
+    if (!URL.canParse(url))
+      throw new PmcError('PMC_CONFIG_INVALID', `PMC_SOURCES has ${url}, which is not a URL`, { url });
+    const name = sourceName(url);
+    if (named.has(name)) {
+      const message = `PMC_SOURCES has two sources named ${name}; sources must differ in host, port or path`;
+      throw new PmcError('PMC_CONFIG_INVALID', message, { name });
+    }
+    named.set(name, url);
+  }
+  return named;
 }

@@ -20,7 +20,10 @@ afterAll(async () => {
 
 async function growth(): Promise<void> {
   const before = await system.count('message_metadata');
-  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBeGreaterThan(before), { timeout: 60_000, interval: 250 });
+  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBeGreaterThan(before), {
+    timeout: 60_000,
+    interval: 250,
+  });
 }
 
 test('what is on the log is stored, and the gateway names its tail', { timeout: 400_000 }, async () => {
@@ -34,7 +37,9 @@ test('what is on the log is stored, and the gateway names its tail', { timeout: 
   await growth();
   expect((await system.pmc('service', 'stop', 'chaos-socket')).code).toBe(0);
   // An epoch counts as ended once it has been silent for a while; before that its open frames are only in flight.
-  await vi.waitFor(() => expect(Date.now() - communicatorKilledAtMs).toBeGreaterThan(SILENCE_MS + 5_000), { timeout: 60_000 });
+  await vi.waitFor(() => expect(Date.now() - communicatorKilledAtMs).toBeGreaterThan(SILENCE_MS + 5_000), {
+    timeout: 60_000,
+  });
 
   const { code, report } = await system.audit();
   const stage = (name: string) => report.stages.find((one) => one.stage === name);

@@ -46,7 +46,9 @@ async function recordedFrames(): Promise<readonly string[]> {
 }
 
 function replies(): readonly { id: string; content: string; metadata: { command: string } }[] {
-  return source.received.map((text) => JSON.parse(text) as { id: string; content: string; metadata: { command: string } });
+  return source.received.map(
+    (text) => JSON.parse(text) as { id: string; content: string; metadata: { command: string } },
+  );
 }
 
 test('every recorded frame is a row with the same bytes', async () => {
@@ -54,19 +56,33 @@ test('every recorded frame is a row with the same bytes', async () => {
   expect(frames).toHaveLength(8_452);
   await source.send(frames);
   sent.push(...frames);
-  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), { timeout: 60_000, interval: 250 });
+  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
+    timeout: 60_000,
+    interval: 250,
+  });
   expect(await storedHashes()).toEqual(sent.map(sha256).sort());
 
   const { code, report } = await system.audit();
   expect(report).toMatchObject({ schemaVersion: 1, verdict: 'pass', coverage: 1, findings: [], hints: [] });
-  expect(report.accounts).toMatchObject({ settled: sent.length, stored: sent.length, missing: 0, extra: 0, residual: 0 });
+  expect(report.accounts).toMatchObject({
+    settled: sent.length,
+    stored: sent.length,
+    missing: 0,
+    extra: 0,
+    residual: 0,
+  });
   expect(code).toBe(0);
   const verdicts = Object.fromEntries(report.stages.map(({ stage, verdict }) => [stage, verdict]));
-  expect(verdicts).toMatchObject({ 'source-to-gateway': 'not-measurable', 'gateway-to-log': 'pass', 'log-to-stored': 'pass' });
+  expect(verdicts).toMatchObject({
+    'source-to-gateway': 'not-measurable',
+    'gateway-to-log': 'pass',
+    'log-to-stored': 'pass',
+  });
 });
 
 test('odd frames are stored as they are, impossible ones are kept as rejected', async () => {
-  const deep = (levels: number) => `{"event":"message","id":"deep-${levels}","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+  const deep = (levels: number) =>
+    `{"event":"message","id":"deep-${levels}","x":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
   const odd = [
     '{"event":"message","id":"nul","chat":"c","sender":"s","content":"a\\u0000b"}',
     '{"event":"message","id":"lone","chat":"c","sender":"s","content":"\\ud800 and \\udc00"}',
@@ -77,13 +93,26 @@ test('odd frames are stored as they are, impossible ones are kept as rejected', 
     deep(16),
     `{"event":"message","id":"large","content":"${'x'.repeat(60_000)}"}`,
   ];
-  const impossible = ['', 'no json', '{"event":"message"', '[]', '42', 'null', '"text"', deep(17), `{"x":"${'y'.repeat(70_000)}"}`];
+  const impossible = [
+    '',
+    'no json',
+    '{"event":"message"',
+    '[]',
+    '42',
+    'null',
+    '"text"',
+    deep(17),
+    `{"x":"${'y'.repeat(70_000)}"}`,
+  ];
   await source.send(odd);
   await source.send(impossible);
   await source.send([Buffer.from([0x7b, 0xff, 0xfe, 0x7d])]);
   await source.send([Buffer.from('{"event":"message"}')], { binary: true });
   sent.push(...odd);
-  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), { timeout: 30_000, interval: 250 });
+  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
+    timeout: 30_000,
+    interval: 250,
+  });
   expect(await storedHashes()).toEqual(sent.map(sha256).sort());
   expect(await system.count('quarantine')).toBe(0);
 
@@ -95,24 +124,40 @@ test('odd frames are stored as they are, impossible ones are kept as rejected', 
 });
 
 test('a command gets one reply', async () => {
-  const ask = (name: string) => JSON.stringify({ event: 'message', id: `ask-${name}`, sender: 'ada', chat: 'chat-1', message_type: 'text', content: `/${name}` });
+  const ask = (name: string) =>
+    JSON.stringify({
+      event: 'message',
+      id: `ask-${name}`,
+      sender: 'ada',
+      chat: 'chat-1',
+      message_type: 'text',
+      content: `/${name}`,
+    });
   const frames = ['help', 'status', 'info', 'ping'].map(ask);
   await source.send(frames);
   sent.push(...frames);
   await vi.waitFor(() => expect(replies()).toHaveLength(4), { timeout: 30_000 });
-  expect(replies().map(({ metadata }) => metadata.command).sort()).toEqual(['help', 'info', 'ping', 'status']);
+  expect(
+    replies()
+      .map(({ metadata }) => metadata.command)
+      .sort(),
+  ).toEqual(['help', 'info', 'ping', 'status']);
   const status = replies().find(({ metadata }) => metadata.command === 'status')?.content;
   expect(status).toMatch(/persistence running/);
   expect(status).toMatch(new RegExp(`Stored: 8,4\\d\\d`));
 });
 
 test('deleted rows are named exactly, and come back by an offset reset without a second reply', async () => {
-  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), { timeout: 30_000, interval: 250 });
+  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
+    timeout: 30_000,
+    interval: 250,
+  });
   const deleted = await system.rows<{ partition: number; record_offset: string; event_id: string | null }>(
     `delete from message_metadata where id in (select id from message_metadata order by md5(id::text) limit 100)
      returning partition, record_offset, event_id`,
   );
-  const place = (one: { partition?: number | undefined; offset?: number | undefined }) => `${one.partition}@${one.offset}`;
+  const place = (one: { partition?: number | undefined; offset?: number | undefined }) =>
+    `${one.partition}@${one.offset}`;
   const broken = await system.audit();
   expect(broken.code).toBe(3);
   expect(broken.report.verdict).toBe('fail');
@@ -123,17 +168,29 @@ test('deleted rows are named exactly, and come back by an offset reset without a
     new Set([`missing log-to-stored ${TOPIC.incoming}`]),
   );
 
-  const counts = { replies: source.received.length, effects: await system.count('effects'), duplicates: await system.count('duplicates') };
+  const counts = {
+    replies: source.received.length,
+    effects: await system.count('effects'),
+    duplicates: await system.count('duplicates'),
+  };
   expect((await system.pmc('service', 'stop', 'persistence')).code).toBe(0);
   const reset = await resetToEarliest();
   expect(reset.stdout).toContain(TOPIC.incoming);
   expect((await system.pmc('service', 'start', 'persistence')).code).toBe(0);
-  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), { timeout: 60_000, interval: 250 });
+  await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
+    timeout: 60_000,
+    interval: 250,
+  });
 
   expect(await storedHashes()).toEqual(sent.map(sha256).sort());
   const healed = await system.audit();
   expect(healed.report).toMatchObject({ verdict: 'pass', coverage: 1, findings: [] });
-  expect(healed.report.accounts).toMatchObject({ settled: sent.length, stored: sent.length, duplicateOf: 0, residual: 0 });
+  expect(healed.report.accounts).toMatchObject({
+    settled: sent.length,
+    stored: sent.length,
+    duplicateOf: 0,
+    residual: 0,
+  });
   expect({
     replies: source.received.length,
     effects: await system.count('effects'),
@@ -146,15 +203,22 @@ test('commands answer nothing again after their group was reset', async () => {
   await system.pmc('service', 'stop', 'commands');
   expect((await resetToEarliest(GROUP.commands)).code).toBe(0);
   await system.pmc('service', 'start', 'commands');
-  const last = '{"event":"message","id":"after","sender":"ada","chat":"chat-1","message_type":"text","content":"/ping"}';
+  const last =
+    '{"event":"message","id":"after","sender":"ada","chat":"chat-1","message_type":"text","content":"/ping"}';
   await source.send([last]);
   sent.push(last);
   await vi.waitFor(() => expect(source.received.length).toBeGreaterThan(before), { timeout: 60_000 });
-  await vi.waitFor(async () => {
-    const { stdout } = await system.pmc('kafka', 'consumer-groups', '--describe', '--group', GROUP.commands);
-    const lags = stdout.split('\n').filter((line) => line.includes(TOPIC.incoming)).map((line) => line.trim().split(/\s+/)[5]);
-    expect(new Set(lags)).toEqual(new Set(['0']));
-  }, { timeout: 60_000, interval: 1_000 });
+  await vi.waitFor(
+    async () => {
+      const { stdout } = await system.pmc('kafka', 'consumer-groups', '--describe', '--group', GROUP.commands);
+      const lags = stdout
+        .split('\n')
+        .filter((line) => line.includes(TOPIC.incoming))
+        .map((line) => line.trim().split(/\s+/)[5]);
+      expect(new Set(lags)).toEqual(new Set(['0']));
+    },
+    { timeout: 60_000, interval: 1_000 },
+  );
   expect(source.received).toHaveLength(before + 1);
 });
 
@@ -164,7 +228,8 @@ async function resetToEarliest(group: string = GROUP.persistence) {
   return await vi.waitFor(
     async () => {
       const answer = await system.pmc('kafka', 'consumer-groups', ...args);
-      if (answer.code !== 0 || /error/i.test(answer.stdout + answer.stderr)) throw new Error(answer.stdout + answer.stderr);
+      if (answer.code !== 0 || /error/i.test(answer.stdout + answer.stderr))
+        throw new Error(answer.stdout + answer.stderr);
       return answer;
     },
     { timeout: 60_000, interval: 2_000 },

@@ -27,7 +27,8 @@ export class ChatSource {
   }
 
   async connected(): Promise<void> {
-    while (this.#peer?.readyState !== this.#peer?.OPEN || this.#peer === undefined) await once(this.#server, 'connection');
+    while (this.#peer?.readyState !== this.#peer?.OPEN || this.#peer === undefined)
+      await once(this.#server, 'connection');
   }
 
   /** Sends frames in order, text unless told otherwise; resolves when the socket has taken all of them. */

@@ -27,12 +27,22 @@ export class System {
 
   static async start(environment: Readonly<Record<string, string>>): Promise<System> {
     const home = scratchHome();
-    const all = { ...(await scratchPorts()), PMC_ARTIFACTS: inject('artifacts'), NODE_ENV: 'production', ...environment };
+    const all = {
+      ...(await scratchPorts()),
+      PMC_ARTIFACTS: inject('artifacts'),
+      NODE_ENV: 'production',
+      ...environment,
+    };
     const run = runStack([PMC, 'up'], home, all);
     return new System(home, run, all, await run.ready());
   }
 
-  private constructor(home: string, run: StandInRun, environment: Readonly<Record<string, string>>, status: StackStatus) {
+  private constructor(
+    home: string,
+    run: StandInRun,
+    environment: Readonly<Record<string, string>>,
+    status: StackStatus,
+  ) {
     this.#home = home;
     this.#run = run;
     this.#environment = environment;
@@ -82,7 +92,8 @@ export class System {
       async () => {
         const { services } = await this.#run.status();
         const service = services.find((one) => one.name === name);
-        if (service?.pid === before || service?.state !== 'running' || !service.ready) throw new Error(`${name}: ${service?.state}`);
+        if (service?.pid === before || service?.state !== 'running' || !service.ready)
+          throw new Error(`${name}: ${service?.state}`);
       },
       { timeout: 60_000, interval: 250 },
     );
