@@ -38,10 +38,11 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
   const [{ clusterId }, topics] = await Promise.all([admin.cluster(), admin.topics(AUDITED_TOPICS)]);
   const incoming = topics.find(({ topic }) => topic === TOPIC.incoming) as TopicDescription;
   const asked = await admin.ends(TOPIC.incoming);
-  await untilSettled(tools, incoming, asked, options);
-
   const audited = new AuditedLog(tools.codec);
   const logStarts = new Map<string, bigint>();
+  const deadlineMs = startedAtMs + options.waitMs;
+  await untilSettled(tools, incoming, asked, deadlineMs, options);
+  await untilHeard(tools, audited, logStarts, startedAtMs, deadlineMs, options);
   // Checkpoints first: every end offset they name is then below the ends that are read up to.
   // An epoch is silent or not as of now: reading and comparing the rest may take longer than an epoch's silence may.
   const heardAtMs = clock.nowMs();
@@ -105,9 +106,9 @@ async function untilSettled(
   tools: AuditTools,
   incoming: TopicDescription,
   asked: ReadonlyMap<number, PartitionEnds>,
-  { waitMs, signal, onProgress }: BoundedAuditOptions,
+  deadlineMs: number,
+  { signal, onProgress }: BoundedAuditOptions,
 ): Promise<void> {
-  const deadlineMs = tools.clock.nowMs() + waitMs;
   while (tools.clock.nowMs() < deadlineMs && signal?.aborted !== true) {
     const settled = await settledOf(tools, incoming);
     const open = [...asked].filter(([partition, { lastStable }]) => (settled.get(partition) ?? 0n) < lastStable);
@@ -117,6 +118,24 @@ async function untilSettled(
   }
 }
 
+/** Waits for a checkpoint of every living gateway from after the call, or for its silence to tell that it is dead. */
+async function untilHeard(
+  tools: AuditTools,
+  audited: AuditedLog,
+  logStarts: Map<string, bigint>,
+  sinceMs: number,
+  deadlineMs: number,
+  options: BoundedAuditOptions,
+): Promise<void> {
+  while (tools.clock.nowMs() < deadlineMs && options.signal?.aborted !== true) {
+    await readTopic(tools, audited, TOPIC.sources, logStarts, options);
+    if (audited.gateway.heardSince(sinceMs, tools.clock.nowMs())) return;
+    options.onProgress?.('waiting for a word of every gateway');
+    await pause(POLL_MS, options.signal);
+  }
+}
+
+/** Reads a topic from where it was read to before (at first from its log start) up to its end now. */
 async function readTopic(
   tools: AuditTools,
   audited: AuditedLog,
@@ -128,10 +147,12 @@ async function readTopic(
   for (const [partition, { logStart, lastStable }] of await tools.admin.ends(topic)) {
     const at: TopicPartition = { topic, partition };
     onProgress?.(`reading ${nameOf(at)}`);
-    audited.begin(at, logStart);
-    logStarts.set(nameOf(at), logStart);
+    if (!audited.positions.has(nameOf(at))) {
+      audited.begin(at, logStart);
+      logStarts.set(nameOf(at), logStart);
+    }
     const digestUpper = settled?.get(partition);
-    for await (const entries of tools.ranges.read(at, logStart, lastStable, signal)) {
+    for await (const entries of tools.ranges.read(at, audited.position(at), lastStable, signal)) {
       const last = entries.at(-1);
       if (last === undefined) continue;
       const reached = (last.kind === 'record' ? last.record.offset : last.offset) + 1n;

@@ -34,6 +34,7 @@ interface Epoch {
   settledUpTo: number;
   inFlightMax: number;
   closed: boolean;
+  openedMs: number;
   lastHeardMs: number;
   ends: ReadonlyMap<string, bigint>;
   /** Sparse, ascending: which numbers can have been appended below which offsets. */
@@ -60,6 +61,7 @@ export class GatewayLedger {
     epoch.inFlightMax = checkpoint.inFlightMax;
     epoch.settledUpTo = Math.max(epoch.settledUpTo, checkpoint.settledUpTo);
     epoch.closed ||= checkpoint.kind === 'closed';
+    if (checkpoint.kind === 'opened') epoch.openedMs = checkpoint.at;
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
     epoch.ends = new Map(
       checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]),
@@ -83,7 +85,7 @@ export class GatewayLedger {
     for (const [gatewayEpoch, epoch] of this.#epochs) {
       const floor = expiredUpTo(epoch, logStarts);
       if (floor === undefined) continue;
-      const isRead = [...epoch.ends].every(([name, end]) => (positions.get(name) ?? end) >= end);
+      const isRead = [...epoch.ends].every(([name, end]) => (positions.get(name) ?? -1n) >= end);
       const judgedUpTo = isRead ? epoch.settledUpTo : floor;
       let missing = 0;
       for (const { lower, upper } of epoch.accounted.missing(floor + 1, judgedUpTo + 1)) {
@@ -91,7 +93,7 @@ export class GatewayLedger {
         const detail = 'a settled frame is neither on the log nor settled elsewhere';
         findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
       }
-      const state = stateOf(epoch, nowMs);
+      const state = this.#stateOf(epoch, nowMs);
       const tail = state === 'crashed' && isRead ? tailOf(epoch, floor) : null;
       if (tail !== null) {
         const detail = `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
@@ -101,6 +103,22 @@ export class GatewayLedger {
       epochs.push({ gatewayEpoch, instance, state, settledUpTo, inLog, elsewhere, missing, tail });
     }
     return { epochs, findings };
+  }
+
+  /** Whether every epoch that is still alive has said something at or after this time: what came in before is then judged. */
+  heardSince(sinceMs: number, nowMs: number): boolean {
+    return [...this.#epochs.values()].every(
+      (epoch) => this.#stateOf(epoch, nowMs) !== 'live' || epoch.lastHeardMs >= sinceMs,
+    );
+  }
+
+  /** Dead without a last word: silent for too long, or its instance has started anew since it last spoke. */
+  #stateOf({ closed, lastHeardMs, instance }: Epoch, nowMs: number): EpochState {
+    if (closed) return 'closed';
+    const isSuperseded = [...this.#epochs.values()].some(
+      (one) => one.instance === instance && one.openedMs > lastHeardMs,
+    );
+    return isSuperseded || nowMs - lastHeardMs > SILENCE_MAX_MS ? 'crashed' : 'live';
   }
 
   #epoch(gatewayEpoch: string): Epoch {
@@ -114,6 +132,7 @@ export class GatewayLedger {
         settledUpTo: 0,
         inFlightMax: 0,
         closed: false,
+        openedMs: 0,
         lastHeardMs: 0,
         ends: new Map(),
         marks: [],
@@ -122,11 +141,6 @@ export class GatewayLedger {
     }
     return epoch;
   }
-}
-
-function stateOf({ closed, lastHeardMs }: Epoch, nowMs: number): EpochState {
-  if (closed) return 'closed';
-  return nowMs - lastHeardMs > SILENCE_MAX_MS ? 'crashed' : 'live';
 }
 
 /** A number not yet accounted for can only be open if it was given out: at most `inFlightMax` are at any time. */
@@ -139,8 +153,8 @@ function tailOf({ accounted, settledUpTo, inFlightMax }: Epoch, floor: number): 
  * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
  * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
  */
-function expiredUpTo({ marks }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
-  const started = [...logStarts].filter(([, offset]) => offset > 0n);
+function expiredUpTo({ marks, ends: last }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
+  const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
   if (started.length === 0) return 0;
   return marks.find(({ ends }) => started.every(([name, offset]) => (ends.get(name) ?? 0n) >= offset))?.received;
 }

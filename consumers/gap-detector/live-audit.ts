@@ -112,7 +112,7 @@ export class LiveAudit {
       state.looks.set(lower, { look, upper, atMs: nowMs });
     }
     const looks = [...state.looks.values()];
-    const to = looks.reduce((highest, { upper }) => (upper > highest ? upper : highest), digest?.lower ?? settled);
+    const to = looks.reduce((highest, { upper }) => (upper > highest ? upper : highest), digest?.lower ?? 0n);
     return {
       partition: {
         to: Number(to),

@@ -113,8 +113,9 @@ function parseFrame({ bytes, isBinary }: Frame): Parsed {
   return { ok: true, fields: value as Readonly<Record<string, unknown>> };
 }
 
+/** A name for routing. Avro's strings are UTF-8, which has no half of a surrogate pair; the payload keeps what was written. */
 function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
+  return typeof value === 'string' && value !== '' ? value.toWellFormed() : null;
 }
 
 function sha256(bytes: Uint8Array): Buffer {

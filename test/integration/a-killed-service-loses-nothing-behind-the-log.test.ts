@@ -5,7 +5,6 @@ import { FINDING_WEIGHT } from '../../consumers/gap-detector/verdict.ts';
 import { System } from '../support/system.ts';
 
 const IN_FLIGHT_MAX = 1_024;
-const SILENCE_MS = 20_000;
 const KILLED = ['communicator', 'persistence', 'commands', 'gap-detector', 'console', 'chaos-socket'];
 
 let system: System;
@@ -27,19 +26,13 @@ async function growth(): Promise<void> {
 }
 
 test('what is on the log is stored, and the gateway names its tail', { timeout: 400_000 }, async () => {
-  let communicatorKilledAtMs = 0;
   for (const name of KILLED) {
     await growth();
     const pid = await system.kill(name, 'SIGKILL');
-    if (name === 'communicator') communicatorKilledAtMs = Date.now();
     await system.restarted(name, pid);
   }
   await growth();
   expect((await system.pmc('service', 'stop', 'chaos-socket')).code).toBe(0);
-  // An epoch counts as ended once it has been silent for a while; before that its open frames are only in flight.
-  await vi.waitFor(() => expect(Date.now() - communicatorKilledAtMs).toBeGreaterThan(SILENCE_MS + 5_000), {
-    timeout: 60_000,
-  });
 
   const { code, report } = await system.audit();
   const stage = (name: string) => report.stages.find((one) => one.stage === name);
