@@ -204,8 +204,11 @@ export function sourceName(url: string): string {
 export function namedSources(urls: readonly string[]): ReadonlyMap<string, string> {
   const named = new Map<string, string>();
   for (const url of urls) {
-    if (!URL.canParse(url))
-      throw new PmcError('PMC_CONFIG_INVALID', `PMC_SOURCES has ${url}, which is not a URL`, { url });
+    if (!URL.canParse(url) || url.includes('#')) {
+      throw new PmcError('PMC_CONFIG_INVALID', `PMC_SOURCES has ${url}, which is not a URL without a fragment`, {
+        url,
+      });
+    }
     const name = sourceName(url);
     if (named.has(name)) {
       const message = `PMC_SOURCES has two sources named ${name}; sources must differ in host, port or path`;

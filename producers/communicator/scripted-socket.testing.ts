@@ -1,0 +1,58 @@
+// The WebSocket library's client as a link sees it, without a network: a test plays the other side.
+import { EventEmitter } from 'node:events';
+
+/** Every socket that was dialled, oldest first. */
+export const sockets: ScriptedSocket[] = [];
+
+export class ScriptedSocket extends EventEmitter {
+  static readonly OPEN = 1;
+  static readonly CLOSED = 3;
+  readyState = 0;
+  isPaused = false;
+  pings = 0;
+  readonly sent: string[] = [];
+  sendFailure: Error | undefined;
+
+  constructor() {
+    super();
+    sockets.push(this);
+  }
+
+  open(): void {
+    this.readyState = ScriptedSocket.OPEN;
+    this.emit('open');
+  }
+
+  closed(code: number): void {
+    this.readyState = ScriptedSocket.CLOSED;
+    this.emit('close', code, Buffer.alloc(0));
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  ping(): void {
+    this.pings += 1;
+  }
+
+  terminate(): void {
+    this.closed(1006);
+  }
+
+  close(): void {
+    this.readyState = 2;
+    queueMicrotask(() => this.closed(1000));
+  }
+
+  /** As in the library: a socket that is not open tells its failure before the event loop turns. */
+  send(text: string, callback: (error?: Error) => void): void {
+    const failure = this.readyState === ScriptedSocket.OPEN ? this.sendFailure : new Error('not open');
+    if (failure === undefined) this.sent.push(text);
+    process.nextTick(callback, failure);
+  }
+}
