@@ -3,6 +3,7 @@
 // after a restart), each offset is taken once.
 import type { Codec } from '../../kafka/codec.ts';
 import type { RangeEntry, TopicPartition } from '../../kafka/log.ts';
+import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { GatewayLedger } from './gateway-ledger.ts';
 import { LogDigest } from './log-digest.ts';
@@ -71,19 +72,27 @@ export class AuditedLog {
   async #takeOne(at: TopicPartition, entry: RangeEntry, isDigested: boolean): Promise<void> {
     if (at.topic === TOPIC.incoming) {
       const observed = await observe(this.#codec, entry);
-      if (observed.event !== undefined) this.gateway.observe(observed.event.gatewayEpoch, observed.event.ingestSeq);
+      if (observed.event !== undefined) this.#observe(observed.event);
       if (isDigested) this.#digests.get(at.partition)?.fold(observed.entry);
       return;
     }
     if (entry.kind !== 'record') return;
     if (at.topic === TOPIC.rejected) {
       const decoded = await this.#codec.decode(TOPIC.rejected, entry.record.value);
-      if (decoded.ok) this.gateway.observe(decoded.value.gatewayEpoch, decoded.value.ingestSeq);
+      if (decoded.ok) this.#observe(decoded.value);
       else this.unreadable += 1;
     } else {
       const decoded = await this.#codec.decode(TOPIC.sources, entry.record.value);
       if (decoded.ok) this.gateway.checkpoint(decoded.value);
       else this.unreadable += 1;
     }
+  }
+
+  #observe({
+    gatewayEpoch,
+    ingestSeq,
+    receivedAt,
+  }: Pick<IncomingEvent, 'gatewayEpoch' | 'ingestSeq' | 'receivedAt'>): void {
+    this.gateway.observe(gatewayEpoch, ingestSeq, receivedAt);
   }
 }

@@ -3,6 +3,7 @@
 // offsets to read first. An epoch that ended without a closing checkpoint leaves a tail nobody can know, bounded by what may
 // be in flight. Pure; the clock is an argument.
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
+import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { RangeSet } from './ranges.ts';
 import type { Finding } from './verdict.ts';
 
@@ -13,6 +14,8 @@ export interface EpochReport {
   readonly instance: string;
   readonly state: EpochState;
   readonly settledUpTo: number;
+  /** Up to where the log has been read far enough to judge; below `settledUpTo` something was claimed that is not read yet. */
+  readonly judgedUpTo: number;
   readonly inLog: number;
   readonly elsewhere: number;
   readonly missing: number;
@@ -22,6 +25,7 @@ export interface EpochReport {
 
 interface Mark {
   readonly received: number;
+  readonly settledUpTo: number;
   readonly ends: ReadonlyMap<string, bigint>;
 }
 
@@ -32,10 +36,14 @@ interface Epoch {
   elsewhere: number;
   instance: string;
   settledUpTo: number;
+  received: number;
   inFlightMax: number;
   closed: boolean;
   openedMs: number;
+  /** Of its checkpoints. */
   lastHeardMs: number;
+  /** Of its frames: an epoch whose checkpoints are still to be read is not a dead one. */
+  lastFrameMs: number;
   ends: ReadonlyMap<string, bigint>;
   /** Sparse, ascending: which numbers can have been appended below which offsets. */
   marks: Mark[];
@@ -49,8 +57,9 @@ export class GatewayLedger {
   readonly #epochs = new Map<string, Epoch>();
 
   /** A frame found on the log. */
-  observe(gatewayEpoch: string, ingestSeq: number): void {
+  observe(gatewayEpoch: string, ingestSeq: number, receivedAtMs: number): void {
     const epoch = this.#epoch(gatewayEpoch);
+    epoch.lastFrameMs = Math.max(epoch.lastFrameMs, receivedAtMs);
     epoch.inLog += epoch.accounted.add(ingestSeq, ingestSeq + 1);
   }
 
@@ -60,14 +69,18 @@ export class GatewayLedger {
     epoch.instance = checkpoint.instance;
     epoch.inFlightMax = checkpoint.inFlightMax;
     epoch.settledUpTo = Math.max(epoch.settledUpTo, checkpoint.settledUpTo);
+    epoch.received = Math.max(epoch.received, checkpoint.received);
     epoch.closed ||= checkpoint.kind === 'closed';
     if (checkpoint.kind === 'opened') epoch.openedMs = checkpoint.at;
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
     epoch.ends = new Map(
       checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]),
     );
-    for (const { from, to } of checkpoint.settledElsewhere) epoch.elsewhere += epoch.accounted.add(from, to + 1);
-    epoch.marks.push({ received: checkpoint.received, ends: epoch.ends });
+    for (const { from, to, reason } of checkpoint.settledElsewhere) {
+      if (reason !== REFUSED_BY_BROKER) epoch.elsewhere += epoch.accounted.add(from, to + 1);
+    }
+    const { received, settledUpTo } = checkpoint;
+    epoch.marks.push({ received, settledUpTo, ends: epoch.ends });
     if (epoch.marks.length > MARKS_MAX) epoch.marks = epoch.marks.filter((_mark, index) => index % 2 === 0);
   }
 
@@ -85,8 +98,7 @@ export class GatewayLedger {
     for (const [gatewayEpoch, epoch] of this.#epochs) {
       const floor = expiredUpTo(epoch, logStarts);
       if (floor === undefined) continue;
-      const isRead = [...epoch.ends].every(([name, end]) => (positions.get(name) ?? -1n) >= end);
-      const judgedUpTo = isRead ? epoch.settledUpTo : floor;
+      const judgedUpTo = readUpTo(epoch, floor, positions);
       let missing = 0;
       for (const { lower, upper } of epoch.accounted.missing(floor + 1, judgedUpTo + 1)) {
         missing += upper - lower;
@@ -94,13 +106,16 @@ export class GatewayLedger {
         findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
       }
       const state = this.#stateOf(epoch, nowMs);
-      const tail = state === 'crashed' && isRead ? tailOf(epoch, floor) : null;
+      const tail = judgedUpTo >= epoch.settledUpTo ? tailOf(epoch, state, floor, missing) : null;
       if (tail !== null) {
-        const detail = `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
+        const detail =
+          state === 'closed'
+            ? 'the gateway closed its epoch with frames in flight'
+            : `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
         findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
       }
       const { instance, settledUpTo, inLog, elsewhere } = epoch;
-      epochs.push({ gatewayEpoch, instance, state, settledUpTo, inLog, elsewhere, missing, tail });
+      epochs.push({ gatewayEpoch, instance, state, settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail });
     }
     return { epochs, findings };
   }
@@ -113,12 +128,11 @@ export class GatewayLedger {
   }
 
   /** Dead without a last word: silent for too long, or its instance has started anew since it last spoke. */
-  #stateOf({ closed, lastHeardMs, instance }: Epoch, nowMs: number): EpochState {
+  #stateOf({ closed, lastHeardMs, lastFrameMs, instance }: Epoch, nowMs: number): EpochState {
     if (closed) return 'closed';
-    const isSuperseded = [...this.#epochs.values()].some(
-      (one) => one.instance === instance && one.openedMs > lastHeardMs,
-    );
-    return isSuperseded || nowMs - lastHeardMs > SILENCE_MAX_MS ? 'crashed' : 'live';
+    const aliveMs = Math.max(lastHeardMs, lastFrameMs);
+    const isSuperseded = [...this.#epochs.values()].some((one) => one.instance === instance && one.openedMs > aliveMs);
+    return isSuperseded || nowMs - aliveMs > SILENCE_MAX_MS ? 'crashed' : 'live';
   }
 
   #epoch(gatewayEpoch: string): Epoch {
@@ -130,10 +144,12 @@ export class GatewayLedger {
         elsewhere: 0,
         instance: 'unknown',
         settledUpTo: 0,
+        received: 0,
         inFlightMax: 0,
         closed: false,
         openedMs: 0,
         lastHeardMs: 0,
+        lastFrameMs: 0,
         ends: new Map(),
         marks: [],
       };
@@ -143,10 +159,26 @@ export class GatewayLedger {
   }
 }
 
-/** A number not yet accounted for can only be open if it was given out: at most `inFlightMax` are at any time. */
-function tailOf({ accounted, settledUpTo, inFlightMax }: Epoch, floor: number): { from: number; to: number } {
+/** The highest claim whose end offsets have been read: the newest one alone would always be a moment ahead of the reading. */
+function readUpTo({ marks }: Epoch, floor: number, positions: ReadonlyMap<string, bigint>): number {
+  const isRead = ({ ends }: Mark): boolean => [...ends].every(([name, end]) => (positions.get(name) ?? -1n) >= end);
+  return marks.filter(isRead).reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
+}
+
+/**
+ * Numbers above what is settled that may have been given out and are not accounted for. Closed: up to the last one given
+ * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.
+ */
+function tailOf(
+  { accounted, settledUpTo, received, inFlightMax }: Epoch,
+  state: EpochState,
+  floor: number,
+  missing: number,
+): { from: number; to: number } | null {
+  if (state === 'live') return null;
   const from = accounted.firstMissing(Math.max(settledUpTo, floor) + 1);
-  return { from, to: Math.max(from, settledUpTo, accounted.size + floor) + inFlightMax };
+  if (state === 'closed') return from <= received ? { from, to: received } : null;
+  return { from, to: Math.max(from, settledUpTo, accounted.size + missing + floor) + inFlightMax };
 }
 
 /**

@@ -29,6 +29,8 @@ export interface LookOptions {
   readonly nowMs: number;
   readonly graceMs: number;
   readonly suspects: Suspects;
+  /** Where the log begins by now: what lies below was read, but cannot be read again for a merge. */
+  readonly logStart?: bigint;
   readonly signal?: AbortSignal;
 }
 
@@ -57,7 +59,11 @@ export async function lookAtPartition(
       options.suspects.look(digest.lower, digest.upper, [], options.nowMs, options.graceMs);
       continue;
     }
-    const bucket = await lookAtBucket(sides, { ...at, lower: digest.lower, upper: digest.upper }, options);
+    const logStart = options.logStart ?? digest.lower;
+    const lower = logStart < digest.lower ? digest.lower : logStart < digest.upper ? logStart : digest.upper;
+    counts.expired += Number(lower - digest.lower);
+    if (lower === digest.upper) continue;
+    const bucket = await lookAtBucket(sides, { ...at, lower, upper: digest.upper }, options);
     for (const [account, count] of Object.entries(bucket.counts)) counts[account as Account] += count;
     findings.push(...bucket.findings);
     extra += bucket.extra;
@@ -68,8 +74,8 @@ export async function lookAtPartition(
 }
 
 async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptions) {
-  const { entries, payloads } = await readBucket(sides.ranges, sides.codec, range, options.signal);
   const stored = await storedSide(sides.pool, range);
+  const { entries, payloads } = await readBucket(sides.ranges, sides.codec, range, stored.quarantined, options.signal);
   const quarantined = new Map(stored.quarantined);
   for (const offset of quarantined.keys()) {
     const payload = payloads.get(offset);

@@ -54,7 +54,7 @@ export class LiveAudit {
     if (first === undefined || last === undefined) return;
     const position = this.#audited.position(batch);
     // A jump ahead (a reset to later, a gap in what the client delivered) is read through the other client, never skipped.
-    if (first.offset > position) await this.#read(batch, position, first.offset, batch.signal);
+    if (first.offset > position) await this.#catchUp(batch, position, first.offset, batch.signal);
     const entries = batch.records.map((record): RangeEntry => ({ kind: 'record', record, leaderEpoch: -1 }));
     await this.#audited.take(batch, entries, last.offset + 1n);
   }
@@ -68,8 +68,8 @@ export class LiveAudit {
     const findings: Finding[] = [];
     for (const [partition, { logStart, highWatermark }] of ends) {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
-      const report = await this.#judge(at, settled.get(partition) ?? logStart);
-      perPartition.push({ ...at, from: Number(logStart), end: Number(highWatermark), ...report.partition });
+      const report = await this.#judge(at, settled.get(partition) ?? logStart, logStart);
+      perPartition.push({ ...at, end: Number(highWatermark), ...report.partition });
       findings.push(...report.findings);
     }
     const gateway = this.#audited.gateway.judge(this.#audited.positions, this.#logStarts, tools.clock.nowMs());
@@ -87,7 +87,7 @@ export class LiveAudit {
     });
   }
 
-  async #judge(at: TopicPartition & { readonly incarnation: string }, settled: bigint) {
+  async #judge(at: TopicPartition & { readonly incarnation: string }, settled: bigint, logStart: bigint) {
     const state = this.#state(at.partition);
     const digest = this.#audited.digest(at.partition);
     const windows = windowsOf(digest?.upTo(settled) ?? [], LIVE_WINDOW_BUCKETS);
@@ -108,13 +108,14 @@ export class LiveAudit {
       )
         continue;
       const { graceMs, tools } = this.#options;
-      const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, suspects: state.suspects });
+      const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, logStart, suspects: state.suspects });
       state.looks.set(lower, { look, upper, atMs: nowMs });
     }
     const looks = [...state.looks.values()];
     const to = looks.reduce((highest, { upper }) => (upper > highest ? upper : highest), digest?.lower ?? 0n);
     return {
       partition: {
+        from: Number(digest?.lower ?? logStart),
         to: Number(to),
         suspect: looks.reduce((sum, { look }) => sum + look.waiting, 0),
         ...addBalances(looks.map(({ look }) => look.balance)),
@@ -151,6 +152,13 @@ export class LiveAudit {
     this.#audited.begin(at, logStart);
     this.#logStarts.set(nameOf(at), logStart);
     if (passed > logStart) await this.#read(at, logStart, passed);
+  }
+
+  /** What expired before it was read is in the account of that name, and its frames are in nobody's. */
+  async #catchUp(at: TopicPartition, lower: bigint, upper: bigint, signal: AbortSignal): Promise<void> {
+    const logStart = (await this.#options.tools.admin.ends(at.topic)).get(at.partition)?.logStart ?? lower;
+    if (logStart > lower) this.#logStarts.set(nameOf(at), logStart);
+    await this.#read(at, logStart > lower ? logStart : lower, upper, signal);
   }
 
   async #read(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {

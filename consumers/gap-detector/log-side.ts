@@ -23,11 +23,12 @@ export async function observe(codec: Codec, found: RangeEntry): Promise<Observed
   return { entry: { kind: 'record', offset, hash: recordHash(offset, decoded.value.payload) }, event: decoded.value };
 }
 
-/** Reads one bucket again, in full, for the merge with the rows; `payloads` keeps what a quarantine entry must be proved with. */
+/** Reads one bucket again, in full, for the merge with the rows; `payloads` are those of the offsets that are `wanted`. */
 export async function readBucket(
   reader: RangeReader,
   codec: Codec,
   range: BucketRange,
+  wanted: ReadonlyMap<bigint, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<{ entries: ReadonlyMap<bigint, LogEntry>; payloads: ReadonlyMap<bigint, Buffer> }> {
   const entries = new Map<bigint, LogEntry>();
@@ -41,7 +42,7 @@ export async function readBucket(
       const { offset, value } = one.record;
       const decoded = await codec.decode(TOPIC.incoming, value);
       entries.set(offset, decoded.ok ? toEntry(decoded.value) : { kind: 'undecodable', reason: decoded.error.message });
-      if (decoded.ok) payloads.set(offset, decoded.value.payload);
+      if (decoded.ok && wanted.has(offset)) payloads.set(offset, decoded.value.payload);
     }
   }
   return { entries, payloads };

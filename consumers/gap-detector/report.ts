@@ -70,12 +70,7 @@ export function buildReport(input: ReportInput): AuditReport {
   const suspect = input.perPartition.reduce((sum, one) => sum + one.suspect, 0);
   const asked = input.perPartition.reduce((sum, { from, end }) => sum + Math.max(0, end - from), 0);
   const coverage = asked === 0 ? 0 : Math.min(1, accounts.settled / asked);
-  const holes = input.findings.filter(({ kind }) => kind === 'hole').length;
-  const findings = [...input.findings];
-  if (accounts.residual !== holes) {
-    const detail = `the accounts leave ${accounts.residual} offsets over, unproved holes explain ${holes}`;
-    findings.push({ kind: 'books-wrong', stage: 'log-to-stored', detail });
-  }
+  const findings = [...input.findings, ...input.perPartition.flatMap((one) => wrongBooks(one, input.findings))];
   const stages = [
     notMeasurable('source-to-gateway', 'the sources do not count their events, so nobody can say what they sent'),
     gatewayStage(input, findings),
@@ -106,18 +101,38 @@ export function buildReport(input: ReportInput): AuditReport {
   };
 }
 
+/** Partition by partition: over all of them, an offset counted twice would hide one that was not counted. */
+function wrongBooks(
+  { topic, partition, incarnation, residual }: PartitionReport,
+  findings: readonly Finding[],
+): Finding[] {
+  const holes = findings.filter(
+    (one) => one.kind === 'hole' && one.topic === topic && one.partition === partition,
+  ).length;
+  if (residual === holes) return [];
+  const detail = `the accounts leave ${residual} offsets over, unproved holes explain ${holes}`;
+  return [{ kind: 'books-wrong', stage: 'log-to-stored', topic, partition, incarnation, detail }];
+}
+
 function notMeasurable(stage: Stage, detail: string): StageReport {
   return { stage, verdict: 'not-measurable', detail };
 }
 
-function gatewayStage({ epochs, unreadable }: ReportInput, findings: readonly Finding[]): StageReport {
+function gatewayStage({ epochs, unreadable, mode }: ReportInput, findings: readonly Finding[]): StageReport {
   const frames = epochs.reduce((sum, { inLog, elsewhere }) => sum + inLog + elsewhere, 0);
   const missing = epochs.reduce((sum, one) => sum + one.missing, 0);
   if (epochs.length === 0) return notMeasurable('gateway-to-log', 'no gateway epoch is on the log');
   const own = stageVerdict(findings.filter(({ stage }) => stage === 'gateway-to-log'));
-  const verdict = unreadable > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
+  // A bounded run has read the log to its end, and so has anybody some time after an epoch's last word: what was claimed
+  // beyond that was on the log once and is there no more, or was never read.
+  const unread = epochs.filter(
+    ({ judgedUpTo, settledUpTo, state }) => judgedUpTo < settledUpTo && (mode === 'run' || state !== 'live'),
+  ).length;
+  const verdict = unreadable > 0 || unread > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
   const tails = epochs.filter(({ tail }) => tail !== null).length;
-  const blind = unreadable > 0 ? `, ${unreadable} records could not be read` : '';
+  const blind =
+    (unreadable > 0 ? `, ${unreadable} records could not be read` : '') +
+    (unread > 0 ? `, ${unread} epochs claim offsets that the log does not have` : '');
   const detail = `${frames} frames of ${epochs.length} gateway epochs on the log, ${missing} missing, ${tails} open tails${blind}`;
   return { stage: 'gateway-to-log', verdict, detail, epochs };
 }

@@ -1,5 +1,6 @@
 // What the database says, computed by PostgreSQL from the stored text itself: a copied hash column could agree with a row
 // that was altered afterwards. Reads only.
+import { isUtf8 } from 'node:buffer';
 import { failureOf, type Pool } from '../../service/database.ts';
 import type { BucketRange, Row, StoredSide } from './classify.ts';
 import { BUCKET_OFFSETS } from './digest.ts';
@@ -73,8 +74,9 @@ function toRow(id: string, payloadHash: string): Row {
   return { id, payloadHash };
 }
 
-/** Whether the database itself refuses the text as the content of a row: the proof of a quarantined, readable record. */
+/** Whether the payload cannot be the content of a row: not UTF-8, or refused by the database itself as it is now. */
 export async function isRefusedByDatabase(pool: Pool, payload: Buffer): Promise<boolean> {
+  if (!isUtf8(payload)) return true;
   try {
     await pool.query('select $1::json', [payload.toString('utf8')]);
     return false;

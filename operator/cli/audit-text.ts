@@ -38,5 +38,5 @@ export function auditText(report: AuditReport): string {
 function whereOf({ topic, partition, offset, gatewayEpoch, from, to, id }: Finding): string {
   if (offset !== undefined) return `${topic}-${partition}@${offset}${id === undefined ? '' : ` id ${id}`}`;
   if (gatewayEpoch !== undefined) return `epoch ${gatewayEpoch} frames ${from}..${to}`;
-  return '';
+  return partition === undefined ? '' : `${topic}-${partition}`;
 }

@@ -10,6 +10,7 @@ import type { Codec } from '../../kafka/codec.ts';
 import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import type { IncomingEvent, RejectedFrame } from '../../schemas/generated.ts';
+import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import type { Logger } from '../../service/logger.ts';
@@ -102,7 +103,7 @@ export class Ingest {
       'communicator.frame.rejected',
     );
     if (answer.outcome === 'acked') this.settlement.settle(rejected.ingestSeq);
-    else this.settlement.settleElsewhere(rejected.ingestSeq, 'refused-by-broker');
+    else this.settlement.settleElsewhere(rejected.ingestSeq, REFUSED_BY_BROKER);
     this.#speedUp();
   }
 

@@ -12,7 +12,7 @@ const PROJECT = new URL('../../', import.meta.url);
 const NOT_OURS = new Set(['node_modules', '.git', '.pmc', 'coverage']);
 /** Written by machines or recorded: judged by their own checks. */
 const GENERATED = new Set(['schemas/generated.ts', 'schemas/database/schema.snapshot.sql', 'package-lock.json']);
-const TEXT = /(\.(ts|js|json|md|sql|sh|css|yml|yaml|xml|properties|avsc|toml)|^Dockerfile|^run|^pmc)$/;
+const TEXT = /(\.(ts|js|json|md|sql|sh|css|yml|yaml|xml|properties|avsc|toml)|^Dockerfile|^\.env\.example$|^run|^pmc)$/;
 
 export function readProjectFile(path: string): string {
   return readFileSync(new URL(path, PROJECT), 'utf8');
