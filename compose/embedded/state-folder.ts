@@ -1,7 +1,8 @@
 // Where everything that a stack keeps lies, under one state folder.
-import { chmodSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PmcError } from '../../service/errors.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -38,10 +39,22 @@ export function stateFolder({
 }
 
 export function createStateFolder(folder: StateFolder): void {
-  mkdirSync(folder.home, { recursive: true });
+  try {
+    makeFolder(folder.home);
+  } catch (cause) {
+    const message = `cannot make the state folder ${folder.home}; set PMC_HOME to a folder that you may write to`;
+    throw new PmcError('PMC_PREFLIGHT_FAILED', message, { home: folder.home }, { cause });
+  }
   for (const path of [folder.run, folder.secrets]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     chmodSync(path, 0o700);
   }
   mkdirSync(folder.logs, { recursive: true });
+}
+
+/** One folder after the other: where a file system refuses with ENOENT, as /proc does, Node's recursive mkdir never ends. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
