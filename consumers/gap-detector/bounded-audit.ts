@@ -52,10 +52,13 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
 
   const partitions: PartitionReport[] = [];
   const findings: Finding[] = [];
+  // Retention may have moved on while the log was read.
+  const now = await admin.ends(TOPIC.incoming);
   for (const [partition, { logStart, highWatermark }] of asked) {
     const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
     options.onProgress?.(`comparing ${nameOf(at)} with the rows`);
-    const look = await lookTwice(tools, audited, at, settled.get(partition) ?? logStart, options);
+    const bounds = { upper: settled.get(partition) ?? logStart, logStart: now.get(partition)?.logStart ?? logStart };
+    const look = await lookTwice(tools, audited, at, bounds, options);
     const from = audited.digest(partition)?.lower ?? logStart;
     const to = settled.get(partition) ?? from;
     const end = to > highWatermark ? to : highWatermark;
@@ -167,14 +170,14 @@ async function lookTwice(
   tools: AuditTools,
   audited: AuditedLog,
   at: TopicPartition & { readonly incarnation: string },
-  upper: bigint,
+  { upper, logStart }: { readonly upper: bigint; readonly logStart: bigint },
   { graceMs, signal }: BoundedAuditOptions,
 ): Promise<Look> {
   const suspects = new Suspects();
   const digests = audited.digest(at.partition)?.upTo(upper) ?? [];
   const looks: Look[] = [];
   for (const window of windowsOf(digests, WINDOW_BUCKETS)) {
-    const options = { graceMs, suspects, ...(signal === undefined ? {} : { signal }) };
+    const options = { graceMs, suspects, logStart, ...(signal === undefined ? {} : { signal }) };
     let look = await lookAtPartition(tools, at, window, { ...options, nowMs: tools.clock.nowMs() });
     if (look.waiting > 0) {
       await pause(graceMs, signal);

@@ -36,6 +36,7 @@ interface Epoch {
   elsewhere: number;
   instance: string;
   settledUpTo: number;
+  /** The highest number known to be given out. */
   received: number;
   inFlightMax: number;
   closed: boolean;
@@ -60,6 +61,7 @@ export class GatewayLedger {
   observe(gatewayEpoch: string, ingestSeq: number, receivedAtMs: number): void {
     const epoch = this.#epoch(gatewayEpoch);
     epoch.lastFrameMs = Math.max(epoch.lastFrameMs, receivedAtMs);
+    epoch.received = Math.max(epoch.received, ingestSeq);
     epoch.inLog += epoch.accounted.add(ingestSeq, ingestSeq + 1);
   }
 
@@ -113,6 +115,11 @@ export class GatewayLedger {
             ? 'the gateway closed its epoch with frames in flight'
             : `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
         findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
+      }
+      if (epoch.marks.length === 0 && state === 'crashed') {
+        const detail = 'no checkpoint of this epoch is on the log, so nobody can say which frames it had';
+        const range = { from: 1, to: epoch.received };
+        findings.push({ kind: 'expired-unaudited', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
       }
       const { instance, settledUpTo, inLog, elsewhere } = epoch;
       epochs.push({ gatewayEpoch, instance, state, settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail });
@@ -170,15 +177,15 @@ function readUpTo({ marks }: Epoch, floor: number, positions: ReadonlyMap<string
  * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.
  */
 function tailOf(
-  { accounted, settledUpTo, received, inFlightMax }: Epoch,
+  { accounted, settledUpTo, received, inFlightMax, marks }: Epoch,
   state: EpochState,
   floor: number,
   missing: number,
 ): { from: number; to: number } | null {
-  if (state === 'live') return null;
+  if (state === 'live' || marks.length === 0) return null;
   const from = accounted.firstMissing(Math.max(settledUpTo, floor) + 1);
   if (state === 'closed') return from <= received ? { from, to: received } : null;
-  return { from, to: Math.max(from, settledUpTo, accounted.size + missing + floor) + inFlightMax };
+  return { from, to: Math.max(settledUpTo, accounted.size + missing + floor) + inFlightMax };
 }
 
 /**
@@ -188,5 +195,10 @@ function tailOf(
 function expiredUpTo({ marks, ends: last }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
   const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
   if (started.length === 0) return 0;
-  return marks.find(({ ends }) => started.every(([name, offset]) => (ends.get(name) ?? 0n) >= offset))?.received;
+  if (started.length === last.size && started.every(([name, offset]) => (last.get(name) ?? 0n) < offset))
+    return undefined;
+  // What was settled after a checkpoint is not on a partition where the epoch has appended nothing since.
+  const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
+    (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
+  return marks.find((mark) => started.every((start) => isPast(mark, start)))?.received;
 }

@@ -3,12 +3,12 @@
 import type { Codec } from '../../kafka/codec.ts';
 import type { RangeReader, TopicPartition } from '../../kafka/log.ts';
 import type { Pool } from '../../service/database.ts';
-import { type Account, type Balance, balance, noAccounts } from './accounts.ts';
+import { ACCOUNTS, type AccountCounts, type Balance, balance, noAccounts } from './accounts.ts';
 import { type BucketRange, classify } from './classify.ts';
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 import type { Digest } from './log-digest.ts';
 import { readBucket } from './log-side.ts';
-import { isRefusedByDatabase, rowDigests, storedSide } from './stored-side.ts';
+import { isRefusedByDatabase, type RowDigest, rowDigests, storedSide } from './stored-side.ts';
 import type { Suspects } from './suspects.ts';
 import type { Finding } from './verdict.ts';
 
@@ -25,12 +25,25 @@ export interface Look {
   readonly waiting: number;
 }
 
+interface BucketLook extends Omit<Look, 'balance'> {
+  readonly counts: AccountCounts;
+  readonly extra: number;
+}
+
+/** The latest look at each bucket that left nothing waiting, by its lower offset, and the rows that it holds for. */
+export type Proofs = Map<
+  bigint,
+  { readonly upper: bigint; readonly rows: RowDigest | undefined; readonly look: BucketLook }
+>;
+
 export interface LookOptions {
   readonly nowMs: number;
   readonly graceMs: number;
   readonly suspects: Suspects;
   /** Where the log begins by now: what lies below was read, but cannot be read again for a merge. */
   readonly logStart?: bigint;
+  /** Kept by the caller from look to look: what was proved stands after the log has expired, as long as the rows do. */
+  readonly proofs?: Proofs;
   readonly signal?: AbortSignal;
 }
 
@@ -54,17 +67,12 @@ export async function lookAtPartition(
     const size = Number(digest.upper - digest.lower);
     settled += size;
     const stored = rows.get(bucketOf(digest.lower));
-    if (digest.plain && stored?.rows === digest.records && stored.sum === digest.sum) {
-      counts.stored += size;
-      options.suspects.look(digest.lower, digest.upper, [], options.nowMs, options.graceMs);
-      continue;
-    }
-    const logStart = options.logStart ?? digest.lower;
-    const lower = logStart < digest.lower ? digest.lower : logStart < digest.upper ? logStart : digest.upper;
-    counts.expired += Number(lower - digest.lower);
-    if (lower === digest.upper) continue;
-    const bucket = await lookAtBucket(sides, { ...at, lower, upper: digest.upper }, options);
-    for (const [account, count] of Object.entries(bucket.counts)) counts[account as Account] += count;
+    const isProved = digest.plain && stored?.rows === digest.records && stored.sum === digest.sum;
+    if (isProved) options.suspects.look(digest.lower, digest.upper, [], options.nowMs, options.graceMs);
+    const bucket = isProved ? lookOf({ stored: size }) : await lookAgain(sides, at, digest, stored, options);
+    if (bucket.waiting === 0 && bucket.counts.expired === 0)
+      options.proofs?.set(digest.lower, { upper: digest.upper, rows: stored, look: bucket });
+    for (const account of ACCOUNTS) counts[account] += bucket.counts[account];
     findings.push(...bucket.findings);
     extra += bucket.extra;
     waiting += bucket.waiting;
@@ -73,7 +81,54 @@ export async function lookAtPartition(
   return { balance: balance(counts, settled, extra), findings, waiting };
 }
 
-async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptions) {
+function lookOf(counts: Partial<AccountCounts>): BucketLook {
+  return { counts: { ...noAccounts(), ...counts }, extra: 0, findings: [], waiting: 0 };
+}
+
+/** A bucket that its digest does not prove. Of its part that has expired, an earlier look tells, or nobody any more. */
+async function lookAgain(
+  sides: Sides,
+  at: TopicPartition & { readonly incarnation: string },
+  { lower, upper }: Digest,
+  rows: RowDigest | undefined,
+  { logStart = lower, proofs, ...options }: LookOptions,
+): Promise<BucketLook> {
+  if (logStart <= lower) return await lookAtBucket(sides, { ...at, lower, upper }, options);
+  const before = proofs?.get(lower);
+  if (before !== undefined && (before.upper === upper || before.upper >= logStart)) {
+    const isSame = before.upper === upper;
+    const now = isSame
+      ? rows
+      : (await rowDigests(sides.pool, { ...at, lower, upper: before.upper })).get(bucketOf(lower));
+    if (now?.rows === before.rows?.rows && now?.sum === before.rows?.sum) {
+      if (isSame) return before.look;
+      return together(before.look, await lookAtBucket(sides, { ...at, lower: before.upper, upper }, options));
+    }
+  }
+  const readable = logStart < upper ? logStart : upper;
+  const detail = 'the log expired before these offsets could be compared with their rows as they are now';
+  const range = { from: Number(lower), to: Number(readable - 1n) };
+  const expired = {
+    ...lookOf({ expired: Number(readable - lower) }),
+    findings: [{ kind: 'expired-unaudited', stage: 'log-to-stored', ...at, ...range, detail }] satisfies Finding[],
+  };
+  if (readable === upper) return expired;
+  return together(expired, await lookAtBucket(sides, { ...at, lower: readable, upper }, options));
+}
+
+function together(one: BucketLook, other: BucketLook): BucketLook {
+  const counts = noAccounts();
+  for (const account of ACCOUNTS) counts[account] = one.counts[account] + other.counts[account];
+  const { extra, waiting } = other;
+  return {
+    counts,
+    findings: [...one.findings, ...other.findings],
+    extra: one.extra + extra,
+    waiting: one.waiting + waiting,
+  };
+}
+
+async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptions): Promise<BucketLook> {
   const stored = await storedSide(sides.pool, range);
   const { entries, payloads } = await readBucket(sides.ranges, sides.codec, range, stored.quarantined, options.signal);
   const quarantined = new Map(stored.quarantined);

@@ -7,7 +7,7 @@ import type { Logger } from '../../service/logger.ts';
 import { addBalances } from './accounts.ts';
 import { AuditedLog, nameOf } from './audited-log.ts';
 import { type AuditTools, settledOf } from './bounded-audit.ts';
-import { type Look, lookAtPartition, windowsOf } from './judge-partition.ts';
+import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
 import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
 import { Suspects } from './suspects.ts';
 import type { Finding } from './verdict.ts';
@@ -25,6 +25,7 @@ const REPEAT_AFTER_MS = 15_000;
 
 interface PartitionState {
   readonly suspects: Suspects;
+  readonly proofs: Proofs;
   /** The latest look at each window, by its lower offset. */
   readonly looks: Map<bigint, { readonly look: Look; readonly upper: bigint; readonly atMs: number }>;
   turn: number;
@@ -108,7 +109,8 @@ export class LiveAudit {
       )
         continue;
       const { graceMs, tools } = this.#options;
-      const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, logStart, suspects: state.suspects });
+      const { suspects, proofs } = state;
+      const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, logStart, suspects, proofs });
       state.looks.set(lower, { look, upper, atMs: nowMs });
     }
     const looks = [...state.looks.values()];
@@ -127,7 +129,7 @@ export class LiveAudit {
   #state(partition: number): PartitionState {
     let state = this.#states.get(partition);
     if (state === undefined) {
-      state = { suspects: new Suspects(), looks: new Map(), turn: 0 };
+      state = { suspects: new Suspects(), proofs: new Map(), looks: new Map(), turn: 0 };
       this.#states.set(partition, state);
     }
     return state;
@@ -162,7 +164,8 @@ export class LiveAudit {
   }
 
   async #read(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {
-    this.#options.logger.info({ ...at, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
+    const { topic, partition } = at;
+    this.#options.logger.info({ topic, partition, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
     for await (const entries of this.#options.tools.ranges.read(at, lower, upper, signal)) {
       const last = entries.at(-1);
       if (last !== undefined)

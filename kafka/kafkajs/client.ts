@@ -2,6 +2,7 @@
 // object. Every retry and time-out is explicit, because the library picks others when NODE_ENV is "test".
 import { Kafka, type LogEntry, logLevel } from 'kafkajs';
 import type { Logger } from '../../service/logger.ts';
+import { registerCompressions } from './compression.ts';
 import { destroyingSocketFactory } from './socket-factory.ts';
 
 export interface ClientOptions {
@@ -14,6 +15,7 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 export const METADATA_AGE_MAX_MS = 30_000;
 
 export function kafkaClient({ brokers, clientId, logger }: ClientOptions): Kafka {
+  registerCompressions();
   return new Kafka({
     clientId,
     brokers: [...brokers],

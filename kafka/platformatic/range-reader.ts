@@ -1,6 +1,6 @@
 // Reads bounded offset ranges without a consumer group, batch by batch as the broker stores them, so that control records
 // and aborted transactions are seen and not filtered away. kafkajs has no way to read a partition it was not assigned.
-import { Consumer, FetchIsolationLevels, type RecordsBatch } from '@platformatic/kafka';
+import { Consumer, FetchIsolationLevels, type FetchIsolationLevelValue, type RecordsBatch } from '@platformatic/kafka';
 import { PmcError } from '../../service/errors.ts';
 import type { LogRecord, Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts';
 import type { AdminSettings } from './admin.ts';
@@ -12,6 +12,11 @@ const CONTROL = 0x20;
 const NO_EPOCH = -1;
 /** An abort marker is a control record whose key is (version 0, type 0). */
 const ABORT_MARKER_TYPE = 0;
+
+interface Fetched {
+  readonly batches: readonly RecordsBatch[];
+  readonly aborted: readonly AbortedTransaction[];
+}
 
 interface AbortedTransaction {
   readonly producerId: bigint;
@@ -43,7 +48,7 @@ class PlatformaticRangeReader implements RangeReader {
     let position = lower;
     while (position < upper) {
       signal?.throwIfAborted();
-      const { batches, aborted } = await this.#fetch(from, position);
+      const { batches, aborted } = await this.#fetchStored(from, position);
       const entries: RangeEntry[] = [];
       const open = new AbortedFilter(aborted);
       let next = position;
@@ -72,10 +77,25 @@ class PlatformaticRangeReader implements RangeReader {
     await this.#consumer.close(true);
   }
 
+  /**
+   * Batches as they are stored, and the aborted transactions among them. Read committed tells the second, but the client
+   * then takes the aborted batches away, which would look like holes: where there are any, the same range is read as it is.
+   */
+  async #fetchStored(from: TopicPartition, position: Offset): Promise<Fetched> {
+    const committed = await this.#fetch(from, position, FetchIsolationLevels.READ_COMMITTED);
+    const last = committed.batches.at(-1);
+    if (committed.aborted.length === 0 || last === undefined) return committed;
+    const stored = await this.#fetch(from, position, FetchIsolationLevels.READ_UNCOMMITTED);
+    // The last batch is never one that was taken away: an abort marker follows each of those.
+    const batches = stored.batches.filter(({ firstOffset }) => firstOffset <= last.firstOffset);
+    return { batches, aborted: committed.aborted };
+  }
+
   async #fetch(
     { topic, partition }: TopicPartition,
     fetchOffset: Offset,
-  ): Promise<{ batches: readonly RecordsBatch[]; aborted: readonly AbortedTransaction[] }> {
+    isolationLevel: FetchIsolationLevelValue,
+  ): Promise<Fetched> {
     const metadata = await this.#consumer.metadata({ topics: [topic] });
     const description = metadata.topics.get(topic);
     const leader = description?.partitions[partition];
@@ -96,7 +116,7 @@ class PlatformaticRangeReader implements RangeReader {
         minBytes: 1,
         maxBytes: FETCH_BYTES_MAX,
         maxWaitTime: FETCH_WAIT_MS,
-        isolationLevel: FetchIsolationLevels.READ_COMMITTED,
+        isolationLevel,
       });
       const answer = response.responses[0]?.partitions[0];
       return { batches: answer?.records ?? [], aborted: answer?.abortedTransactions ?? [] };

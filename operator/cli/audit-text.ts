@@ -4,6 +4,7 @@ import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 
 const FINDINGS_SHOWN = 20;
+const ID_CHARS_MAX = 80;
 
 export function auditText(report: AuditReport): string {
   const { accounts, suspect } = report;
@@ -36,7 +37,12 @@ export function auditText(report: AuditReport): string {
 }
 
 function whereOf({ topic, partition, offset, gatewayEpoch, from, to, id }: Finding): string {
-  if (offset !== undefined) return `${topic}-${partition}@${offset}${id === undefined ? '' : ` id ${id}`}`;
+  if (offset !== undefined) return `${topic}-${partition}@${offset}${id === undefined ? '' : ` id ${printable(id)}`}`;
   if (gatewayEpoch !== undefined) return `epoch ${gatewayEpoch} frames ${from}..${to}`;
   return partition === undefined ? '' : `${topic}-${partition}`;
+}
+
+/** Whatever a sender calls an event, it must not move the cursor, and not fill the screen. */
+function printable(id: string): string {
+  return id.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD').slice(0, ID_CHARS_MAX);
 }

@@ -242,7 +242,7 @@ describe('any frame', () => {
   test('is an event or a rejection that encodes; never an exception', () => {
     fc.assert(
       fc.property(frame, (one) => survives(toEnvelope(one, RECEIPT), one)),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 

@@ -19,7 +19,7 @@ describe('the depth of a JSON text', () => {
         const text = JSON.stringify(json, null, indent);
         expect(depthOfText(text)).toBe(depthOf(JSON.parse(text)));
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 

@@ -1,0 +1,292 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ACCOUNTS, type Account, noAccounts } from './accounts.ts';
+import { type BucketRange, type Classified, classify, type LogEntry, type Row, type StoredSide } from './classify.ts';
+
+const AT = { topic: 'pmc.messages.incoming', partition: 4, incarnation: 'i' };
+const LENGTH = 40;
+
+function range(lower: number, upper: number): BucketRange {
+  return { ...AT, lower: BigInt(lower), upper: BigInt(upper) };
+}
+
+function entry(offset: number): LogEntry {
+  return { kind: 'record', payloadHash: `hash ${offset}`, eventKey: `key ${offset}`, id: `m${offset}` };
+}
+
+function rowOf(offset: number): Row {
+  return { id: `key ${offset}`, payloadHash: `hash ${offset}` };
+}
+
+/** A log and a database that agree in every offset; a test spoils them. */
+class World {
+  readonly log = new Map<bigint, LogEntry>();
+  readonly rows = new Map<bigint, Row>();
+  readonly duplicates = new Map<bigint, Row | undefined>();
+  readonly quarantined = new Map<bigint, { readonly refusedAgain: boolean }>();
+  readonly purged: { lower: bigint; upper: bigint }[] = [];
+
+  constructor(length = LENGTH) {
+    for (let offset = 0; offset < length; offset += 1) {
+      this.log.set(BigInt(offset), entry(offset));
+      this.rows.set(BigInt(offset), rowOf(offset));
+    }
+  }
+
+  classify(lower = 0, upper = LENGTH): Classified {
+    const { rows, duplicates, quarantined, purged } = this;
+    const stored: StoredSide = { rows, duplicates, quarantined, purged };
+    return classify(range(lower, upper), this.log, stored);
+  }
+}
+
+/** Each spoils one offset and says what must be found there: an account, a finding, an extra row; nothing is stored then. */
+interface Spoiler {
+  readonly account?: Account;
+  readonly finding?: string;
+  readonly suspect?: true;
+  readonly extra?: true;
+  readonly spoil: (world: World, offset: number) => void;
+}
+
+const SPOILERS: Readonly<Record<string, Spoiler>> = {
+  'a row is gone': { suspect: true, spoil: ({ rows }, at) => rows.delete(BigInt(at)) },
+  'a byte of a row was altered': {
+    account: 'altered',
+    finding: 'altered',
+    spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), payloadHash: 'other' }),
+  },
+  'a row has another key': {
+    account: 'altered',
+    finding: 'altered',
+    spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), id: 'other' }),
+  },
+  'a row stands for a record that cannot be read': {
+    account: 'altered',
+    finding: 'altered',
+    spoil: ({ log }, at) => log.set(BigInt(at), { kind: 'undecodable', reason: 'planted' }),
+  },
+  'a duplicate points at the same event': {
+    account: 'duplicateOf',
+    finding: 'duplicate',
+    spoil: ({ rows, duplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), rowOf(at));
+    },
+  },
+  'a duplicate points at nothing': {
+    suspect: true,
+    spoil: ({ rows, duplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), undefined);
+    },
+  },
+  'a duplicate points at another body': {
+    suspect: true,
+    spoil: ({ rows, duplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), { ...rowOf(at), payloadHash: 'other' });
+    },
+  },
+  'a duplicate points at another event': {
+    suspect: true,
+    spoil: ({ rows, duplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), { ...rowOf(at), id: 'other' });
+    },
+  },
+  'an unreadable record is quarantined': {
+    account: 'quarantined',
+    spoil: ({ rows, log, quarantined }, at) => {
+      rows.delete(BigInt(at));
+      log.set(BigInt(at), { kind: 'undecodable', reason: 'planted' });
+      quarantined.set(BigInt(at), { refusedAgain: false });
+    },
+  },
+  'a record that the database refuses is quarantined': {
+    account: 'quarantined',
+    spoil: ({ rows, quarantined }, at) => {
+      rows.delete(BigInt(at));
+      quarantined.set(BigInt(at), { refusedAgain: true });
+    },
+  },
+  'a sound record is quarantined': {
+    suspect: true,
+    spoil: ({ rows, quarantined }, at) => {
+      rows.delete(BigInt(at));
+      quarantined.set(BigInt(at), { refusedAgain: false });
+    },
+  },
+  'an unreadable record is nowhere': {
+    suspect: true,
+    spoil: ({ rows, log }, at) => {
+      rows.delete(BigInt(at));
+      log.set(BigInt(at), { kind: 'undecodable', reason: 'planted' });
+    },
+  },
+  'a row was purged': {
+    account: 'purged',
+    spoil: ({ rows, purged }, at) => {
+      rows.delete(BigInt(at));
+      purged.push({ lower: BigInt(at), upper: BigInt(at + 1) });
+    },
+  },
+  'a control record': {
+    account: 'control',
+    spoil: ({ rows, log }, at) => {
+      rows.delete(BigInt(at));
+      log.set(BigInt(at), { kind: 'control' });
+    },
+  },
+  'aborted data': {
+    account: 'aborted',
+    spoil: ({ rows, log }, at) => {
+      rows.delete(BigInt(at));
+      log.set(BigInt(at), { kind: 'aborted' });
+    },
+  },
+  'aborted data that was stored': {
+    account: 'aborted',
+    finding: 'extra',
+    extra: true,
+    spoil: ({ log }, at) => log.set(BigInt(at), { kind: 'aborted' }),
+  },
+  'a hole in the log': {
+    finding: 'hole',
+    spoil: ({ rows, log }, at) => {
+      rows.delete(BigInt(at));
+      log.delete(BigInt(at));
+    },
+  },
+};
+
+describe('one spoiled offset', () => {
+  test.each(Object.entries(SPOILERS))(
+    'is found and nothing else is: %s',
+    (_name, { spoil, account, finding, suspect, extra }) => {
+      for (const at of [0, 17, LENGTH - 1]) {
+        const world = new World();
+        spoil(world, at);
+        const { counts, findings, suspects, extra: extras } = world.classify();
+        const expected = { ...noAccounts(), stored: LENGTH - 1 };
+        if (account !== undefined) expected[account] += 1;
+        expect(counts).toEqual(expected);
+        expect(suspects.map(({ offset }) => offset)).toEqual(suspect === true ? [BigInt(at)] : []);
+        expect(findings.map(({ kind, offset }) => [kind, offset])).toEqual(
+          finding === undefined ? [] : [[finding, at]],
+        );
+        expect(extras).toBe(extra === true ? 1 : 0);
+      }
+    },
+  );
+
+  test('is told with its place, its stage and the names that the log has for it', () => {
+    const world = new World();
+    world.rows.delete(5n);
+    world.rows.set(6n, { ...rowOf(6), payloadHash: 'other' });
+    const { suspects, findings } = world.classify();
+    expect(suspects[0]?.finding).toEqual({
+      ...AT,
+      kind: 'missing',
+      stage: 'log-to-stored',
+      offset: 5,
+      eventKey: 'key 5',
+      id: 'm5',
+      detail: 'no row',
+    });
+    expect(findings[0]).toMatchObject({ kind: 'altered', offset: 6, id: 'm6' });
+  });
+
+  test('says which claim had no proof', () => {
+    const world = new World();
+    for (const [name, at] of [
+      ['a duplicate points at nothing', 1],
+      ['a sound record is quarantined', 2],
+    ] as const) {
+      SPOILERS[name]?.spoil(world, at);
+    }
+    expect(world.classify().suspects.map(({ finding }) => finding.detail)).toEqual([
+      expect.stringContaining('duplicate'),
+      expect.stringContaining('quarantined'),
+    ]);
+  });
+});
+
+describe('every offset', () => {
+  test('is in exactly one account, suspect, or a hole, and each claim is judged by its own proof', () => {
+    const name = fc.constantFrom(...Object.keys(SPOILERS));
+    const plan = fc.dictionary(fc.nat(LENGTH - 1).map(String), name, { maxKeys: LENGTH });
+    fc.assert(
+      fc.property(plan, (spoiled) => {
+        const world = new World();
+        const expected = { ...noAccounts(), stored: LENGTH };
+        const suspectOffsets: bigint[] = [];
+        let [holes, extras] = [0, 0];
+        for (const [text, spoilerName] of Object.entries(spoiled)) {
+          const spoiler = SPOILERS[spoilerName] as Spoiler;
+          spoiler.spoil(world, Number(text));
+          expected.stored -= 1;
+          if (spoiler.account !== undefined) expected[spoiler.account] += 1;
+          if (spoiler.suspect === true) suspectOffsets.push(BigInt(text));
+          if (spoiler.finding === 'hole') holes += 1;
+          if (spoiler.extra === true) extras += 1;
+        }
+        const { counts, suspects, findings, extra } = world.classify();
+        const sum = ACCOUNTS.reduce((total, account) => total + counts[account], 0);
+        expect(sum + suspects.length + holes).toBe(LENGTH);
+        expect(counts).toEqual(expected);
+        expect(suspects.map(({ offset }) => offset)).toEqual(suspectOffsets.sort((a, b) => Number(a - b)));
+        expect([findings.filter(({ kind }) => kind === 'hole').length, extra]).toEqual([holes, extras]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('of the range is judged, and none outside it', () => {
+    const world = new World();
+    for (const at of [9, 10, 19, 20]) world.rows.delete(BigInt(at));
+    world.rows.set(1_000n, rowOf(1_000));
+    const { counts, suspects, extra } = world.classify(10, 20);
+    expect([counts.stored, suspects.map(({ offset }) => offset), extra]).toEqual([8, [10n, 19n], 0]);
+  });
+});
+
+describe('several claims for one offset', () => {
+  test('count in the order stored, duplicate, quarantined, purged', () => {
+    const world = new World(1);
+    world.duplicates.set(0n, rowOf(0));
+    world.quarantined.set(0n, { refusedAgain: true });
+    world.purged.push({ lower: 0n, upper: 1n });
+    const account = () => ACCOUNTS.find((one) => world.classify(0, 1).counts[one] === 1);
+    expect(account()).toBe('stored');
+    world.rows.delete(0n);
+    expect(account()).toBe('duplicateOf');
+    world.duplicates.clear();
+    expect(account()).toBe('quarantined');
+    world.quarantined.clear();
+    expect(account()).toBe('purged');
+  });
+
+  test('fall through to the next one that has its proof', () => {
+    const world = new World(1);
+    world.rows.clear();
+    world.duplicates.set(0n, undefined);
+    world.quarantined.set(0n, { refusedAgain: true });
+    expect(world.classify(0, 1).counts.quarantined).toBe(1);
+  });
+
+  test('never make an altered row good', () => {
+    const world = new World(1);
+    world.rows.set(0n, { ...rowOf(0), payloadHash: 'other' });
+    world.duplicates.set(0n, rowOf(0));
+    expect(world.classify(0, 1).counts.altered).toBe(1);
+  });
+
+  test('take a purged range as lower inclusive, upper exclusive', () => {
+    const world = new World(4);
+    world.rows.clear();
+    world.purged.push({ lower: 1n, upper: 3n });
+    const { counts, suspects } = world.classify(0, 4);
+    expect([counts.purged, suspects.map(({ offset }) => offset)]).toEqual([2, [0n, 3n]]);
+  });
+});

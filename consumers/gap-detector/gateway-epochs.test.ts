@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EPOCH, GatewayEpoch, judged, numbersOf, played, STEPS, settledEpoch } from './gateway-epoch.testing.ts';
+import { GatewayLedger } from './gateway-ledger.ts';
+
+const NO_STARTS = new Map<string, bigint>();
+const LONG_AFTER_MS = 1_000_000;
+
+function only<T>(list: readonly T[]): T {
+  expect(list).toHaveLength(1);
+  return list[0] as T;
+}
+
+describe('an epoch is dead', () => {
+  test('when it has been silent for long, and not before', () => {
+    const epoch = settledEpoch(3);
+    expect(only(judged(epoch, { nowMs: 20_000 }).epochs).state).toBe('live');
+    expect(only(judged(epoch, { nowMs: 20_001 }).epochs).state).toBe('crashed');
+  });
+
+  test('when its instance has opened another since it last spoke, not when another instance has', () => {
+    const old = settledEpoch(3, { nowMs: 1_000 });
+    const states = (instance: string, nowMs: number) => {
+      const ledger = new GatewayLedger();
+      old.read(ledger);
+      const next = new GatewayEpoch({ gatewayEpoch: 'next', instance, nowMs });
+      next.read(ledger);
+      return ledger.judge(old.positions, NO_STARTS, 2_000).epochs.map(({ state }) => state);
+    };
+    expect(states('communicator-1', 1_500)).toEqual(['crashed', 'live']);
+    expect(states('communicator-2', 1_500)).toEqual(['live', 'live']);
+    expect(states('communicator-1', 500)).toEqual(['live', 'crashed']);
+  });
+
+  // It opened after the checkpoints were read and before the frames were: no reason to call it dead.
+  test('not while its frames are young, though no checkpoint of it is known', () => {
+    const ledger = new GatewayLedger();
+    ledger.observe('young', 1, 100_000);
+    const { findings, epochs } = ledger.judge(new Map(), NO_STARTS, 101_000);
+    expect([findings, only(epochs)]).toMatchObject([[], { state: 'live', tail: null }]);
+  });
+
+  test('and unaudited when no checkpoint of it is left', () => {
+    const ledger = new GatewayLedger();
+    for (const number of [4, 7]) ledger.observe('orphan', number, 0);
+    const { findings, epochs } = ledger.judge(new Map(), NO_STARTS, LONG_AFTER_MS);
+    expect(only(epochs)).toMatchObject({ state: 'crashed', tail: null, missing: 0 });
+    expect(only(findings)).toMatchObject({ kind: 'expired-unaudited', gatewayEpoch: 'orphan', from: 1, to: 7 });
+  });
+
+  test('or has spoken since a given time', () => {
+    const ledger = new GatewayLedger();
+    expect(ledger.heardSince(0, 0)).toBe(true);
+    settledEpoch(3, { nowMs: 5_000 }).read(ledger);
+    expect(ledger.heardSince(5_000, 6_000)).toBe(true);
+    ledger.observe(EPOCH, 4, 9_000);
+    // A frame is no checkpoint: it says nothing about the frames before it.
+    expect(ledger.heardSince(5_001, 9_000)).toBe(false);
+    expect(ledger.heardSince(5_001, 60_000)).toBe(true);
+  });
+});
+
+describe('what has expired', () => {
+  const starts = (...offsets: readonly bigint[]) =>
+    new Map(offsets.map((offset, partition) => [`log-${partition}`, offset]));
+
+  test('is left out and never called missing, while what is left is judged', () => {
+    fc.assert(
+      fc.property(STEPS, fc.array(fc.nat(30), { minLength: 3, maxLength: 3 }), (steps, cut) => {
+        const epoch = played(steps);
+        epoch.close();
+        const logStarts = starts(
+          ...epoch.partitions.map((log, partition) => BigInt(Math.min(log.length, cut[partition] as number))),
+        );
+        const { findings } = judged(epoch, { logStarts });
+        expect(findings).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('does not hide a loss behind it', () => {
+    const epoch = settledEpoch(30);
+    for (let number = 0; number < 30; number += 1) {
+      epoch.receive(number);
+      epoch.append(number);
+    }
+    epoch.close();
+    const { findings, epochs } = judged(epoch, { logStarts: starts(10n, 10n, 10n), without: new Set([5, 40]) });
+    expect(numbersOf(findings, 'missing')).toEqual([40]);
+    expect(only(epochs).missing).toBe(1);
+  });
+
+  test('does not hide a loss on another partition, though others have written on since', () => {
+    const epoch = new GatewayEpoch();
+    epoch.receive(0);
+    epoch.append(0);
+    epoch.checkpoint('progress');
+    for (let number = 0; number < 9; number += 1) {
+      epoch.receive(1);
+      epoch.append(1);
+    }
+    epoch.close();
+    const { findings } = judged(epoch, { logStarts: starts(80n), without: new Set([6]) });
+    expect(numbersOf(findings, 'missing')).toEqual([6]);
+  });
+
+  test('on partitions that an epoch never wrote to says nothing about it', () => {
+    const epoch = new GatewayEpoch();
+    for (let number = 0; number < 6; number += 1) {
+      epoch.receive(0);
+      epoch.append(0);
+    }
+    epoch.close();
+    const logStarts = new Map([
+      ['log-1', 500n],
+      ['log-2', 7n],
+      ['pmc.sources-3', 90n],
+    ]);
+    const { findings } = judged(epoch, { logStarts, without: new Set([2]) });
+    expect(numbersOf(findings, 'missing')).toEqual([2]);
+  });
+
+  test('takes an epoch with it that lies before it altogether', () => {
+    const epoch = settledEpoch(9);
+    expect(judged(epoch, { logStarts: starts(50n, 50n, 50n) })).toEqual({ epochs: [], findings: [] });
+  });
+});
