@@ -28,6 +28,12 @@ describe('the balance', () => {
     expect(balance({ ...noAccounts(), stored: 3 }, 3, 7).residual).toBe(0);
   });
 
+  test('knows every account of the equation', () => {
+    const equation = 'stored + altered + duplicateOf + quarantined + control + aborted + expired + purged + missing';
+    expect(ACCOUNTS).toEqual(equation.split(' + '));
+    expect(Object.keys(noAccounts())).toEqual(equation.split(' + '));
+  });
+
   test('adds up account by account, residuals too', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(COUNTS, fc.nat(9_999), fc.nat(9)), { maxLength: 6 }), (parts) => {

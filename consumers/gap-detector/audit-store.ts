@@ -3,14 +3,17 @@ import type { Pool } from '../../service/database.ts';
 import type { AuditReport } from './report.ts';
 import { type Finding, findingKey } from './verdict.ts';
 
-/** Live reports are kept for this long; bounded runs for ever. */
+/** Live reports are kept for this long, with this many findings; bounded runs for ever and whole. */
 const LIVE_KEPT = '1 hour';
+const LIVE_FINDINGS_MAX = 500;
 
 export async function storeReport(pool: Pool, report: AuditReport): Promise<void> {
   const { runId, mode, startedAt, finishedAt, verdict } = report;
+  // One is written every few seconds: the accounts count all, audit.findings has all, the report shows the first.
+  const kept = mode === 'live' ? { ...report, findings: report.findings.slice(0, LIVE_FINDINGS_MAX) } : report;
   await pool.query(
     'insert into audit.runs (id, mode, started_at, finished_at, verdict, report) values ($1, $2, $3, $4, $5, $6)',
-    [runId, mode, startedAt, finishedAt, verdict, asJson(report)],
+    [runId, mode, startedAt, finishedAt, verdict, asJson(kept)],
   );
   if (mode === 'live') {
     await pool.query(`delete from audit.runs where mode = 'live' and finished_at < now() - $1::interval`, [LIVE_KEPT]);

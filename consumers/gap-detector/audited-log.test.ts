@@ -165,6 +165,8 @@ describe("the gateway's account", () => {
     await audited.take(REJECTED, [entry(REJECTED, 0, Buffer.from('?'))], 1n);
     await audited.take(SOURCES, [entry(SOURCES, 0, null), { kind: 'control', offset: 1n }], 2n);
     expect(audited.unreadable).toBe(2);
+    await audited.take(REJECTED, [entry(REJECTED, 0, Buffer.from('?')), rejected(1, 1)], 2n);
+    expect(audited.unreadable).toBe(2);
   });
 });
 

@@ -41,8 +41,8 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
   const audited = new AuditedLog(tools.codec);
   const logStarts = new Map<string, bigint>();
   const deadlineMs = startedAtMs + options.waitMs;
-  await untilSettled(tools, incoming, asked, deadlineMs, options);
-  await untilHeard(tools, audited, logStarts, startedAtMs, deadlineMs, options);
+  const isSettled = await untilSettled(tools, incoming, asked, deadlineMs, options);
+  const isHeard = await untilHeard(tools, audited, logStarts, startedAtMs, deadlineMs, options);
   // Checkpoints first: every end offset they name is then below the ends that are read up to.
   // An epoch is silent or not as of now: reading and comparing the rest may take longer than an epoch's silence may.
   const heardAtMs = clock.nowMs();
@@ -84,6 +84,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     findings: [...findings, ...gateway.findings],
     epochs: gateway.epochs,
     unreadable: audited.unreadable,
+    overdue: { settling: options.waitMs > 0 && !isSettled, gateways: options.waitMs > 0 && !isHeard },
   });
 }
 
@@ -111,14 +112,15 @@ async function untilSettled(
   asked: ReadonlyMap<number, PartitionEnds>,
   deadlineMs: number,
   { signal, onProgress }: BoundedAuditOptions,
-): Promise<void> {
+): Promise<boolean> {
   while (tools.clock.nowMs() < deadlineMs && signal?.aborted !== true) {
     const settled = await settledOf(tools, incoming);
     const open = [...asked].filter(([partition, { lastStable }]) => (settled.get(partition) ?? 0n) < lastStable);
-    if (open.length === 0) return;
+    if (open.length === 0) return true;
     onProgress?.(`waiting for ${open.length} partitions to settle`);
     await pause(POLL_MS, signal);
   }
+  return false;
 }
 
 /** Waits for a checkpoint of every living gateway from after the call, or for its silence to tell that it is dead. */
@@ -129,13 +131,14 @@ async function untilHeard(
   sinceMs: number,
   deadlineMs: number,
   options: BoundedAuditOptions,
-): Promise<void> {
+): Promise<boolean> {
   while (tools.clock.nowMs() < deadlineMs && options.signal?.aborted !== true) {
     await readTopic(tools, audited, TOPIC.sources, logStarts, options);
-    if (audited.gateway.heardSince(sinceMs, tools.clock.nowMs())) return;
+    if (audited.gateway.heardSince(sinceMs, tools.clock.nowMs())) return true;
     options.onProgress?.('waiting for a word of every gateway');
     await pause(POLL_MS, options.signal);
   }
+  return false;
 }
 
 /** Reads a topic from where it was read to before (at first from its log start) up to its end now. */

@@ -105,6 +105,18 @@ describe('what has expired', () => {
     expect(numbersOf(findings, 'missing')).toEqual([6]);
   });
 
+  test('hides little of a long epoch, though only some of its checkpoints are remembered', () => {
+    const epoch = new GatewayEpoch();
+    for (let number = 0; number < 3_000; number += 1) {
+      epoch.receive(number);
+      epoch.append(number);
+      epoch.checkpoint('progress');
+    }
+    epoch.close();
+    const { findings } = judged(epoch, { logStarts: starts(100n, 100n, 100n), without: new Set([299, 400]) });
+    expect(numbersOf(findings, 'missing')).toEqual([400]);
+  });
+
   test('on partitions that an epoch never wrote to says nothing about it', () => {
     const epoch = new GatewayEpoch();
     for (let number = 0; number < 6; number += 1) {

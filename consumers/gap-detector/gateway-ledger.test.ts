@@ -107,6 +107,11 @@ describe('what is judged', () => {
       epoch.checkpoint('progress');
     }
     expect(only(judged(epoch, { nowMs: 0 }).epochs)).toMatchObject({ judgedUpTo: 3_000, missing: 0 });
+    const behind = new Map(epoch.positions).set('log-2', (epoch.positions.get('log-2') as bigint) - 1n);
+    expect(only(judged(epoch, { nowMs: 0, positions: behind }).epochs)).toMatchObject({
+      judgedUpTo: 2_999,
+      missing: 0,
+    });
   });
 });
 
@@ -132,6 +137,23 @@ describe('the tail', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('is not shortened by frames that are missing below it', () => {
+    const epoch = new GatewayEpoch({ inFlightMax: 4 });
+    for (let number = 1; number <= 9; number += 1) {
+      epoch.receive(1);
+      epoch.append(1);
+    }
+    epoch.checkpoint('progress');
+    epoch.receive(0);
+    for (let number = 11; number <= 13; number += 1) {
+      epoch.receive(1);
+      epoch.append(1);
+    }
+    while (epoch.receive(0));
+    expect(epoch.received).toBe(16);
+    expect(only(judged(epoch, { without: new Set([5]) }).epochs).tail).toEqual({ from: 10, to: 16 });
   });
 
   test('is empty for a closed epoch, and for a live one', () => {

@@ -24,6 +24,8 @@ export interface EpochReport {
 }
 
 interface Mark {
+  /** Of the checkpoint in its epoch, from 0. */
+  readonly number: number;
   readonly received: number;
   readonly settledUpTo: number;
   readonly ends: ReadonlyMap<string, bigint>;
@@ -46,13 +48,19 @@ interface Epoch {
   /** Of its frames: an epoch whose checkpoints are still to be read is not a dead one. */
   lastFrameMs: number;
   ends: ReadonlyMap<string, bigint>;
-  /** Sparse, ascending: which numbers can have been appended below which offsets. */
+  /** Sparse, ascending, evenly spaced: which numbers can have been appended below which offsets. */
   marks: Mark[];
+  /** Checkpoints from one mark to the next: doubled whenever there are too many. */
+  stride: number;
+  /** The newest ones, all of them: the reading is a few checkpoints behind at most. */
+  recent: Mark[];
+  checkpoints: number;
 }
 
 /** No word for this long, and the epoch is dead: checkpoints are written at least every five seconds. */
 const SILENCE_MAX_MS = 20_000;
 const MARKS_MAX = 256;
+const RECENT_MAX = 32;
 
 export class GatewayLedger {
   readonly #epochs = new Map<string, Epoch>();
@@ -82,8 +90,8 @@ export class GatewayLedger {
       if (reason !== REFUSED_BY_BROKER) epoch.elsewhere += epoch.accounted.add(from, to + 1);
     }
     const { received, settledUpTo } = checkpoint;
-    epoch.marks.push({ received, settledUpTo, ends: epoch.ends });
-    if (epoch.marks.length > MARKS_MAX) epoch.marks = epoch.marks.filter((_mark, index) => index % 2 === 0);
+    remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends });
+    epoch.checkpoints += 1;
   }
 
   /**
@@ -116,7 +124,7 @@ export class GatewayLedger {
             : `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
         findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
       }
-      if (epoch.marks.length === 0 && state === 'crashed') {
+      if (epoch.checkpoints === 0 && state === 'crashed') {
         const detail = 'no checkpoint of this epoch is on the log, so nobody can say which frames it had';
         const range = { from: 1, to: epoch.received };
         findings.push({ kind: 'expired-unaudited', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
@@ -159,6 +167,9 @@ export class GatewayLedger {
         lastFrameMs: 0,
         ends: new Map(),
         marks: [],
+        stride: 1,
+        recent: [],
+        checkpoints: 0,
       };
       this.#epochs.set(gatewayEpoch, epoch);
     }
@@ -166,10 +177,23 @@ export class GatewayLedger {
   }
 }
 
+/** Halving all marks again and again instead would leave nothing of an epoch's long past but its beginning. */
+function remember(epoch: Epoch, mark: Mark): void {
+  epoch.recent.push(mark);
+  if (epoch.recent.length > RECENT_MAX) epoch.recent.shift();
+  if (mark.number % epoch.stride !== 0) return;
+  epoch.marks.push(mark);
+  if (epoch.marks.length <= MARKS_MAX) return;
+  epoch.stride *= 2;
+  epoch.marks = epoch.marks.filter(({ number }) => number % epoch.stride === 0);
+}
+
 /** The highest claim whose end offsets have been read: the newest one alone would always be a moment ahead of the reading. */
-function readUpTo({ marks }: Epoch, floor: number, positions: ReadonlyMap<string, bigint>): number {
+function readUpTo({ marks, recent }: Epoch, floor: number, positions: ReadonlyMap<string, bigint>): number {
   const isRead = ({ ends }: Mark): boolean => [...ends].every(([name, end]) => (positions.get(name) ?? -1n) >= end);
-  return marks.filter(isRead).reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
+  return [...marks, ...recent]
+    .filter(isRead)
+    .reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
 }
 
 /**
@@ -177,12 +201,12 @@ function readUpTo({ marks }: Epoch, floor: number, positions: ReadonlyMap<string
  * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.
  */
 function tailOf(
-  { accounted, settledUpTo, received, inFlightMax, marks }: Epoch,
+  { accounted, settledUpTo, received, inFlightMax, checkpoints }: Epoch,
   state: EpochState,
   floor: number,
   missing: number,
 ): { from: number; to: number } | null {
-  if (state === 'live' || marks.length === 0) return null;
+  if (state === 'live' || checkpoints === 0) return null;
   const from = accounted.firstMissing(Math.max(settledUpTo, floor) + 1);
   if (state === 'closed') return from <= received ? { from, to: received } : null;
   return { from, to: Math.max(settledUpTo, accounted.size + missing + floor) + inFlightMax };
@@ -192,7 +216,7 @@ function tailOf(
  * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
  * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
  */
-function expiredUpTo({ marks, ends: last }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
+function expiredUpTo({ marks, recent, ends: last }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
   const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
   if (started.length === 0) return 0;
   if (started.length === last.size && started.every(([name, offset]) => (last.get(name) ?? 0n) < offset))
@@ -200,5 +224,5 @@ function expiredUpTo({ marks, ends: last }: Epoch, logStarts: ReadonlyMap<string
   // What was settled after a checkpoint is not on a partition where the epoch has appended nothing since.
   const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
     (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
-  return marks.find((mark) => started.every((start) => isPast(mark, start)))?.received;
+  return [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)))?.received;
 }

@@ -150,6 +150,17 @@ describe('the digests of a partition', () => {
     expect(digest.upTo(100n)).toEqual([{ lower: 7n, upper: 9n, records: 0, sum: 0n, plain: false }]);
   });
 
+  test('end in a hole of many buckets as they end anywhere', () => {
+    const digest = new LogDigest(0n);
+    digest.fold(record(5));
+    digest.reached(BigInt(2 * BUCKET + 10));
+    expect(digest.upTo(BigInt(9 * BUCKET)).map(({ lower, upper }) => [Number(lower), Number(upper)])).toEqual([
+      [0, BUCKET],
+      [BUCKET, 2 * BUCKET],
+      [2 * BUCKET, 2 * BUCKET + 10],
+    ]);
+  });
+
   test('pass over a hole of many buckets', () => {
     const digest = new LogDigest(0n);
     digest.fold(record(5));

@@ -128,7 +128,9 @@ describe('the books', () => {
       partition(0, { stored: 9 }, { settled: 10, end: 10, residual: 1 }),
       partition(1, { stored: 10 }),
     ];
-    expect(report({ perPartition, findings: [finding('hole', { partition: 1 })] }).verdict).toBe('fail');
+    const { findings } = report({ perPartition, findings: [finding('hole', { partition: 1 })] });
+    const wrong = findings.filter(({ kind }) => kind === 'books-wrong');
+    expect(wrong.map((one) => one.partition)).toEqual([0, 1]);
   });
 });
 
@@ -157,6 +159,16 @@ describe('nothing passes because nothing was looked at', () => {
   test('when evidence could not be read', () => {
     expect(report({ unreadable: 1 }).verdict).toBe('inconclusive');
     expect(stageOf({ unreadable: 1 }, 'gateway-to-log')?.detail).toContain('1 records could not be read');
+  });
+
+  test('when it was told to wait and waited in vain', () => {
+    const unsettled = { overdue: { settling: true, gateways: false } };
+    expect(stageOf(unsettled, 'log-to-stored')).toMatchObject({ verdict: 'inconclusive' });
+    expect(stageOf(unsettled, 'log-to-stored')?.detail).toContain('not all that was asked has settled');
+    const unheard = { overdue: { settling: false, gateways: true } };
+    expect(stageOf(unheard, 'gateway-to-log')).toMatchObject({ verdict: 'inconclusive' });
+    expect(report(unheard).verdict).toBe('inconclusive');
+    expect(report({ overdue: { settling: false, gateways: false } }).verdict).toBe('pass');
   });
 
   test('when a gateway claims offsets that are not on the log', () => {

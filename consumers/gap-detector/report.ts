@@ -63,6 +63,8 @@ export interface ReportInput {
   readonly epochs: readonly EpochReport[];
   /** Records of the audit's own topics that it could not read: a hole in its own sight. */
   readonly unreadable: number;
+  /** What a run that was told to wait has waited for in vain. */
+  readonly overdue?: { readonly settling: boolean; readonly gateways: boolean };
 }
 
 export function buildReport(input: ReportInput): AuditReport {
@@ -74,7 +76,7 @@ export function buildReport(input: ReportInput): AuditReport {
   const stages = [
     notMeasurable('source-to-gateway', 'the sources do not count their events, so nobody can say what they sent'),
     gatewayStage(input, findings),
-    storedStage(accounts, suspect, findings),
+    storedStage(accounts, suspect, findings, input.overdue?.settling ?? false),
     notMeasurable('command-to-reply', 'this version does not compare commands with replies yet'),
     notMeasurable('reply-to-delivered', 'the sources do not acknowledge replies'),
   ];
@@ -118,7 +120,7 @@ function notMeasurable(stage: Stage, detail: string): StageReport {
   return { stage, verdict: 'not-measurable', detail };
 }
 
-function gatewayStage({ epochs, unreadable, mode }: ReportInput, findings: readonly Finding[]): StageReport {
+function gatewayStage({ epochs, unreadable, overdue, mode }: ReportInput, findings: readonly Finding[]): StageReport {
   const frames = epochs.reduce((sum, { inLog, elsewhere }) => sum + inLog + elsewhere, 0);
   const missing = epochs.reduce((sum, one) => sum + one.missing, 0);
   if (epochs.length === 0) return notMeasurable('gateway-to-log', 'no gateway epoch is on the log');
@@ -128,21 +130,29 @@ function gatewayStage({ epochs, unreadable, mode }: ReportInput, findings: reado
   const unread = epochs.filter(
     ({ judgedUpTo, settledUpTo, state }) => judgedUpTo < settledUpTo && (mode === 'run' || state !== 'live'),
   ).length;
-  const verdict = unreadable > 0 || unread > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
+  const isUnheard = overdue?.gateways ?? false;
+  const verdict = unreadable > 0 || unread > 0 || isUnheard ? worst<Verdict>([own, 'inconclusive']) : own;
   const tails = epochs.filter(({ tail }) => tail !== null).length;
   const blind =
     (unreadable > 0 ? `, ${unreadable} records could not be read` : '') +
-    (unread > 0 ? `, ${unread} epochs claim offsets that the log does not have` : '');
+    (unread > 0 ? `, ${unread} epochs claim offsets that the log does not have` : '') +
+    (isUnheard ? ', a living gateway has said nothing since the call' : '');
   const detail = `${frames} frames of ${epochs.length} gateway epochs on the log, ${missing} missing, ${tails} open tails${blind}`;
   return { stage: 'gateway-to-log', verdict, detail, epochs };
 }
 
-function storedStage(accounts: Balance, suspect: number, findings: readonly Finding[]): StageReport {
+function storedStage(
+  accounts: Balance,
+  suspect: number,
+  findings: readonly Finding[],
+  isOverdue: boolean,
+): StageReport {
   const own = stageVerdict(findings.filter(({ stage }) => stage === 'log-to-stored'));
-  const known = accounts.settled === 0 || suspect > 0 ? worst<Verdict>([own, 'inconclusive']) : own;
-  const detail =
-    accounts.settled === 0
-      ? 'nothing has settled yet'
-      : `${accounts.settled} offsets settled, ${accounts.stored} stored, ${accounts.missing} missing, ${suspect} suspect, residual ${accounts.residual}`;
-  return { stage: 'log-to-stored', verdict: known, detail };
+  const isOpen = accounts.settled === 0 || suspect > 0 || isOverdue;
+  const verdict = isOpen ? worst<Verdict>([own, 'inconclusive']) : own;
+  const { settled, stored, missing, residual } = accounts;
+  const sum = `${settled} offsets settled, ${stored} stored, ${missing} missing, ${suspect} suspect, residual ${residual}`;
+  const detail = settled === 0 ? 'nothing has settled yet' : sum;
+  const late = isOverdue ? '; not all that was asked has settled in the time given' : '';
+  return { stage: 'log-to-stored', verdict, detail: `${detail}${late}` };
 }

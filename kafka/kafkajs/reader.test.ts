@@ -168,20 +168,29 @@ describe('a lost assignment', () => {
 
   // A broker that restarts drops the connection and keeps the member: kafkajs goes on without joining again, so a batch
   // given up for one failed heartbeat must not be the last one ever handled.
-  test('is not what one failed heartbeat means: the batch is given up, and handled when it is handed over again', async () => {
-    handle = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
-    const delivered = consumer.deliver([7]).catch((error: unknown) => error);
-    await vi.waitUntil(() => batches.length === 1);
-    consumer.heartbeatFailure = new kafkajs.KafkaJSConnectionError('connection reset');
-    await vi.advanceTimersByTimeAsync(2_000);
-    expect(await delivered).toBe(consumer.heartbeatFailure);
-    expect([consumer.resolved, consumer.committed]).toEqual([[], []]);
-    consumer.heartbeatFailure = undefined;
-    handle = () => Promise.resolve();
-    await consumer.deliver([7]);
-    expect(batches).toHaveLength(2);
-    expect(consumer.committed).toEqual(['8']);
-  });
+  test.each([
+    ['returns', () => undefined],
+    ['throws', () => Promise.reject(new Error('given up'))],
+  ])(
+    'is not what one failed heartbeat means: the handler %s, and is called when the batch comes again',
+    async (_name, end) => {
+      handle = async ({ signal }) => {
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        await end();
+      };
+      const delivered = consumer.deliver([7]).catch((error: unknown) => error);
+      await vi.waitUntil(() => batches.length === 1);
+      consumer.heartbeatFailure = new kafkajs.KafkaJSConnectionError('connection reset');
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(await delivered).toBe(consumer.heartbeatFailure);
+      expect([consumer.resolved, consumer.committed]).toEqual([[], []]);
+      consumer.heartbeatFailure = undefined;
+      handle = () => Promise.resolve();
+      await consumer.deliver([7]);
+      expect(batches).toHaveLength(2);
+      expect(consumer.committed).toEqual(['8']);
+    },
+  );
 
   // The brokers are often away at the very moment of a join.
   test('is not needed to learn what could not be asked at the join', async () => {

@@ -64,7 +64,8 @@ describe('an audit as text', () => {
     const forged = { ...missing(7), id: `a\u001b[2J\u0000\r\nverdict pass${'x'.repeat(5_000)}` };
     const text = auditText(report([forged]));
     expect(text).toContain('@7 id a\uFFFD[2J\uFFFD\uFFFD\uFFFDverdict pass');
-    expect(text).not.toMatch(/\u001b|^verdict pass/m);
+    expect(text).not.toContain('\u001b');
+    expect(text).not.toMatch(/^verdict pass/m);
     expect(text.length).toBeLessThan(2_000);
   });
 

@@ -124,8 +124,8 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
 
   return {
     stop: async () => {
-      await reader.stop();
-      await Promise.all([...links.values()].map((link) => link.stop()));
+      // Together: a broker that is away holds up the reader, and meanwhile nothing more may come in.
+      await Promise.all([reader.stop(), ...[...links.values()].map((link) => link.stop())]);
       await accumulator.flush();
       await checkpoints.close('shutdown');
       await Promise.all([gateway.stop(), appender.stop(), admin.stop()]);

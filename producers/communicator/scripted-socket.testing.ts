@@ -28,8 +28,9 @@ export class ScriptedSocket extends EventEmitter {
     this.emit('close', code, Buffer.alloc(0));
   }
 
+  /** As in the library: there is nothing to pause before the connection is open. */
   pause(): void {
-    this.isPaused = true;
+    if (this.readyState === ScriptedSocket.OPEN) this.isPaused = true;
   }
 
   resume(): void {

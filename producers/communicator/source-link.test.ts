@@ -121,6 +121,17 @@ describe('a text for the source', () => {
     expect(socketNow().sent).toEqual(['again']);
   });
 
+  test('that fails lets the event loop turn before it says so', async () => {
+    socketNow().open();
+    socketNow().sendFailure = new Error('broken pipe');
+    setImmediate(() => {
+      socketNow().sendFailure = undefined;
+    });
+    let attempts = 1;
+    while (attempts < 1_000 && !(await link.send('again'))) attempts += 1;
+    expect(attempts).toBeLessThan(10);
+  });
+
   test('waits no longer when nobody wants it any more', async () => {
     const unwanted = new AbortController();
     const opened = link.opened(unwanted.signal);

@@ -37,7 +37,11 @@ function reportOf(from: number, findings: readonly Finding[]): AuditReport {
 async function withDatabase(work: (pool: Pool) => Promise<void>): Promise<void> {
   await using database = await scratchDatabase(inject('databaseUrl'));
   const pool = createPool(database.url, pino({ level: 'silent' }));
-  await work(pool).finally(() => pool.end());
+  try {
+    await work(pool);
+  } finally {
+    await pool.end();
+  }
 }
 
 async function stateOf(pool: Pool): Promise<unknown> {
