@@ -147,7 +147,7 @@ test('a command gets one reply', async () => {
   expect(status).toMatch(new RegExp(`Stored: 8,4\\d\\d`));
 });
 
-test('deleted rows are named exactly, and come back by an offset reset without a second reply', async () => {
+test('deleted rows are named exactly, and come back by an offset reset without a second reply', { timeout: 300_000 }, async () => {
   await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
     timeout: 30_000,
     interval: 250,
@@ -198,7 +198,7 @@ test('deleted rows are named exactly, and come back by an offset reset without a
   }).toEqual(counts);
 });
 
-test('commands answer nothing again after their group was reset', async () => {
+test('commands answer nothing again after their group was reset', { timeout: 300_000 }, async () => {
   const before = source.received.length;
   await system.pmc('service', 'stop', 'commands');
   expect((await resetToEarliest(GROUP.commands)).code).toBe(0);
