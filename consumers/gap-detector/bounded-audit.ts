@@ -10,7 +10,7 @@ import { AUDITED_TOPICS, AuditedLog, nameOf } from './audited-log.ts';
 import { type Look, lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
 import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
 import { settledWatermark } from './settled.ts';
-import { coverageOf } from './stored-side.ts';
+import { coverageOf, unaccountedBelow } from './stored-side.ts';
 import { Suspects } from './suspects.ts';
 import type { Finding } from './verdict.ts';
 
@@ -70,7 +70,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
       suspect: look.waiting,
       ...look.balance,
     });
-    findings.push(...look.findings);
+    findings.push(...look.findings, ...(await expiredUnaudited(tools, at, logStart)));
   }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);
   return buildReport({
@@ -86,6 +86,25 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     unreadable: audited.unreadable,
     overdue: { settling: options.waitMs > 0 && !isSettled, gateways: options.waitMs > 0 && !isHeard },
   });
+}
+
+/** What left the log before anybody had stored it: nobody can say any more what it was. */
+export async function expiredUnaudited(
+  { pool }: Pick<AuditTools, 'pool'>,
+  { topic, partition, incarnation }: TopicPartition & { readonly incarnation: string },
+  logStart: bigint,
+): Promise<readonly Finding[]> {
+  const detail = 'these offsets left the log before they were stored or accounted for';
+  const ranges = await unaccountedBelow(pool, { incarnation, partition, upper: logStart });
+  return ranges.map((range) => ({
+    kind: 'expired-unaudited',
+    stage: 'log-to-stored',
+    topic,
+    partition,
+    incarnation,
+    ...range,
+    detail,
+  }));
 }
 
 /** The settled watermark of each partition now. */

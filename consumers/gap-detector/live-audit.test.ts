@@ -17,6 +17,7 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
 vi.mock('./stored-side.ts', () => ({
   rowDigests: vi.fn(),
   storedSide: vi.fn(),
+  unaccountedBelow: () => Promise.resolve([]),
   coverageOf: vi.fn(),
   isRefusedByDatabase: () => true,
 }));

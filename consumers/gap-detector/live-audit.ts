@@ -6,7 +6,7 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Logger } from '../../service/logger.ts';
 import { addBalances } from './accounts.ts';
 import { AuditedLog, nameOf } from './audited-log.ts';
-import { type AuditTools, settledOf } from './bounded-audit.ts';
+import { type AuditTools, expiredUnaudited, settledOf } from './bounded-audit.ts';
 import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
 import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
 import { Suspects } from './suspects.ts';
@@ -29,6 +29,8 @@ interface PartitionState {
   /** The latest look at each window, by its lower offset. */
   readonly looks: Map<bigint, { readonly look: Look; readonly upper: bigint; readonly atMs: number }>;
   turn: number;
+  /** What left the log unaccounted for, asked once for each log start offset. */
+  expired: { readonly logStart: bigint; readonly findings: readonly Finding[] };
 }
 
 export class LiveAudit {
@@ -71,7 +73,11 @@ export class LiveAudit {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
       const report = await this.#judge(at, settled.get(partition) ?? logStart, logStart);
       perPartition.push({ ...at, end: Number(highWatermark), ...report.partition });
-      findings.push(...report.findings);
+      const state = this.#state(partition);
+      if (state.expired.logStart !== logStart) {
+        state.expired = { logStart, findings: await expiredUnaudited(tools, at, logStart) };
+      }
+      findings.push(...report.findings, ...state.expired.findings);
     }
     const gateway = this.#audited.gateway.judge(this.#audited.positions, this.#logStarts, tools.clock.nowMs());
     return buildReport({
@@ -129,7 +135,13 @@ export class LiveAudit {
   #state(partition: number): PartitionState {
     let state = this.#states.get(partition);
     if (state === undefined) {
-      state = { suspects: new Suspects(), proofs: new Map(), looks: new Map(), turn: 0 };
+      state = {
+        suspects: new Suspects(),
+        proofs: new Map(),
+        looks: new Map(),
+        turn: 0,
+        expired: { logStart: 0n, findings: [] },
+      };
       this.#states.set(partition, state);
     }
     return state;

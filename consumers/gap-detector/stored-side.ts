@@ -94,3 +94,28 @@ export async function coverageOf(pool: Pool, incarnation: string): Promise<Reado
   );
   return new Map(rows.map(({ partition, upper_offset }) => [partition, BigInt(upper_offset)]));
 }
+
+/** Ranges below the log start, both ends inclusive, that are in no account of the database: gone from the log, and stored nowhere. */
+export async function unaccountedBelow(
+  pool: Pool,
+  { incarnation, partition, upper }: Pick<BucketRange, 'incarnation' | 'partition' | 'upper'>,
+): Promise<readonly { readonly from: number; readonly to: number }[]> {
+  if (upper === 0n) return [];
+  const where = 'incarnation = $1 and partition = $2 and record_offset < $3';
+  const { rows } = await pool.query<{ lower: string; next: string }>(
+    `select place + 1 as lower, next from (
+       select place, lead(place, 1, $3::bigint) over (order by place) as next from (
+         select -1::bigint as place
+         union select record_offset from message_metadata where ${where}
+         union select record_offset from duplicates where status = 'open' and ${where}
+         union select record_offset from quarantine where status = 'open' and ${where}
+       ) as places
+     ) as steps
+     where next > place + 1 and not exists (
+       select from purged p where p.incarnation = $1 and p.partition = $2 and p.lower_offset <= place + 1 and p.upper_offset >= next
+     )
+     order by 1 limit 1000`,
+    [incarnation, partition, String(upper)],
+  );
+  return rows.map(({ lower, next }) => ({ from: Number(lower), to: Number(next) - 1 }));
+}

@@ -147,7 +147,9 @@ test('a command gets one reply', async () => {
   expect(status).toMatch(new RegExp(`Stored: 8,4\\d\\d`));
 });
 
-test('deleted rows are named exactly, and come back by an offset reset without a second reply', { timeout: 300_000 }, async () => {
+test('deleted rows are named exactly, and come back by an offset reset without a second reply', {
+  timeout: 300_000,
+}, async () => {
   await vi.waitFor(async () => expect(await system.count('message_metadata')).toBe(sent.length), {
     timeout: 30_000,
     interval: 250,

@@ -4,6 +4,7 @@ import { expect, inject, test } from 'vitest';
 import { balance, noAccounts } from '../../consumers/gap-detector/accounts.ts';
 import { storeFindings, storeReport } from '../../consumers/gap-detector/audit-store.ts';
 import { type AuditReport, buildReport } from '../../consumers/gap-detector/report.ts';
+import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 import { createPool, type Pool } from '../../service/database.ts';
 import { scratchDatabase } from '../support/scratch-database.ts';
@@ -65,5 +66,26 @@ test('a report with any id in it can be asked about its parts', async () => {
       `select report -> 'accounts' ->> 'missing' as missing from audit.runs`,
     );
     expect(rows).toEqual([{ missing: '1' }]);
+  });
+});
+
+test('what left the log before it was stored is named, what was stored, a duplicate or purged is not', async () => {
+  await withDatabase(async (pool) => {
+    await pool.query(
+      `insert into duplicates (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
+       select $1, 0, place, gen_random_uuid(), $1, 0, 0 from unnest(array[0, 1, 2, 3, 4, 8]) as place`,
+      [AT.incarnation],
+    );
+    await pool.query(`insert into purged values ($1, 0, 5, 7, 'retention')`, [AT.incarnation]);
+    const below = async (upper: bigint) => await unaccountedBelow(pool, { ...AT, upper });
+    expect(await below(0n)).toEqual([]);
+    expect(await below(5n)).toEqual([]);
+    expect(await below(10n)).toEqual([
+      { from: 5, to: 7 },
+      { from: 9, to: 9 },
+    ]);
+    await pool.query(`update purged set upper_offset = 8`);
+    expect(await below(10n)).toEqual([{ from: 9, to: 9 }]);
+    expect(await unaccountedBelow(pool, { ...AT, partition: 1, upper: 3n })).toEqual([{ from: 0, to: 2 }]);
   });
 });
