@@ -1,5 +1,6 @@
-// Three kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
-// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other.
+// Four kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
+// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other. `faults`: the
+// same, and on clusters of their own behind fault proxies; minutes, so not a part of `npm test`.
 import { defineConfig } from 'vitest/config';
 
 const ON_REAL_SERVERS = {
@@ -38,6 +39,14 @@ export default defineConfig({
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           sequence: { groupOrder: 2 },
+          ...ON_REAL_SERVERS,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          sequence: { groupOrder: 3 },
           ...ON_REAL_SERVERS,
         },
       },

@@ -28,7 +28,7 @@ function namesOf(records: readonly AppendRecord[]): readonly string[] {
 }
 
 function accumulatorOn(appender: ScriptedAppender, options: Partial<AccumulatorOptions> = {}): Accumulator {
-  const limits = { batchRecordsMax: 500, batchBytesMax: 1_000_000, bytesMax: 1_000_000 };
+  const limits = { batchRecordsMax: 500, batchBytesMax: 1_000_000, bytesMax: 1_000_000, recordBytesMax: 1_000_000 };
   return new Accumulator({ appender, logger: pino({ level: 'silent' }), ...limits, ...options });
 }
 
@@ -48,6 +48,22 @@ describe('the accumulator', () => {
     const outcomes = ['a', 'b', 'c'].map((name) => accumulator.append(LANE, record(name)));
     expect(await settleAll(outcomes)).toEqual(['1', '2', '3']);
     expect(appender.appends.map(({ records }) => namesOf(records))).toEqual([['a', 'b', 'c']]);
+  });
+
+  test('refuses what is too large or no record at once, and its neighbours share a batch as if it had not been', async () => {
+    const appender = new ScriptedAppender();
+    const accumulator = accumulatorOn(appender, { recordBytesMax: 1_000 });
+    const noValue = { ...record('x'), value: undefined } as unknown as AppendRecord;
+    const records = [record('a'), record('big', 1_000), noValue, record('b')];
+    const outcomes = await Promise.all(records.map((one) => accumulator.append(LANE, one)));
+    expect(outcomes).toMatchObject([
+      { outcome: 'acked', offset: 0n },
+      { outcome: 'rejected', error: { code: 'PMC_RECORD_TOO_LARGE' } },
+      { outcome: 'rejected', error: { code: 'PMC_RECORD_INVALID' } },
+      { outcome: 'acked', offset: 1n },
+    ]);
+    expect(appender.appends.map(({ records }) => namesOf(records))).toEqual([['a', 'b']]);
+    expect(accumulator.bufferedBytes).toBe(0);
   });
 
   test('has one batch of a partition unsettled at a time; the next one grows meanwhile', async () => {

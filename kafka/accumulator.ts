@@ -7,17 +7,20 @@ import { backoffMs, pause } from '../service/backoff.ts';
 import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
+import { invalidRecord, oversizeRecord } from './record-check.ts';
 
 export type RecordOutcome =
   | { readonly outcome: 'acked'; readonly offset: Offset }
   | { readonly outcome: 'rejected'; readonly error: PmcError };
 
 export interface AccumulatorOptions {
-  readonly appender: Appender;
+  readonly appender: Pick<Appender, 'append'>;
   readonly logger: Logger;
   readonly batchRecordsMax: number;
   readonly batchBytesMax: number;
   readonly bytesMax: number;
+  /** A record above this is refused at once: its neighbours do not wait until a broker refuses their batch. */
+  readonly recordBytesMax: number;
   onAppend?(topic: string, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
@@ -60,6 +63,8 @@ export class Accumulator {
 
   /** Takes a record at once and in order; the promise settles when the broker has answered for it. */
   append(to: TopicPartition, record: AppendRecord): Promise<RecordOutcome> {
+    const error = invalidRecord(to, record) ?? oversizeRecord(to, record, this.#options.recordBytesMax);
+    if (error !== undefined) return Promise.resolve({ outcome: 'rejected', error });
     const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
     this.#bytes += sizeBytes;
     this.#records += 1;

@@ -2,41 +2,42 @@
 import { Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
 import { TOPIC_PLANS } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
+import { type ClusterAccess, type ClusterConfig, clusterAccess } from './client-options.ts';
+import { connectionFailure } from './connection-failures.ts';
+import { accessOptions } from './platformatic/client.ts';
 import { type ExistingTopic, planTopics, type TopicToCreate } from './topic-plan.ts';
 
 const CREATED_BY_ANOTHER = 'TOPIC_ALREADY_EXISTS';
 
 /**
- * Returns the names of the topics created now. Throws PMC_KAFKA_UNREACHABLE, PMC_CLUSTER_INCOMPLETE or PMC_TOPIC_MISMATCH.
+ * Returns the names of the topics created now. Throws what `connectionFailure` says, PMC_CLUSTER_INCOMPLETE or
+ * PMC_TOPIC_MISMATCH.
  * `brokersMin` is for a cluster that is just starting: the plan goes by the brokers that are there, and a topic made while
  * one is missing would have a single replica for ever.
  */
 export async function ensureTopics(
-  brokers: readonly string[],
+  cluster: ClusterConfig,
   { brokersMin = 1 }: { readonly brokersMin?: number } = {},
 ): Promise<readonly string[]> {
-  const admin = new Admin({
-    clientId: 'pmc-bootstrap',
-    bootstrapBrokers: [...brokers],
-    connectTimeout: 5_000,
-    retries: 2,
-  });
+  const access = clusterAccess(cluster, 'pmc-bootstrap');
+  const { brokers } = access;
+  const admin = new Admin({ ...accessOptions(access), retries: 2 });
   try {
-    const names = new Set(await reach(brokers, () => admin.listTopics()));
+    const names = new Set(await reach(access, () => admin.listTopics()));
     const wanted = TOPIC_PLANS.filter(({ topic }) => names.has(topic)).map(({ topic }) => topic);
-    const cluster = await admin.metadata({ topics: wanted, forceUpdate: true });
-    if (cluster.brokers.size < brokersMin) {
-      const message = `the Kafka cluster at ${brokers.join(', ')} has ${cluster.brokers.size} of the ${brokersMin} brokers wanted; no topic was created`;
-      throw new PmcError('PMC_CLUSTER_INCOMPLETE', message, { brokers, found: cluster.brokers.size, brokersMin });
+    const metadata = await admin.metadata({ topics: wanted, forceUpdate: true });
+    if (metadata.brokers.size < brokersMin) {
+      const message = `the Kafka cluster at ${brokers.join(', ')} has ${metadata.brokers.size} of the ${brokersMin} brokers wanted; no topic was created`;
+      throw new PmcError('PMC_CLUSTER_INCOMPLETE', message, { brokers, found: metadata.brokers.size, brokersMin });
     }
     const existing = new Map<string, ExistingTopic>();
     for (const topic of wanted) {
       const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
       const [description] = await admin.describeConfigs({ resources });
       const settings = Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
-      existing.set(topic, { partitions: cluster.topics.get(topic)?.partitionsCount ?? 0, settings });
+      existing.set(topic, { partitions: metadata.topics.get(topic)?.partitionsCount ?? 0, settings });
     }
-    const { create, mismatches } = planTopics(TOPIC_PLANS, existing, cluster.brokers.size);
+    const { create, mismatches } = planTopics(TOPIC_PLANS, existing, metadata.brokers.size);
     if (mismatches.length > 0) throw new PmcError('PMC_TOPIC_MISMATCH', mismatches.join('\n'), { mismatches });
     for (const topic of create) await createTopic(admin, topic);
     return create.map(({ topic }) => topic);
@@ -54,16 +55,10 @@ async function createTopic(admin: Admin, { topic, partitions, replicas, settings
   }
 }
 
-async function reach<T>(brokers: readonly string[], ask: () => Promise<T>): Promise<T> {
+async function reach<T>(access: ClusterAccess, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
-  } catch (cause) {
-    const where = brokers.join(', ');
-    throw new PmcError(
-      'PMC_KAFKA_UNREACHABLE',
-      `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`,
-      { brokers },
-      { cause },
-    );
+  } catch (error) {
+    throw connectionFailure(error, access);
   }
 }

@@ -4,7 +4,7 @@ import { AVRO_SCHEMAS, type IncomingEvent } from '../schemas/generated.ts';
 import { TOPIC } from '../schemas/topics.ts';
 import { incomingEvent } from '../test/support/incoming-events.ts';
 import { Codec } from './codec.ts';
-import { RegistryInMemory, registry, registryAnswer } from './registry-in-memory.testing.ts';
+import { RegistryInMemory, registry, registryAnswer, registryLacks } from './registry-in-memory.testing.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('./registry-in-memory.testing.ts');
@@ -17,6 +17,7 @@ const EVENT = incomingEvent({ event: 'message', id: 'm1' }, { id: 'm1', chat: 'c
 let codec: Codec;
 
 beforeEach(async () => {
+  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ compatibilityLevel: 'BACKWARD' })));
   codec = new Codec(URL);
   await codec.prepare([TOPIC.incoming, TOPIC.sources]);
 });
@@ -24,6 +25,7 @@ beforeEach(async () => {
 afterEach(() => {
   registry.failWith(undefined);
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 function withId(bytes: Buffer, id: number): Buffer {
@@ -162,10 +164,20 @@ describe('a registry that is away', () => {
   });
 
   test('says which schema it lacks', async () => {
-    registry.failWith(registryAnswer(404));
+    registry.failWith(registryLacks());
     await expect(new Codec(URL).prepare([TOPIC.sources])).rejects.toMatchObject({
       code: 'PMC_SCHEMA_NOT_REGISTERED',
       details: { subject: 'pmc.sources-value' },
+    });
+  });
+
+  test('is away, also where something else answers 404 in its place', async () => {
+    const bytes = codec.encode(TOPIC.incoming, EVENT);
+    registry.failWith(registryAnswer(404));
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('<h1>default backend</h1>', { status: 404 })));
+    await expect(new Codec(URL).decode(TOPIC.incoming, bytes)).rejects.toMatchObject({
+      code: 'PMC_REGISTRY_UNREACHABLE',
+      message: expect.stringContaining('no schema registry'),
     });
   });
 });

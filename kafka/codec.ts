@@ -1,18 +1,18 @@
-// Values on the log: a zero byte, the schema id (4 bytes, big endian), Avro. The registry is asked for ids and for schemas
-// it knows; encoding and decoding are done here with resolvers built once, because the library parses a reader schema at
-// every call (400 times slower) and has no time-out.
-import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+// Values on the log: a zero byte, the schema id (4 bytes, big endian), Avro. Which schema an id means is known by
+// schema-ids.ts; encoding and decoding are done here with resolvers built once, because the registry's client parses a reader
+// schema at every call (400 times slower).
 import avro from 'avsc';
 import { AVRO_SCHEMAS, type SchemaName, type Schemas } from '../schemas/generated.ts';
 import type { TopicName } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
-import { registryError, SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
+import { createLogger, type Logger } from '../service/logger.ts';
+import { SchemaIds } from './schema-ids.ts';
+import { SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
 
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PmcError };
 
 const MAGIC = 0;
 const HEADER_BYTES = 5;
-const REGISTRY_TIMEOUT_MS = 5_000;
 const REFUSED_KEPT_MS = 10_000;
 
 const TYPES = Object.fromEntries(
@@ -21,32 +21,47 @@ const TYPES = Object.fromEntries(
 
 export type ValueOf<T extends TopicName> = Schemas[(typeof SCHEMA_OF_TOPIC)[T]];
 
+export interface CodecOptions {
+  /** Folder in which the registry's answers are kept, so that this process can start without it. */
+  readonly cacheFolder?: string | undefined;
+  readonly logger?: Logger;
+  /** The registry, back again, no longer has what this process writes with. */
+  readonly onWriterLost?: (error: PmcError) => void;
+}
+
 export class Codec {
-  readonly #registryUrl: string;
-  readonly #registry: SchemaRegistry;
+  readonly #ids: SchemaIds;
   readonly #writerIds = new Map<TopicName, number>();
   /** How to read what was written with a schema id, per reader schema. */
   readonly #readers = new Map<string, Promise<avro.Type | avro.Resolver>>();
 
-  constructor(registryUrl: string) {
-    this.#registryUrl = registryUrl;
-    this.#registry = new SchemaRegistry({ host: registryUrl, retry: { retries: 2, initialRetryTimeInSecs: 0.1 } });
+  constructor(registryUrl: string, { cacheFolder, logger, onWriterLost }: CodecOptions = {}) {
+    this.#ids = new SchemaIds({
+      registryUrl,
+      cacheFolder,
+      logger: logger ?? createLogger('codec', 'silent'),
+      onWriterLost: onWriterLost ?? (() => undefined),
+    });
   }
 
-  /** Looks up the ids of the schemas this process writes with. Throws when the registry is away or lacks one. */
+  /**
+   * Finds the ids of the schemas this process writes with: asks the registry and, where it is away, the files. Throws when it
+   * lacks one, and when it is away and was never asked before.
+   */
   async prepare(topics: readonly TopicName[]): Promise<void> {
-    for (const topic of topics) {
-      const schema = { type: 'AVRO', schema: JSON.stringify(AVRO_SCHEMAS[SCHEMA_OF_TOPIC[topic]]) };
-      const subject = subjectOf(topic);
-      const id = await this.#ask(subject, () => this.#registry.getRegistryIdBySchema(subject, schema as never));
+    const find = async (topic: TopicName): Promise<void> => {
+      const id = await this.#ids.idOf(subjectOf(topic), AVRO_SCHEMAS[SCHEMA_OF_TOPIC[topic]]);
       this.#writerIds.set(topic, id);
-    }
+    };
+    await Promise.all(topics.map(find));
   }
 
-  /** Synchronous; `prepare` must have been called with the topic. */
+  /** Synchronous; `prepare` must have been called with the topic. Throws PMC_SCHEMA_ID_REUSED. */
   encode<T extends TopicName>(topic: T, value: ValueOf<T>): Buffer {
     const id = this.#writerIds.get(topic);
     if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
+    const dispute = this.#ids.dispute(id);
+    if (dispute !== undefined) throw dispute;
     const body = TYPES[SCHEMA_OF_TOPIC[topic]].toBuffer(value);
     const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
     bytes.writeUInt8(MAGIC, 0);
@@ -69,6 +84,8 @@ export class Codec {
       return malformed(`the value has ${bytes.length} bytes, less than the 5 of its header`);
     if (bytes.readUInt8(0) !== MAGIC) return malformed('the value does not begin with the registry magic byte 0');
     const schemaId = bytes.readInt32BE(1);
+    const dispute = this.#ids.dispute(schemaId);
+    if (dispute !== undefined) return { ok: false, error: dispute };
     const name = SCHEMA_OF_TOPIC[topic];
     let reader: avro.Type | avro.Resolver;
     try {
@@ -104,31 +121,17 @@ export class Codec {
   }
 
   async #loadReader(name: SchemaName, schemaId: number): Promise<avro.Type | avro.Resolver> {
-    let found: unknown;
+    let found: object;
     try {
-      found = await this.#ask(`schema ${schemaId}`, () => this.#registry.getSchema(schemaId));
+      found = await this.#ids.schema(schemaId);
     } catch (error) {
       if (error instanceof PmcError && error.code === 'PMC_SCHEMA_NOT_REGISTERED') throw unknownSchema(schemaId, error);
       throw error;
     }
-    const writer = avro.Type.forSchema(JSON.parse(JSON.stringify(found)) as avro.Schema);
+    const writer = avro.Type.forSchema(structuredClone(found) as avro.Schema);
     return JSON.stringify(writer.schema()) === JSON.stringify(TYPES[name].schema())
       ? writer
       : TYPES[name].createResolver(writer);
-  }
-
-  async #ask<T>(subject: string, question: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const overdue = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${REGISTRY_TIMEOUT_MS} ms`)), REGISTRY_TIMEOUT_MS);
-    });
-    try {
-      return await Promise.race([question(), overdue]);
-    } catch (error) {
-      throw registryError(error, this.#registryUrl, subject);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 

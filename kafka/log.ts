@@ -34,7 +34,13 @@ export interface Appender {
    * partition is in flight; a second call for the same partition waits for the first.
    */
   append(to: TopicPartition, records: readonly AppendRecord[]): Promise<AppendOutcome>;
-  /** Waits until nothing is in flight, then disconnects. */
+  /** Appends without an outcome yet, those that wait for their turn included. */
+  readonly inFlight: number;
+  /** Resolves when every append made before the call has its outcome. */
+  drain(): Promise<void>;
+  /** Goes on under a new producer id; what is in flight keeps the old one and ends there. */
+  recycle(): void;
+  /** Drains, then disconnects; may be called twice. */
   stop(): Promise<void>;
 }
 
@@ -73,6 +79,8 @@ export interface ReaderOptions {
   /** Returning means that all of it is durable; throwing means that none may be committed and all is handed over again. */
   handleBatch(batch: Batch): Promise<void>;
   onAssigned?(assigned: readonly TopicPartition[], generation: number): void;
+  /** The assignment of this generation is over: nothing that was begun under it will be committed. */
+  onRevoked?(generation: number): void;
   onGap?(gap: OffsetGap): void;
 }
 
@@ -80,6 +88,15 @@ export interface Reader {
   readonly assigned: readonly TopicPartition[];
   /** Milliseconds since the Unix epoch of the last answer from a broker or finished batch, undefined before the first. */
   readonly lastProgressMs: number | undefined;
+  /** Hands over nothing more of these partitions until `resume`, also after a rebalance or a restart of the client. */
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
+  /**
+   * Goes on at this absolute offset: the batch in hand is not committed, the next one handed over begins there. Holds across a
+   * rebalance or a restart of the client until it is committed past; a partition that is not assigned is sought when it is.
+   * Throws RangeError at a negative offset: "earliest" and "latest" are asked of LogAdmin.
+   */
+  seek(to: TopicPartition, offset: Offset): void;
   /** Stops fetching after the batch in hand is committed or rolled back; may be called twice. */
   stop(): Promise<void>;
 }
@@ -124,7 +141,12 @@ export interface ClusterDescription {
 export interface GroupDescription {
   /** Empty, Stable, PreparingRebalance, CompletingRebalance or Dead. */
   readonly state: string;
-  readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[];
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    readonly host: string;
+    readonly assigned: readonly TopicPartition[];
+  }[];
 }
 
 export interface LogAdmin {
@@ -136,6 +158,18 @@ export interface LogAdmin {
   ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
   /** Committed offsets of a group; a partition without a commit is absent. */
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, Offset>>;
+  /**
+   * Sets committed offsets of a group that has no members, reads them back and returns what was read. Throws
+   * PMC_GROUP_ACTIVE while it has members, PMC_OFFSET_OUTSIDE_LOG naming the partitions whose offset is below the log start
+   * or above the high watermark (nothing is set then), PMC_OFFSETS_NOT_SET naming those that read back otherwise.
+   */
+  setCommitted(
+    groupId: string,
+    topic: string,
+    offsets: ReadonlyMap<number, Offset>,
+  ): Promise<ReadonlyMap<number, Offset>>;
+  /** Per partition the first offset whose record is not older than the time; undefined where every record is. */
+  offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, Offset | undefined>>;
   group(groupId: string): Promise<GroupDescription>;
   stop(): Promise<void>;
 }

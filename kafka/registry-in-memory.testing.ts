@@ -11,7 +11,16 @@ export function registryAnswer(status: number): Error {
   return Object.assign(new Error(`status ${status}`), { status, unauthorized: status === 401 });
 }
 
+/** What the library throws when a subject does not hold a schema: the status is gone. */
+export function registryLacks(): Error {
+  return Object.assign(new Error('No schema registered'), { name: 'ConfluentSchemaRegistryError' });
+}
+
 export const registry = {
+  /** Forgets all schemas: the next ones get the same ids again. */
+  empty(): void {
+    schemas.length = 0;
+  },
   /** Makes every question fail, or none. */
   failWith(error: Error | undefined): void {
     failure = error;

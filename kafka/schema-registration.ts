@@ -3,7 +3,8 @@
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { AVRO_SCHEMAS, type SchemaName } from '../schemas/generated.ts';
 import { TOPIC, type TopicName } from '../schemas/topics.ts';
-import { PmcError } from '../service/errors.ts';
+import { registryAccess } from './registry-access.ts';
+import { registryError } from './registry-errors.ts';
 
 export const SCHEMA_OF_TOPIC = {
   [TOPIC.incoming]: 'IncomingEvent',
@@ -27,7 +28,8 @@ export async function registerSchemas(registryUrl: string): Promise<ReadonlyMap<
 
 /** Registers one schema (a parsed Avro schema). Throws PMC_SCHEMA_INCOMPATIBLE when the registry refuses it. */
 export async function registerSchema(registryUrl: string, subject: string, schema: object): Promise<number> {
-  const registry = new SchemaRegistry({ host: registryUrl, retry: { retries: 3, initialRetryTimeInSecs: 0.2 } });
+  const { url, ...login } = registryAccess(registryUrl);
+  const registry = new SchemaRegistry({ host: url, ...login, retry: { retries: 3, initialRetryTimeInSecs: 0.2 } });
   try {
     const { id } = await registry.register(
       { type: SchemaType.AVRO, schema: JSON.stringify(schema) },
@@ -35,22 +37,6 @@ export async function registerSchema(registryUrl: string, subject: string, schem
     );
     return id;
   } catch (error) {
-    throw registryError(error, registryUrl, subject);
+    throw registryError(error, url, subject);
   }
-}
-
-/** The library reports a refused connection as status 400: only an answer with a registry's error body is the registry's. */
-export function registryError(error: unknown, registryUrl: string, subject: string): PmcError {
-  const status = error instanceof Error && 'status' in error ? error.status : undefined;
-  const answered = error instanceof Error && 'unauthorized' in error;
-  if (status === 409) {
-    const message = `the registry refused the schema of ${subject}: not backward compatible with the registered one`;
-    return new PmcError('PMC_SCHEMA_INCOMPATIBLE', message, { subject }, { cause: error });
-  }
-  if (status === 404 && answered) {
-    const message = `the registry has no matching schema for ${subject}; register it with \`pmc schemas register\``;
-    return new PmcError('PMC_SCHEMA_NOT_REGISTERED', message, { subject }, { cause: error });
-  }
-  const message = `no answer from the schema registry at ${registryUrl}; PMC_REGISTRY_URL names it`;
-  return new PmcError('PMC_REGISTRY_UNREACHABLE', message, { registryUrl, subject }, { cause: error });
 }

@@ -13,7 +13,7 @@ export interface Append {
 const REFUSED = new PmcError('PMC_APPEND_REJECTED', 'the broker refused an append');
 const UNANSWERED = new PmcError('PMC_APPEND_UNKNOWN', 'no acknowledgement for an append');
 
-export class ScriptedAppender implements Appender {
+export class ScriptedAppender implements Pick<Appender, 'append'> {
   /** Every call, in order. */
   readonly appends: Append[] = [];
   readonly #logs = new Map<string, AppendRecord[]>();

@@ -15,6 +15,8 @@ export interface Setting<T> {
   /** Shown in the docs; the schema supplies the value itself. */
   readonly defaultText: string;
   readonly secret?: boolean;
+  /** What is wrong with it beside the other variables, if anything: goes on after the variable's name. */
+  readonly conflict?: (environment: Environment) => string | undefined;
 }
 
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
@@ -24,6 +26,7 @@ interface Described {
   readonly variable: string;
   readonly description: string;
   readonly secret?: boolean;
+  readonly conflict?: (environment: Environment) => string | undefined;
 }
 
 function describe<T>(about: Described, schema: z.ZodType<T, string | undefined>, defaultText: string): Setting<T> {
@@ -143,11 +146,13 @@ export function readSettings<S extends Settings>(environment: Environment, setti
   for (const [name, one] of Object.entries(settings)) {
     const text = environment[one.variable];
     const result = one.schema.safeParse(text === '' ? undefined : text);
+    const wrong = result.success
+      ? one.conflict?.(environment)
+      : result.error.issues.map((issue) => issue.message).join('; ');
     if (result.success) values[name] = result.data;
-    else {
-      const given = text === undefined || text === '' ? 'not set' : one.secret ? '(hidden)' : JSON.stringify(text);
-      problems.push(`${one.variable} ${result.error.issues.map((issue) => issue.message).join('; ')} (is ${given})`);
-    }
+    if (wrong === undefined) continue;
+    const given = text === undefined || text === '' ? 'not set' : one.secret ? '(hidden)' : JSON.stringify(text);
+    problems.push(`${one.variable} ${wrong} (is ${given})`);
   }
   if (problems.length > 0) throw new PmcError('PMC_CONFIG_INVALID', problems.join('\n'), { problems });
   return values as ConfigOf<S>;

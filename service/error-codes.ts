@@ -1,5 +1,6 @@
 // Every error this system can name, in one table. The type of an error's code is the keys of this table, so a code that
 // is not documented does not compile; docs/errors.md is generated from it and a test compares the two.
+import { LOG_ERROR_CODES } from './log-error-codes.ts';
 
 export interface ErrorCode {
   /** Whether the same operation may succeed later without anybody changing anything. Unknown errors are not retriable. */
@@ -44,101 +45,7 @@ export const ERROR_CODES = {
     action: 'Restore the migration file and put the change into a new numbered one.',
     exitCode: 4,
   },
-  // kafka
-  PMC_KAFKA_UNREACHABLE: {
-    retriable: true,
-    meaning: 'No Kafka broker answers at the configured addresses.',
-    action: 'Check that the brokers run and that PMC_KAFKA_BROKERS names them; running services keep retrying.',
-    exitCode: 7,
-  },
-  PMC_CLUSTER_INCOMPLETE: {
-    retriable: true,
-    meaning:
-      'The Kafka cluster has fewer brokers than topics are to be created for, so they would get too few replicas.',
-    action: 'Wait until all brokers run (`docker compose ps` shows them), or ask for fewer with --brokers-min.',
-    exitCode: 7,
-  },
-  PMC_REGISTRY_UNREACHABLE: {
-    retriable: true,
-    meaning: 'The schema registry does not answer at the configured address.',
-    action: 'Check that the registry runs and that PMC_REGISTRY_URL names it; running services keep retrying.',
-    exitCode: 7,
-  },
-  PMC_SCHEMA_INCOMPATIBLE: {
-    retriable: false,
-    meaning: 'The registry refused a schema because it is not backward compatible with the one already registered.',
-    action: 'Change the schema so that old records can still be read: give new fields a default, never rename one.',
-    exitCode: 4,
-  },
-  PMC_SCHEMA_NOT_REGISTERED: {
-    retriable: true,
-    meaning: 'A service needs a subject that the registry does not have.',
-    action:
-      'Start the stack with `npm start` or run `pmc schemas register`; services never register schemas themselves.',
-    exitCode: 4,
-  },
-  PMC_CODEC_MALFORMED: {
-    retriable: false,
-    meaning: 'A record on the log is not in the registry wire format or does not decode with its schema.',
-    action: 'Nothing is lost: the record is quarantined with its raw bytes. Find out which producer wrote it.',
-    exitCode: 1,
-  },
-  PMC_CODEC_UNKNOWN_SCHEMA: {
-    retriable: false,
-    meaning: 'A record names a schema id that the registry does not know.',
-    action: 'Check that the services use the registry that the producer used; then redrive the quarantined record.',
-    exitCode: 1,
-  },
-  PMC_APPEND_REJECTED: {
-    retriable: false,
-    meaning: 'The broker refused to append a record; it was definitely not written.',
-    action: 'The message names the reason (size, topic, authorisation); correct it, nothing else was affected.',
-    exitCode: 1,
-  },
-  PMC_APPEND_UNKNOWN: {
-    retriable: true,
-    meaning: 'No acknowledgement arrived for an append; the record may or may not be on the log.',
-    action: 'None: it is sent again under the same identity and de-duplicated downstream.',
-    exitCode: 7,
-  },
-  PMC_READER_FAILED: {
-    retriable: true,
-    meaning: 'A consumer stopped reading and could not be restarted in place.',
-    action: 'The service ends itself and its supervisor starts it again; read the cause in its log.',
-    exitCode: 1,
-  },
-  PMC_TOPIC_MISSING: {
-    retriable: true,
-    meaning: 'A topic that the system needs does not exist on the cluster.',
-    action: 'Run `pmc topics create`, or start the embedded stack with `npm start`.',
-    exitCode: 4,
-  },
-  PMC_TOPIC_MISMATCH: {
-    retriable: false,
-    meaning:
-      'An existing topic has settings that would make holes legal or lose records (compaction, fewer partitions).',
-    action: 'Correct the topic as the message says; the topic plan is in docs/architecture.md.',
-    exitCode: 4,
-  },
-  PMC_TOPIC_RECREATED: {
-    retriable: true,
-    meaning: 'A topic was deleted and created again under a running consumer: same offsets, other records.',
-    action: 'None: the service starts again with the new incarnation; find out who deleted the topic.',
-    exitCode: 4,
-  },
-  PMC_RANGE_UNREADABLE: {
-    retriable: true,
-    meaning: 'A range of offsets could not be read from its leader.',
-    action:
-      'Check the brokers; what asked for the range names itself incomplete, it never assumes what it did not read.',
-    exitCode: 7,
-  },
-  PMC_OFFSET_OUT_OF_RANGE: {
-    retriable: false,
-    meaning: 'An offset is larger than 2^53 - 1 and cannot be written as a JSON number without rounding.',
-    action: 'Report it; offsets of this size are not reached in practice.',
-    exitCode: 1,
-  },
+  ...LOG_ERROR_CODES,
   // persistence
   PMC_PERSISTENCE_PAYLOAD: {
     retriable: false,

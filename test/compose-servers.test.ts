@@ -222,7 +222,8 @@ describe('registry and database', () => {
 });
 
 test('every volume is declared, and every file that is mounted exists', () => {
-  const sources = [...services.values()].flatMap(({ volumes }) => volumes.map((volume) => volume.split(':')[0] ?? ''));
+  const mounted = [...services.values()].flatMap(({ volumes }) => volumes.map((volume) => volume.split(':')[0] ?? ''));
+  const sources = [...new Set(mounted)];
   const folders = sources.filter((source) => source.startsWith('.'));
   expect(sources.filter((source) => !source.startsWith('.')).sort()).toEqual(Object.keys(COMPOSE_FILE.volumes).sort());
   expect(folders.filter((folder) => !existsSync(new URL(`../compose/${folder}`, import.meta.url)))).toEqual([]);

@@ -1,6 +1,6 @@
 // What can be set about the embedded stack. Every default port moves by PMC_PORT_OFFSET; a port that is set does not.
-import { kafkaSettings } from '../../kafka/config.ts';
-import { type ConfigOf, type Environment, setting } from '../../service/config.ts';
+import { clusterSettings, kafkaSettings } from '../../kafka/config.ts';
+import { type ConfigOf, type Environment, type Setting, setting } from '../../service/config.ts';
 import { databaseSettings } from '../../service/database.ts';
 
 /** Keeps the highest default port (the controller's, 19093) below 65,536. */
@@ -25,6 +25,18 @@ export function listenPort(variable: string, description: string, port: number) 
   return setting.integer({ variable, description, min: 1, max: 65_535, default: port });
 }
 
+/** Of a setting that says how to get into a cluster: the embedded broker asks nothing and takes nothing of the kind. */
+function ofOwnCluster<T>(one: Setting<T>): Setting<T> {
+  return {
+    ...one,
+    conflict: (environment) => {
+      if (environment[clusterSettings.brokers.variable]) return one.conflict?.(environment);
+      const text = environment[one.variable] || one.defaultText;
+      return text === one.defaultText ? undefined : 'is for a cluster of your own: set PMC_KAFKA_BROKERS too';
+    },
+  };
+}
+
 export function stackSettings(portOffset: number) {
   return {
     portOffset: offsetSetting,
@@ -41,7 +53,13 @@ export function stackSettings(portOffset: number) {
       variable: 'JAVA_HOME',
       description: 'The JDK that runs Kafka and the registry; the `java` on PATH when not set.',
     }),
-    brokers: setting.optional(kafkaSettings.brokers),
+    brokers: setting.optional(clusterSettings.brokers),
+    tls: ofOwnCluster(clusterSettings.tls),
+    tlsCa: ofOwnCluster(clusterSettings.tlsCa),
+    saslMechanism: ofOwnCluster(clusterSettings.saslMechanism),
+    saslUsername: ofOwnCluster(clusterSettings.saslUsername),
+    saslPassword: ofOwnCluster(clusterSettings.saslPassword),
+    saslPasswordFile: ofOwnCluster(clusterSettings.saslPasswordFile),
     registryUrl: setting.optional(kafkaSettings.registryUrl),
     databaseUrl: setting.optional(databaseSettings.databaseUrl),
     kafkaPort: listenPort('PMC_KAFKA_PORT', 'Port of the embedded Kafka broker.', 19_092 + portOffset),

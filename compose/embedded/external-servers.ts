@@ -1,5 +1,6 @@
 // Servers that somebody else runs, named by a variable: checked once before anything is started, never started or stopped.
-import { connect } from 'node:net';
+import { type ClusterClients, checkCluster } from '../../kafka/connect.ts';
+import { fetchFromRegistry, registryAccess } from '../../kafka/registry-access.ts';
 import { checkDatabase, createPool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { createLogger } from '../../service/logger.ts';
@@ -7,52 +8,26 @@ import type { StackConfig } from './config.ts';
 
 const ANSWER_MS = 5_000;
 
-type External = Pick<StackConfig, 'brokers' | 'registryUrl' | 'databaseUrl'>;
+type ExternalConfig = StackConfig & Pick<ClusterClients['config'], 'appenderClient' | 'readerClient'>;
 
-/** Throws one line naming address and variable for the first that does not answer. */
-export async function checkExternalServers({ brokers, registryUrl, databaseUrl }: External): Promise<void> {
+/** Throws one line naming address and variable for the first that does not answer, or does not let us in. */
+export async function checkExternalServers(config: ExternalConfig): Promise<void> {
+  const { brokers, registryUrl, databaseUrl } = config;
   await Promise.all([
-    brokers === undefined ? undefined : checkBrokers(brokers),
+    brokers === undefined ? undefined : checkCluster({ config: { ...config, brokers }, clientId: 'pmc-up' }),
     registryUrl === undefined ? undefined : checkRegistry(registryUrl),
     databaseUrl === undefined ? undefined : checkOnce(databaseUrl),
   ]);
 }
 
-async function checkBrokers(brokers: readonly string[]): Promise<void> {
-  try {
-    await Promise.any(brokers.map(canConnect));
-  } catch (error) {
-    const where = brokers.join(', ');
-    const cause = error instanceof AggregateError ? error.errors[0] : error;
-    throw new PmcError(
-      'PMC_KAFKA_UNREACHABLE',
-      `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`,
-      { brokers },
-      { cause },
-    );
-  }
-}
-
-function canConnect(broker: string): Promise<void> {
-  const [host = '', port] = broker.split(':');
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port: Number(port), timeout: ANSWER_MS }, () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('timeout', () => socket.destroy(new Error(`no answer within ${ANSWER_MS} ms`)));
-    socket.once('error', reject);
-  });
-}
-
-async function checkRegistry(registryUrl: string): Promise<void> {
+async function checkRegistry(given: string): Promise<void> {
+  const access = registryAccess(given);
+  const registryUrl = access.url;
   const fail = (cause: unknown): PmcError => {
     const message = `the schema registry at ${registryUrl} does not answer; PMC_REGISTRY_URL names it`;
     return new PmcError('PMC_REGISTRY_UNREACHABLE', message, { registryUrl }, { cause });
   };
-  const response = await fetch(`${registryUrl.replace(/\/$/, '')}/subjects`, {
-    signal: AbortSignal.timeout(ANSWER_MS),
-  }).catch((error: unknown) => {
+  const response = await fetchFromRegistry(access, '/subjects', ANSWER_MS).catch((error: unknown) => {
     throw fail(error);
   });
   if (!response.ok) throw fail(new Error(`it answers /subjects with HTTP ${response.status}`));

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
+import { writePrivateFile } from '../../service/private-file.ts';
 import type { Children } from '../processes/children.ts';
 import { tailOf } from '../processes/log-file.ts';
-import { writePrivateFile } from '../processes/private-file.ts';
 import { type EmbeddedServer, untilTrue } from './embedded-server.ts';
 import { kafkaProperties } from './kafka-properties.ts';
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePrivateFile } from '../processes/private-file.ts';
+import { writePrivateFile } from '../../service/private-file.ts';
 
 export function keptSecret(secretsFolder: string, name: string): string {
   const path = join(secretsFolder, name);

@@ -1,8 +1,9 @@
 // Where everything that a stack keeps lies, under one state folder.
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PmcError } from '../../service/errors.ts';
+import { makeFolder } from '../../service/make-folder.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -50,11 +51,4 @@ export function createStateFolder(folder: StateFolder): void {
     chmodSync(path, 0o700);
   }
   mkdirSync(folder.logs, { recursive: true });
-}
-
-/** One folder after the other: where a file system refuses with ENOENT, as /proc does, Node's recursive mkdir never ends. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  mkdirSync(path);
 }

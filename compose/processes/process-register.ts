@@ -2,7 +2,7 @@
 // these when the supervisor is gone. Written before anybody waits for the child; entries are matched by pid and start time.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { writePrivateFile } from './private-file.ts';
+import { writePrivateFile } from '../../service/private-file.ts';
 import { identityOf, type ProcessIdentity } from './process-identity.ts';
 
 /** In the order in which they are ended: whoever uses something goes before what it uses. */

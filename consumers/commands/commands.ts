@@ -3,14 +3,14 @@
 // stopping: first no new batches, then the outbox once more, then the connections. Decisions are in decide.ts.
 
 import { Codec } from '../../kafka/codec.ts';
-import { openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
+import { checkCluster, openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
 import type { Reader } from '../../kafka/log.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import type { ConfigOf } from '../../service/config.ts';
 import { checkDatabase, createPool } from '../../service/database.ts';
-import { describeError, isRetriable } from '../../service/errors.ts';
+import { describeError, isRetriable, type PmcError } from '../../service/errors.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import type { commandsSettings } from './config.ts';
 import { FactBoard } from './fact-board.ts';
@@ -54,7 +54,9 @@ class CommandsService implements Service {
     const options = { config, clientId: 'pmc-commands', logger };
     const metrics = commandsMetrics(context.metrics);
     const pool = createPool(config.databaseUrl, logger);
-    const appender = openAppender(options);
+    const onConnection = (problem: PmcError | undefined): void =>
+      health.set('log', problem === undefined, problem ? describeError(problem) : 'connected');
+    const appender = openAppender(options, { onConnection });
     const relay = new Relay({
       pool,
       appender,
@@ -62,7 +64,12 @@ class CommandsService implements Service {
       metrics,
       onRound: (problem) => health.set('relay', problem === undefined, problem ?? 'replies are relayed as they come'),
     });
-    this.#clients = { admin: openAdmin(options), codec: new Codec(config.registryUrl), pool, appender, relay, metrics };
+    const codec = new Codec(config.registryUrl, {
+      cacheFolder: config.schemaCache,
+      logger,
+      onWriterLost: context.fail,
+    });
+    this.#clients = { admin: openAdmin(options), codec, pool, appender, relay, metrics };
     health.fact('counters', () => metrics.totals);
     for (const check of ['kafka', 'registry', 'database', 'relay']) health.set(check, false, 'starting');
     this.#brought = this.#bringUp().catch((error: unknown) => {
@@ -80,6 +87,7 @@ class CommandsService implements Service {
     const { logger, health, clock } = this.#context;
     await this.#wait('database', () => checkDatabase(pool, this.#config.databaseUrl));
     await this.#wait('registry', () => codec.prepare([TOPIC.outgoing]));
+    await this.#wait('kafka', () => checkCluster({ config: this.#config, clientId: 'pmc-commands' }));
     const [, outgoing] = await this.#wait('kafka', () => admin.topics([TOPIC.incoming, TOPIC.outgoing]));
     const outgoingPartitions = outgoing?.partitions.length ?? 1;
     const control = { url: this.#config.controlUrl, token: this.#config.controlToken };

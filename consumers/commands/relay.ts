@@ -17,7 +17,7 @@ import { markSent, type SentReply, takeUnsent } from './outbox.ts';
 
 export interface RelayOptions {
   readonly pool: Pool;
-  readonly appender: Appender;
+  readonly appender: Pick<Appender, 'append'>;
   readonly logger: Logger;
   readonly metrics: CommandsMetrics;
   /** Undefined when the last round succeeded, else why it did not. */

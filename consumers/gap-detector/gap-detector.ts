@@ -25,7 +25,7 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
   const admin = openAdmin(clients);
   const ranges = openRangeReader(clients);
   const pool = createPool(config.databaseUrl, logger);
-  const codec = new Codec(config.registryUrl);
+  const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger });
   const tools = { admin, ranges, pool, codec, clock };
   const audit = new LiveAudit({ tools, logger, graceMs: config.graceMs, coverageMin: COVERAGE_MIN });
   health.set('audit', false, 'no round has ended yet');
@@ -36,6 +36,9 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
     topics: AUDITED_TOPICS,
     batchRecordsMax: 1_000,
     handleBatch: (batch) => audit.handleBatch(batch, GROUP.gapDetector),
+    onConnection: (problem) => {
+      if (problem !== undefined) health.set('audit', false, describeError(problem));
+    },
     onAssigned: (assigned) => audit.assigned(assigned, GROUP.gapDetector),
     onFatal: context.fail,
   });

@@ -43,7 +43,7 @@ class Persistence implements Service {
     this.#admin = openAdmin({ config, clientId: CLIENT_ID });
     this.#readerHealth = new ReaderHealth(health, metrics, config.brokers);
     this.#deps = {
-      codec: new Codec(config.registryUrl),
+      codec: new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger }),
       store: new Store({ pool: this.#pool, breakerPercent: config.breakerPercent }),
       limits: { rowsMax: config.batchRowsMax, bytesMax: BATCH_BYTES_MAX },
       backoff: BACKOFF,
@@ -87,6 +87,7 @@ class Persistence implements Service {
         batchRecordsMax: this.#config.batchRowsMax,
         admin: this.#admin,
         handleBatch: (batch) => this.#readerHealth.watch(batch, handleBatch(batch, this.#deps)),
+        onConnection: (problem) => this.#readerHealth.waiting(problem),
         onAssigned: (partitions) => this.#readerHealth.assigned(partitions),
         onGap: (gap) => this.#readerHealth.gap(gap),
         onFatal: (error) => this.#context.fail(error),

@@ -2,7 +2,7 @@
 // partitions are stuck on a batch that was thrown back (waiting in place could not cure it).
 import type { Batch, OffsetGap, Reader, TopicPartition } from '../../kafka/log.ts';
 import type { Clock } from '../../service/clock.ts';
-import { describeError } from '../../service/errors.ts';
+import { describeError, type PmcError } from '../../service/errors.ts';
 import type { Health } from '../../service/health.ts';
 import type { PersistenceMetrics } from './metrics.ts';
 
@@ -17,6 +17,11 @@ export class ReaderHealth {
     this.#health = health;
     this.#metrics = metrics;
     health.set('kafka', false, `joining the group at ${brokers.join(', ')} (PMC_KAFKA_BROKERS)`);
+  }
+
+  /** Why the group is not joined yet. */
+  waiting(problem: PmcError | undefined): void {
+    if (problem !== undefined) this.#health.set('kafka', false, describeError(problem));
   }
 
   assigned(partitions: readonly TopicPartition[]): void {

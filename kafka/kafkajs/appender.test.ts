@@ -11,6 +11,8 @@ const REFUSED = new kafkajs.KafkaJSProtocolError(Object.assign(new Error('too la
 interface ScriptedProducer {
   readonly number: number;
   isConnected: boolean;
+  /** As the library does when one of its requests had no answer in time. */
+  timeOut(): void;
 }
 
 interface Sending {
@@ -24,10 +26,14 @@ const producers: ScriptedProducer[] = [];
 const sendings: Sending[] = [];
 
 /** The n-th producer of the process, whose sends are answered by the test. */
-function scriptedProducer(): Pick<Producer, 'connect' | 'disconnect' | 'send'> {
-  const self: ScriptedProducer = { number: producers.length + 1, isConnected: false };
+function scriptedProducer(): Pick<Producer, 'connect' | 'disconnect' | 'send'> & { events: object; on: unknown } {
+  const self: ScriptedProducer = { number: producers.length + 1, isConnected: false, timeOut: () => undefined };
   producers.push(self);
   return {
+    events: { REQUEST_TIMEOUT: 'timeout' },
+    on: (_event: string, listener: () => void) => {
+      self.timeOut = listener;
+    },
     connect: () => {
       self.isConnected = true;
       return Promise.resolve();
@@ -59,6 +65,9 @@ let appender: Appender;
 function record(key: string): AppendRecord {
   return { key, value: Buffer.from(key), headers: { sha256: 'ab' }, timestampMs: 5 };
 }
+
+const append = (key: string, partition: number): ReturnType<Appender['append']> =>
+  appender.append({ ...TO, partition }, [record(key)]);
 
 async function sending(number: number): Promise<Sending> {
   return await vi.waitUntil(() => sendings[number - 1]);
@@ -123,6 +132,24 @@ describe('the appender', () => {
     third.answer([{ partition: 2, baseOffset: '0' }]);
     await again;
     expect(producers[1]?.isConnected).toBe(true);
+  });
+
+  test('a request without an answer ends all sends of its producer, which is only left when the library has done with them', async () => {
+    const appends = [append('a', 2), append('b', 3)];
+    await sending(2);
+    producers[0]?.timeOut();
+    expect((await Promise.all(appends)).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+    const again = append('a', 2);
+    const third = await sending(3);
+    expect(third.by.number).toBe(2);
+    third.answer([{ partition: 2, baseOffset: '7' }]);
+    expect(await again).toEqual({ outcome: 'acked', baseOffset: 7n });
+    // The library connects again for a send that goes on.
+    await vi.waitUntil(() => producers[0]?.isConnected === false);
+    if (producers[0] !== undefined) producers[0].isConnected = true;
+    sendings[0]?.fail(UNANSWERED);
+    sendings[1]?.answer([{ partition: 3, baseOffset: '0' }]);
+    await vi.waitUntil(() => producers[0]?.isConnected === false);
   });
 
   test('keeps the producer when the broker refused the records', async () => {

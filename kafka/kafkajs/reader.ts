@@ -1,49 +1,84 @@
-// A consumer-group reader on kafkajs. It owns polling, heartbeats, retries and commits; a handler only handles. It promises:
-// an offset is committed only after the handler returned for everything below it (a crash in between repeats work, it never
-// loses any); a batch of a lost assignment is neither resolved nor committed; a handler's error hands the same records over
-// again, for ever, loudly. What it cannot cure in place (a dead consumer, a re-created topic) it reports through `onFatal`.
-import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+// A consumer-group reader on kafkajs, which polls, retries and heartbeats; kafka/reading.ts keeps the rest. A handler's error hands
+// the same records over again, for ever, loudly. Seeks and pauses are told to kafkajs again at every join, because a consumer
+// that restarted itself after a crash has forgotten them. What it cannot cure in place is reported through `onFatal`.
+import type { Consumer, EachBatchPayload, IBatchProcessEvent, KafkaMessage } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import { describeError, PmcError } from '../../service/errors.ts';
-import type { Batch, LogAdmin, LogRecord, OffsetGap, Reader, ReaderOptions, TopicPartition } from '../log.ts';
+import type { ClientOptions } from '../client-options.ts';
+import { accessRefusal } from '../connection-failures.ts';
+import type { LogRecord, Offset, Reader, TopicPartition } from '../log.ts';
 import { parseOffset } from '../offsets.ts';
-import { type ClientOptions, kafkaClient, METADATA_AGE_MAX_MS } from './client.ts';
+import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
+import { kafkaClient, METADATA_AGE_MAX_MS } from './client.ts';
+import { RepeatedTimeouts } from './repeated-timeouts.ts';
 
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_INTERVAL_MS = 3_000;
 const REBALANCE_TIMEOUT_MS = 30_000;
 const BACKGROUND_HEARTBEAT_MS = 1_000;
-const INCARNATION_CHECK_MS = 5_000;
+const REBUILD_PAUSE_MS = 1_000;
 
-export interface KafkajsReaderOptions extends ReaderOptions, ClientOptions {
-  /** Tells the topics' incarnations, which kafkajs cannot read. */
-  readonly admin: LogAdmin;
-  onFatal(error: PmcError): void;
-}
+type BatchEnd = Pick<IBatchProcessEvent, 'topic' | 'partition' | 'batchSize' | 'lastOffset'>;
 
-/** What one assignment is worth: replaced as a whole at every join, so that late work of an old one is recognised. */
-interface Assignment {
-  readonly generation: number;
-  readonly partitions: readonly TopicPartition[];
-  /** Asked for at the join, and once more at every batch until there is an answer. */
-  incarnations: Promise<ReadonlyMap<string, string>>;
-  readonly lost: AbortController;
-}
+export interface KafkajsReaderOptions extends ReadingOptions, ClientOptions {}
 
 class KafkajsReader implements Reader {
   readonly #options: KafkajsReaderOptions;
-  readonly #consumer: Consumer;
-  readonly #expected = new Map<string, bigint>();
-  #assignment: Assignment | undefined;
-  #generation = 0;
-  #lastProgressMs: number | undefined;
+  readonly #reading: Reading;
+  readonly #timeouts = new RepeatedTimeouts();
+  #consumer: Consumer;
+  #rebuilt: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
-  #incarnationTimer: NodeJS.Timeout | undefined;
 
   constructor(options: KafkajsReaderOptions) {
     this.#options = options;
-    this.#consumer = kafkaClient(options).consumer({
-      groupId: options.groupId,
+    this.#reading = new Reading(options);
+    this.#consumer = this.#build();
+  }
+
+  get assigned(): readonly TopicPartition[] {
+    return this.#reading.assigned;
+  }
+
+  get lastProgressMs(): number | undefined {
+    return this.#reading.lastProgressMs;
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    this.#reading.pause(partitions);
+    if (this.#reading.assignment !== undefined) this.#consumer.pause(byTopic(partitions));
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.#reading.resume(partitions);
+    if (this.#reading.assignment !== undefined) this.#consumer.resume(byTopic(partitions));
+  }
+
+  seek(to: TopicPartition, offset: Offset): void {
+    this.#reading.seek(to, offset);
+    if (this.#reading.assignment !== undefined) this.#consumer.seek({ ...to, offset: String(offset) });
+  }
+
+  async start(): Promise<void> {
+    await this.#reading.recall();
+    await this.#run(this.#consumer);
+    this.#reading.start();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#reading.stop();
+    await this.#rebuilt;
+    await this.#consumer.disconnect();
+  }
+
+  #build(): Consumer {
+    const consumer = kafkaClient(this.#options).consumer({
+      groupId: this.#options.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
       heartbeatInterval: HEARTBEAT_INTERVAL_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
@@ -59,92 +94,130 @@ class KafkajsReader implements Reader {
         restartOnFailure: () => Promise.resolve(true),
       },
     });
+    this.#listen(consumer);
+    return consumer;
   }
 
-  get assigned(): readonly TopicPartition[] {
-    return this.#assignment?.partitions ?? [];
+  #listen(consumer: Consumer): void {
+    const { events } = consumer;
+    // A consumer that was replaced may still speak while it leaves.
+    const current =
+      <E>(listen: (event: E) => void) =>
+      (event: E): void => {
+        if (consumer === this.#consumer) listen(event);
+      };
+    consumer.on(
+      events.GROUP_JOIN,
+      current(({ payload }) => this.#joined(payload.memberAssignment)),
+    );
+    consumer.on(
+      events.REBALANCING,
+      current(() => this.#reading.lose('rebalancing')),
+    );
+    consumer.on(
+      events.FETCH,
+      current(() => this.#reading.progressed()),
+    );
+    consumer.on(
+      events.END_BATCH_PROCESS,
+      current(({ payload }) => this.#skipped(payload)),
+    );
+    consumer.on(
+      events.REQUEST_TIMEOUT,
+      current(() => this.#timedOut()),
+    );
+    consumer.on(
+      events.CRASH,
+      current(({ payload }) => this.#crashed(payload.error, payload.restart)),
+    );
   }
 
-  get lastProgressMs(): number | undefined {
-    return this.#lastProgressMs;
-  }
-
-  async start(): Promise<void> {
-    const { events } = this.#consumer;
-    this.#consumer.on(events.GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment));
-    this.#consumer.on(events.REBALANCING, () => this.#lose('rebalancing'));
-    this.#consumer.on(events.FETCH, () => this.#progressed());
-    this.#consumer.on(events.CRASH, ({ payload }) => this.#crashed(payload.error, payload.restart));
-    await this.#consumer.connect();
+  async #run(consumer: Consumer): Promise<void> {
+    await consumer.connect();
     // fromBeginning: with anything else, a committed offset that retention overtook would silently jump to the end.
-    await this.#consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
-    await this.#consumer.run({
+    await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+    await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => this.#eachBatch(payload),
     });
-    this.#incarnationTimer = setInterval(() => void this.#checkIncarnations(), INCARNATION_CHECK_MS);
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
+  #joined(memberAssignment: Readonly<Record<string, number[]>>): void {
+    const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
+      numbers.map((partition) => ({ topic, partition })),
+    );
+    this.#reading.assign(partitions);
+    const mine = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`));
+    const isMine = ({ topic, partition }: TopicPartition): boolean => mine.has(`${topic}-${partition}`);
+    this.#consumer.pause(byTopic(this.#reading.paused.filter(isMine)));
+    for (const { to, offset } of this.#reading.sought) {
+      if (isMine(to)) this.#consumer.seek({ ...to, offset: String(offset) });
+    }
   }
 
-  async #stop(): Promise<void> {
-    clearInterval(this.#incarnationTimer);
-    this.#assignment?.lost.abort();
-    await this.#consumer.disconnect();
+  /** Where there are only control records and aborted data kafkajs goes on without a word, and the group would stay behind. */
+  #skipped({ topic, partition, batchSize, lastOffset }: BatchEnd): void {
+    if (batchSize > 0 || this.#reading.assignment === undefined || this.#reading.isSought({ topic, partition })) return;
+    const next = parseOffset(lastOffset) + 1n;
+    this.#reading.passed({ topic, partition }, next);
+    // All before it is committed. Should this be repeated late, the group is set back: records come again, none is left out.
+    this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]).catch((error: unknown) => {
+      this.#options.logger.debug({ topic, partition, error: describeError(error) }, 'kafka.reader.commit.failed');
+    });
   }
 
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    const assignment = this.#assignment;
-    const { topic, partition, messages } = payload.batch;
-    if (assignment === undefined || assignment.lost.signal.aborted || messages.length === 0) return;
+    const { assignment } = this.#reading;
+    // Sought or paused since it was fetched: it is not wanted now, and comes again when it is.
+    const isUnwanted = payload.isStale() || this.#reading.isPaused(payload.batch);
+    if (assignment === undefined || isUnwanted || payload.batch.messages.length === 0) return;
     // One failed heartbeat ends this batch, not the assignment: after a lost connection kafkajs goes on as the same member,
     // without joining again. Whether the assignment is lost, its own answer to the heartbeat's error tells.
     const inHand = new AbortController();
-    const { signal } = inHand;
-    const giveUp = (): void => inHand.abort();
-    assignment.lost.signal.addEventListener('abort', giveUp);
     let heartbeatError: unknown;
     const beat = setInterval(() => {
       payload.heartbeat().catch((error: unknown) => {
         heartbeatError ??= error;
-        giveUp();
+        inHand.abort();
       });
     }, BACKGROUND_HEARTBEAT_MS);
     try {
-      const incarnation = await this.#incarnationOf(assignment, topic);
-      this.#reportGap(topic, partition, parseOffset((messages[0] as KafkaMessage).offset));
-      const highWatermark = parseOffset(payload.batch.highWatermark);
-      for (let from = 0; from < messages.length; from += this.#options.batchRecordsMax) {
-        const slice = messages.slice(from, from + this.#options.batchRecordsMax);
-        const records = slice.map((message) => toRecord(topic, partition, message));
-        const { generation } = assignment;
-        const batch: Batch = { topic, partition, incarnation, generation, records, highWatermark, signal };
-        await this.#options.handleBatch(batch);
-        if (heartbeatError !== undefined) throw heartbeatError;
-        if (signal.aborted || !payload.isRunning() || payload.isStale()) return;
-        // Everything in the batch is durable: only now may the position move. A crash before the commit repeats the batch.
-        const { offset } = records[records.length - 1] as LogRecord;
-        payload.resolveOffset(String(offset));
-        this.#expected.set(`${topic}-${partition}`, offset + 1n);
-        const partitions = [{ partition, offset: String(offset + 1n) }];
-        await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
-        this.#progressed();
-        await payload.heartbeat();
-      }
+      await this.#hand(assignment, payload, inHand.signal);
+      if (heartbeatError !== undefined) throw heartbeatError;
     } catch (error) {
-      throw this.#asRetriable(heartbeatError ?? error, topic, partition);
+      throw this.#asRetriable(heartbeatError ?? error, payload.batch);
     } finally {
       clearInterval(beat);
-      assignment.lost.signal.removeEventListener('abort', giveUp);
     }
   }
 
+  async #hand(assignment: Assignment, payload: EachBatchPayload, signal: AbortSignal): Promise<void> {
+    const { topic, partition, messages, highWatermark } = payload.batch;
+    const first = payload.batch.firstOffset();
+    const fetched = {
+      topic,
+      partition,
+      ...(first !== null && { first: parseOffset(first) }),
+      records: messages.map((message) => toRecord(topic, partition, message)),
+      // Includes what the broker sent behind the last record: control records and aborted data.
+      next: parseOffset(payload.batch.lastOffset()) + 1n,
+      highWatermark: parseOffset(highWatermark),
+    };
+    const commit = async (next: Offset): Promise<boolean> => {
+      if (!payload.isRunning() || payload.isStale()) return false;
+      payload.resolveOffset(String(next - 1n));
+      await payload.commitOffsetsIfNecessary({
+        topics: [{ topic, partitions: [{ partition, offset: String(next) }] }],
+      });
+      await payload.heartbeat();
+      return true;
+    };
+    await this.#reading.handle(assignment, fetched, commit, signal);
+  }
+
   /** A handler may throw anything; kafkajs would end the consumer for good on a TypeError. Its own errors pass unchanged. */
-  #asRetriable(error: unknown, topic: string, partition: number): unknown {
+  #asRetriable(error: unknown, { topic, partition }: TopicPartition): unknown {
     if (error instanceof kafkajs.KafkaJSError) return error;
     this.#options.logger.error(
       { topic, partition, error: describeError(error), stack: error instanceof Error ? error.stack : undefined },
@@ -153,83 +226,44 @@ class KafkajsReader implements Reader {
     return new kafkajs.KafkaJSError(error instanceof Error ? error : String(error), { retriable: true });
   }
 
-  async #incarnationOf(assignment: Assignment, topic: string): Promise<string> {
-    const before = assignment.incarnations;
-    const known = await before.catch(() => {
-      if (assignment.incarnations === before) assignment.incarnations = this.#readIncarnations();
-      return assignment.incarnations;
+  #crashed(error: Error, restart: boolean): void {
+    this.#reading.lose('crashed');
+    const refusal = accessRefusal(error, this.#options);
+    this.#options.logger.warn({ error: describeError(refusal ?? error), restart }, 'kafka.reader.crashed');
+    if (restart || this.#stopped !== undefined) return;
+    const stopped = 'the consumer stopped and cannot restart itself';
+    this.#options.onFatal(refusal ?? new PmcError('PMC_READER_FAILED', stopped, {}, { cause: error }));
+  }
+
+  /** A client whose requests time out again and again may hold a dead socket or half an answer: only a new one is sound. */
+  #timedOut(): void {
+    if (!this.#timeouts.isRepeated(Date.now()) || this.#stopped !== undefined) return;
+    this.#options.logger.warn({ client: 'kafkajs' }, 'kafka.reader.rebuilt');
+    const old = this.#consumer;
+    const fresh = this.#build();
+    this.#consumer = fresh;
+    this.#reading.lose('client rebuilt');
+    old.disconnect().catch((error: unknown) => {
+      this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.disconnect.failed');
     });
-    const incarnation = known.get(topic);
-    if (incarnation === undefined)
-      throw new PmcError('PMC_TOPIC_MISSING', `topic ${topic} has no description`, { topic });
-    return incarnation;
+    this.#rebuilt = this.#restart(fresh);
   }
 
-  #assign(memberAssignment: Readonly<Record<string, number[]>>): void {
-    this.#lose('joined again');
-    this.#generation += 1;
-    const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
-      numbers.map((partition) => ({ topic, partition })),
-    );
-    const incarnations = this.#readIncarnations();
-    incarnations.catch(() => undefined);
-    this.#assignment = { generation: this.#generation, partitions, incarnations, lost: new AbortController() };
-    this.#expected.clear();
-    this.#progressed();
-    this.#options.logger.info({ generation: this.#generation, partitions: partitions.length }, 'kafka.reader.assigned');
-    this.#options.onAssigned?.(partitions, this.#generation);
-  }
-
-  #lose(reason: string): void {
-    if (this.#assignment === undefined) return;
-    this.#assignment.lost.abort();
-    this.#options.logger.debug({ generation: this.#assignment.generation, reason }, 'kafka.reader.revoked');
-  }
-
-  #reportGap(topic: string, partition: number, got: bigint): void {
-    const expected = this.#expected.get(`${topic}-${partition}`);
-    if (expected === undefined || expected === got) return;
-    const gap: OffsetGap = { topic, partition, expected, got };
-    this.#options.logger.warn({ topic, partition, expected: String(expected), got: String(got) }, 'kafka.reader.gap');
-    this.#options.onGap?.(gap);
-  }
-
-  /** A topic deleted and created again keeps its name and restarts its offsets; kafkajs crosses that without any event. */
-  async #checkIncarnations(): Promise<void> {
-    const assignment = this.#assignment;
-    if (assignment === undefined || assignment.lost.signal.aborted) return;
-    try {
-      const [before, now] = await Promise.all([assignment.incarnations, this.#readIncarnations()]);
-      for (const [topic, incarnation] of now) {
-        if (before.get(topic) === incarnation || assignment.lost.signal.aborted) continue;
-        assignment.lost.abort();
-        const message = `topic ${topic} was deleted and created again while it was being read`;
-        this.#options.onFatal(
-          new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: before.get(topic), now: incarnation }),
-        );
+  async #restart(fresh: Consumer): Promise<void> {
+    while (this.#stopped === undefined && fresh === this.#consumer) {
+      try {
+        await this.#run(fresh);
+        return;
+      } catch (error) {
+        this.#options.logger.warn({ error: describeError(error) }, 'kafka.reader.connect.failed');
+        await new Promise((resolve) => setTimeout(resolve, REBUILD_PAUSE_MS));
       }
-    } catch (error) {
-      this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.incarnation.unknown');
     }
   }
+}
 
-  async #readIncarnations(): Promise<ReadonlyMap<string, string>> {
-    const topics = await this.#options.admin.topics(this.#options.topics);
-    return new Map(topics.map(({ topic, incarnation }) => [topic, incarnation]));
-  }
-
-  #progressed(): void {
-    this.#lastProgressMs = Date.now();
-  }
-
-  #crashed(error: Error, restart: boolean): void {
-    this.#assignment?.lost.abort();
-    this.#options.logger.warn({ error: describeError(error), restart }, 'kafka.reader.crashed');
-    if (restart || this.#stopped !== undefined) return;
-    this.#options.onFatal(
-      new PmcError('PMC_READER_FAILED', 'the consumer stopped and cannot restart itself', {}, { cause: error }),
-    );
-  }
+function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
 }
 
 function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {

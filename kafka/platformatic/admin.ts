@@ -9,6 +9,8 @@ import {
   ListOffsetTimestamps,
 } from '@platformatic/kafka';
 import { PmcError } from '../../service/errors.ts';
+import type { ClusterAccess } from '../client-options.ts';
+import { connectionFailure } from '../connection-failures.ts';
 import type {
   ClusterDescription,
   GroupDescription,
@@ -17,27 +19,23 @@ import type {
   PartitionEnds,
   TopicDescription,
 } from '../log.ts';
+import { accessOptions } from './client.ts';
 
-export interface AdminSettings {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-}
+/** The broker's word for no commit, and for no record that young. */
+const NONE = -1n;
 
-const NO_COMMIT = -1n;
+const WITHOUT_MEMBERS: ReadonlySet<string> = new Set(['Empty', 'Dead']);
 
 class PlatformaticAdmin implements LogAdmin {
   readonly #admin: Admin;
-  readonly #brokers: readonly string[];
+  readonly #access: ClusterAccess;
 
-  constructor({ brokers, clientId }: AdminSettings) {
-    this.#brokers = brokers;
+  constructor(access: ClusterAccess) {
+    this.#access = access;
     this.#admin = new Admin({
-      clientId,
-      bootstrapBrokers: [...brokers],
-      connectTimeout: 5_000,
+      ...accessOptions(access),
       requestTimeout: 10_000,
       retries: 2,
-      retryDelay: 250,
     });
   }
 
@@ -94,7 +92,8 @@ class PlatformaticAdmin implements LogAdmin {
     const partitions = group?.topics.find(({ name }) => name === topic)?.partitions ?? [];
     return new Map(
       partitions
-        .filter(({ committedOffset }) => committedOffset !== NO_COMMIT)
+        // kafkajs commits -2 (the earliest there is) when retention overtook a group: that is no position either.
+        .filter(({ committedOffset }) => committedOffset > NONE)
         .map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
     );
   }
@@ -102,16 +101,61 @@ class PlatformaticAdmin implements LogAdmin {
   async group(groupId: string): Promise<GroupDescription> {
     const groups = await this.#ask(() => this.#admin.describeGroups({ groups: [groupId] }));
     const group = groups.get(groupId);
-    const members = [...(group?.members.values() ?? [])].map(({ id, clientId, clientHost }) => ({
+    const members = [...(group?.members.values() ?? [])].map(({ id, clientId, clientHost, assignments }) => ({
       memberId: id,
       clientId,
       host: clientHost,
+      assigned: [...(assignments?.values() ?? [])].flatMap(({ topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition })),
+      ),
     }));
-    return { state: group?.state ?? 'DEAD', members };
+    return { state: group?.state ?? 'Dead', members };
+  }
+
+  async setCommitted(
+    groupId: string,
+    topic: string,
+    offsets: ReadonlyMap<number, Offset>,
+  ): Promise<ReadonlyMap<number, Offset>> {
+    await this.#refuseActive(groupId);
+    refuseOutside(topic, offsets, await this.ends(topic));
+    const partitionOffsets = [...offsets].map(([partition, offset]) => ({ partition, offset }));
+    await this.#ask(() =>
+      this.#admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] }),
+    );
+    const committed = await this.committed(groupId, topic);
+    const differ = [...offsets].filter(([partition, offset]) => committed.get(partition) !== offset);
+    // A member that joined in between commits where it is, and would win.
+    await this.#refuseActive(groupId);
+    if (differ.length > 0) {
+      const listed = differ.map(([partition, offset]) => `${partition}: ${offset}, reads ${committed.get(partition)}`);
+      const message = `offsets of group ${groupId} on ${topic} were not all set (partition: wanted, found): ${listed.join('; ')}`;
+      throw new PmcError('PMC_OFFSETS_NOT_SET', message, { groupId, topic });
+    }
+    return committed;
+  }
+
+  async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, Offset | undefined>> {
+    const [{ partitions }] = (await this.topics([topic])) as [TopicDescription];
+    const numbers = partitions.map(({ partition }) => partition);
+    const found = await this.#offsets(topic, numbers, BigInt(timestampMs), FetchIsolationLevels.READ_UNCOMMITTED);
+    return new Map(
+      numbers.map((partition) => {
+        const offset = found.get(partition);
+        return [partition, offset === undefined || offset === NONE ? undefined : offset];
+      }),
+    );
   }
 
   async stop(): Promise<void> {
     await this.#admin.close();
+  }
+
+  async #refuseActive(groupId: string): Promise<void> {
+    const { state, members } = await this.group(groupId);
+    if (members.length === 0 && WITHOUT_MEMBERS.has(state)) return;
+    const message = `group ${groupId} is ${state} with ${members.length} members; its offsets can be set when it has none`;
+    throw new PmcError('PMC_GROUP_ACTIVE', message, { groupId, state, members: members.length });
   }
 
   async #metadata(topics: readonly string[]): Promise<ClusterMetadata> {
@@ -143,11 +187,26 @@ class PlatformaticAdmin implements LogAdmin {
     }
   }
 
-  #unreachable(cause: unknown): PmcError {
-    const where = this.#brokers.join(', ');
-    const message = `no answer from Kafka at ${where}; PMC_KAFKA_BROKERS names it`;
-    return new PmcError('PMC_KAFKA_UNREACHABLE', message, { brokers: this.#brokers }, { cause });
+  #unreachable(error: unknown): PmcError {
+    return connectionFailure(error, this.#access);
   }
+}
+
+function refuseOutside(
+  topic: string,
+  offsets: ReadonlyMap<number, Offset>,
+  ends: ReadonlyMap<number, PartitionEnds>,
+): void {
+  const outside = [...offsets].flatMap(([partition, offset]) => {
+    const end = ends.get(partition);
+    if (end !== undefined && offset >= end.logStart && offset <= end.highWatermark) return [];
+    return [
+      `${partition}: ${offset} of ${end === undefined ? 'no such partition' : `${end.logStart}-${end.highWatermark}`}`,
+    ];
+  });
+  if (outside.length === 0) return;
+  const message = `offsets outside the log of ${topic} (partition: offset of log): ${outside.join('; ')}; nothing was set`;
+  throw new PmcError('PMC_OFFSET_OUTSIDE_LOG', message, { topic });
 }
 
 function missing(topic: string): PmcError {
@@ -158,6 +217,6 @@ function missing(topic: string): PmcError {
   );
 }
 
-export function platformaticAdmin(settings: AdminSettings): LogAdmin {
-  return new PlatformaticAdmin(settings);
+export function platformaticAdmin(access: ClusterAccess): LogAdmin {
+  return new PlatformaticAdmin(access);
 }

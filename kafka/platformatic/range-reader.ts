@@ -2,40 +2,33 @@
 // and aborted transactions are seen and not filtered away. kafkajs has no way to read a partition it was not assigned.
 import { Consumer, FetchIsolationLevels, type FetchIsolationLevelValue, type RecordsBatch } from '@platformatic/kafka';
 import { PmcError } from '../../service/errors.ts';
-import type { LogRecord, Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts';
-import type { AdminSettings } from './admin.ts';
+import type { ClusterAccess } from '../client-options.ts';
+import { connectionFailure } from '../connection-failures.ts';
+import type { Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts';
+import { accessOptions } from './client.ts';
+import { AbortedFilter, type AbortedTransaction, endOf, entriesOf } from './stored-batches.ts';
 
 const FETCH_BYTES_MAX = 4_194_304;
 const FETCH_WAIT_MS = 500;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
 const NO_EPOCH = -1;
-/** An abort marker is a control record whose key is (version 0, type 0). */
-const ABORT_MARKER_TYPE = 0;
 
 interface Fetched {
   readonly batches: readonly RecordsBatch[];
   readonly aborted: readonly AbortedTransaction[];
 }
 
-interface AbortedTransaction {
-  readonly producerId: bigint;
-  readonly firstOffset: Offset;
-}
-
 class PlatformaticRangeReader implements RangeReader {
+  readonly #access: ClusterAccess;
   readonly #consumer: Consumer;
 
-  constructor({ brokers, clientId }: AdminSettings) {
+  constructor(access: ClusterAccess) {
+    this.#access = access;
     // The group id is demanded by the client but never joined nor committed to: fetch() bypasses the group.
     this.#consumer = new Consumer({
-      clientId,
-      groupId: `${clientId}-ungrouped`,
-      bootstrapBrokers: [...brokers],
-      connectTimeout: 5_000,
+      ...accessOptions(access),
+      groupId: `${access.clientId}-ungrouped`,
       requestTimeout: 15_000,
       retries: 5,
-      retryDelay: 250,
     });
   }
 
@@ -53,7 +46,7 @@ class PlatformaticRangeReader implements RangeReader {
       const open = new AbortedFilter(aborted);
       let next = position;
       for (const batch of batches) {
-        const end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
+        const end = endOf(batch);
         for (const entry of entriesOf(from, batch, open)) {
           const offset = entry.kind === 'record' ? entry.record.offset : entry.offset;
           if (offset >= position && offset < upper) entries.push(entry);
@@ -96,7 +89,9 @@ class PlatformaticRangeReader implements RangeReader {
     fetchOffset: Offset,
     isolationLevel: FetchIsolationLevelValue,
   ): Promise<Fetched> {
-    const metadata = await this.#consumer.metadata({ topics: [topic] });
+    const metadata = await this.#consumer.metadata({ topics: [topic] }).catch((error: unknown) => {
+      throw connectionFailure(error, this.#access);
+    });
     const description = metadata.topics.get(topic);
     const leader = description?.partitions[partition];
     if (description === undefined || leader === undefined) {
@@ -128,56 +123,6 @@ class PlatformaticRangeReader implements RangeReader {
   }
 }
 
-/** Which transactional batches were aborted: a producer's records from an aborted transaction's first offset to its marker. */
-class AbortedFilter {
-  readonly #pending: AbortedTransaction[];
-  readonly #aborting = new Set<bigint>();
-
-  constructor(aborted: readonly AbortedTransaction[]) {
-    this.#pending = [...aborted].sort((a, b) => Number(a.firstOffset - b.firstOffset));
-  }
-
-  isAborted(batch: RecordsBatch): boolean {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
-    while (this.#pending[0] !== undefined && this.#pending[0].firstOffset <= last) {
-      this.#aborting.add((this.#pending.shift() as AbortedTransaction).producerId);
-    }
-    return this.#aborting.has(batch.producerId);
-  }
-
-  endedBy(producerId: bigint): void {
-    this.#aborting.delete(producerId);
-  }
-}
-
-function* entriesOf(from: TopicPartition, batch: RecordsBatch, filter: AbortedFilter): Generator<RangeEntry> {
-  const isControl = (batch.attributes & CONTROL) !== 0;
-  const isAborted = !isControl && (batch.attributes & TRANSACTIONAL) !== 0 && filter.isAborted(batch);
-  for (const record of batch.records) {
-    const offset = batch.firstOffset + BigInt(record.offsetDelta);
-    if (isControl) {
-      if (record.key !== null && record.key.length >= 4 && record.key.readInt16BE(2) === ABORT_MARKER_TYPE) {
-        filter.endedBy(batch.producerId);
-      }
-      yield { kind: 'control', offset };
-    } else if (isAborted) yield { kind: 'aborted', offset };
-    else
-      yield { kind: 'record', leaderEpoch: batch.partitionLeaderEpoch, record: toRecord(from, batch, record, offset) };
-  }
-}
-
-function toRecord(
-  { topic, partition }: TopicPartition,
-  batch: RecordsBatch,
-  { key, value, headers, timestampDelta }: RecordsBatch['records'][number],
-  offset: Offset,
-): LogRecord {
-  const named: Record<string, Buffer> = {};
-  for (const [name, content] of headers) if (name !== null && content !== null) named[name.toString('utf8')] = content;
-  const timestampMs = Number(batch.firstTimestamp + timestampDelta);
-  return { topic, partition, offset, timestampMs, key, value, headers: named };
-}
-
-export function platformaticRangeReader(settings: AdminSettings): RangeReader {
-  return new PlatformaticRangeReader(settings);
+export function platformaticRangeReader(access: ClusterAccess): RangeReader {
+  return new PlatformaticRangeReader(access);
 }

@@ -48,7 +48,7 @@ async function run({ json, wait, minCoverage }: RunFlags, cli: Cli): Promise<voi
   const admin = openAdmin(clients);
   const ranges = openRangeReader(clients);
   const pool = createPool(config.databaseUrl, logger);
-  const codec = new Codec(config.registryUrl);
+  const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger });
   try {
     await checkDatabase(pool, config.databaseUrl);
     const options = { graceMs: config.graceMs, coverageMin: minCoverage, waitMs: wait * 1_000 };

@@ -1,7 +1,8 @@
 // `pmc kafka <tool> …`: Kafka's own command line tools, from the same jars as the embedded broker, with the address of the
 // running stack filled in. Everything after the tool's name goes to it unchanged, and so does its exit code.
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -11,10 +12,14 @@ import { javaProgram } from '../../compose/embedded/preflight-probe.ts';
 import { createStateFolder } from '../../compose/embedded/state-folder.ts';
 import { Children } from '../../compose/processes/children.ts';
 import { createProgress } from '../../compose/processes/progress.ts';
+import { clusterAccess } from '../../kafka/client-options.ts';
+import { clusterSettings } from '../../kafka/config.ts';
 import { readSettings } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
+import { writePrivateFile } from '../../service/private-file.ts';
 import { lastStack } from '../supervisor/stack-file.ts';
 import type { Cli } from './cli.ts';
+import { clientProperties } from './client-properties.ts';
 import { stackOf, stateFolderOf } from './stack-access.ts';
 
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
@@ -46,11 +51,15 @@ export function addKafka(program: Command, cli: Cli): void {
 
 async function runTool(mainClass: string, args: readonly string[], cli: Cli): Promise<number> {
   const { javaHome, brokers } = stackSettings(portOffsetOf(cli.environment));
-  const config = readSettings(cli.environment, { javaHome, brokers });
+  const { brokers: _required, ...access } = clusterSettings;
+  const config = readSettings(cli.environment, { ...access, javaHome, brokers });
   const where =
     args.includes('--bootstrap-server') || args.includes('--help')
       ? []
       : ['--bootstrap-server', (config.brokers ?? stackOf(cli).addresses.brokers).join(',')];
+  const properties = clientProperties(clusterAccess({ ...config, brokers: [] }, 'pmc-kafka'));
+  const hasOwn = args.includes('--command-config') || args.includes('--help');
+  const login = hasOwn || properties === '' ? undefined : privateProperties(properties);
   const java = javaProgram(config.javaHome);
   const flags = [
     '-Xmx256m',
@@ -58,8 +67,28 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
     '-XX:+UseSerialGC',
     `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`,
   ];
-  const line = [...flags, '-cp', join(await jarsFolder(cli), '*'), mainClass, ...where, ...args];
-  return await runInForeground(java, line, cli);
+  const line = [
+    ...flags,
+    '-cp',
+    join(await jarsFolder(cli), '*'),
+    mainClass,
+    ...where,
+    ...(login?.flags ?? []),
+    ...args,
+  ];
+  try {
+    return await runInForeground(java, line, cli);
+  } finally {
+    login?.remove();
+  }
+}
+
+/** A password does not belong on a command line, where every user of the machine can read it. */
+function privateProperties(text: string): { readonly flags: readonly string[]; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'pmc-kafka-'));
+  const file = join(folder, 'client.properties');
+  writePrivateFile(file, text);
+  return { flags: ['--command-config', file], remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 async function jarsFolder(cli: Cli): Promise<string> {

@@ -1,7 +1,7 @@
 // `pmc topics create`: creates the topics that are missing, and refuses those whose settings would lose records.
 import { type Command, InvalidArgumentError } from 'commander';
 import { ensureTopics } from '../../kafka/bootstrap.ts';
-import { kafkaSettings } from '../../kafka/config.ts';
+import { clusterSettings } from '../../kafka/config.ts';
 import { readSettings } from '../../service/config.ts';
 import type { Cli } from './cli.ts';
 import { serverEnvironment } from './server-environment.ts';
@@ -21,10 +21,8 @@ export function addTopics(program: Command, cli: Cli): void {
       1,
     )
     .action(async ({ brokersMin }: { readonly brokersMin: number }) => {
-      const { brokers } = readSettings(serverEnvironment(cli, ['PMC_KAFKA_BROKERS']), {
-        brokers: kafkaSettings.brokers,
-      });
-      const created = await ensureTopics(brokers, { brokersMin });
+      const cluster = readSettings(serverEnvironment(cli, ['PMC_KAFKA_BROKERS']), clusterSettings);
+      const created = await ensureTopics(cluster, { brokersMin });
       cli.stdout.write(created.length === 0 ? 'all topics exist\n' : `created ${created.join(', ')}\n`);
     });
 }

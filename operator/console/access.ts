@@ -3,6 +3,7 @@
 // from the token, not the token. All comparisons take the same time whatever is wrong. Pure.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { PmcError } from '../../service/errors.ts';
+import { isLoopback } from '../../service/loopback.ts';
 
 export interface Credentials {
   readonly method: string;
@@ -48,10 +49,6 @@ export function checkExposure(host: string, token: string): void {
     `PMC_CONSOLE_TOKEN must have at least ${TOKEN_LENGTH_MIN} characters when the console listens on ${host}; ` +
     'set a longer one, or PMC_HOST=127.0.0.1';
   throw new PmcError('PMC_CONFIG_INVALID', message, { host });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** The path to go to after signing in: the same one without the token, and never another host. */

@@ -1,5 +1,5 @@
 // What the console needs to know: where to listen, who may look, and where the facts are.
-import { kafkaSettings } from '../../kafka/config.ts';
+import { clusterSettings } from '../../kafka/config.ts';
 import { type ConfigOf, type serviceSettings, setting } from '../../service/config.ts';
 import { databaseSettings } from '../../service/database.ts';
 
@@ -23,7 +23,7 @@ export const consoleSettings = {
     description: "Bearer token of the supervisor's control API.",
     secret: true,
   }),
-  brokers: kafkaSettings.brokers,
+  ...clusterSettings,
   ...databaseSettings,
 } as const;
 

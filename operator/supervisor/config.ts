@@ -11,6 +11,7 @@ export function supervisorSettings(portOffset: number) {
     ...stackSettings(portOffset),
     logLevel: serviceSettings.logLevel,
     host: serviceSettings.host,
+    schemaCache: kafkaSettings.schemaCache,
     appenderClient: kafkaSettings.appenderClient,
     readerClient: kafkaSettings.readerClient,
     sources: setting.optional(

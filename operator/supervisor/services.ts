@@ -1,4 +1,5 @@
 // The services of the stack: which there are, what each is told by its environment, and in which order they end. Pure.
+import { join } from 'node:path';
 import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
 import type { Environment } from '../../service/config.ts';
@@ -66,6 +67,7 @@ export function serviceEnvironment(
     PMC_KAFKA_BROKERS: addresses.brokers.join(','),
     PMC_REGISTRY_URL: addresses.registryUrl,
     DATABASE_URL: addresses.databaseUrl,
+    PMC_SCHEMA_CACHE: config.schemaCache ?? join(secrets.home, 'schemas'),
     PMC_KAFKA_APPENDER: config.appenderClient,
     PMC_KAFKA_READER: config.readerClient,
     PMC_HEALTH_PORT: String(healthPort(config, SERVICE_NAMES.indexOf(name))),

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { StateFolder } from '../../compose/embedded/state-folder.ts';
-import { writePrivateFile } from '../../compose/processes/private-file.ts';
 import { isAlive } from '../../compose/processes/process-identity.ts';
 import { PmcError } from '../../service/errors.ts';
+import { writePrivateFile } from '../../service/private-file.ts';
 
 const stackFileSchema = z.object({
   schemaVersion: z.literal(1),

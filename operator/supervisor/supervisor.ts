@@ -17,6 +17,7 @@ import { identityOf } from '../../compose/processes/process-identity.ts';
 import type { Progress } from '../../compose/processes/progress.ts';
 import { acquireRunLock, type RunLock } from '../../compose/processes/run-lock.ts';
 import type { ProcessStatus } from '../../compose/processes/supervised-process.ts';
+import { registryAccess } from '../../kafka/registry-access.ts';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { listen } from '../../service/health-server.ts';
@@ -126,7 +127,7 @@ export class Supervisor {
       supervisor: { pid: process.pid },
       services: [...services],
       servers: [...servers],
-      kafka: { brokers: [...brokers], registryUrl },
+      kafka: { brokers: [...brokers], registryUrl: registryAccess(registryUrl).url },
       database: { url: databaseUrl },
       gateway: { url: gatewayUrlOf(config) },
       console: { url: consoleUrlOf(config, this.#consoleToken()) },
@@ -146,11 +147,11 @@ export class Supervisor {
   }
 
   async #startServers(stack: EmbeddedStack): Promise<void> {
-    const { bootstrap = stackBootstrap } = this.#options;
+    const { config, bootstrap = stackBootstrap } = this.#options;
     const { databaseUrl, brokers, registryUrl } = stack.addresses;
     await Promise.all([
       stack.start('postgres').then(async () => await bootstrap.database(databaseUrl)),
-      stack.start('kafka').then(async () => await bootstrap.topics(brokers)),
+      stack.start('kafka').then(async () => await bootstrap.topics({ ...config, brokers })),
       stack.start('registry').then(async () => await bootstrap.schemas(registryUrl)),
     ]);
   }

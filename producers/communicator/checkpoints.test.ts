@@ -37,7 +37,7 @@ afterEach(async () => {
 function setup(fateOf?: (append: Append, call: number) => Fate) {
   const appender = new ScriptedAppender(fateOf);
   const logger = pino({ level: 'silent' });
-  const limits = { batchRecordsMax: 500, batchBytesMax: 500_000, bytesMax: 10_000_000 };
+  const limits = { batchRecordsMax: 500, batchBytesMax: 500_000, bytesMax: 10_000_000, recordBytesMax: 1_000_000 };
   const accumulator = new Accumulator({ appender, logger, ...limits });
   const clock = { nowMs: () => 1_700_000_000_000 };
   const shared = { gatewayEpoch: EPOCH, inFlightMax: 64, accumulator, codec, clock, logger };

@@ -4,7 +4,7 @@
 import { ulid } from 'ulid';
 import { Accumulator } from '../../kafka/accumulator.ts';
 import { Codec } from '../../kafka/codec.ts';
-import { type LogClients, openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
+import { checkCluster, type LogClients, openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
 import type { LogAdmin, Reader } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { backoffMs, pause } from '../../service/backoff.ts';
@@ -32,15 +32,18 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const metrics = communicatorMetrics(context.metrics);
   const clients: LogClients = { config, clientId: `pmc-communicator-${config.instance}`, logger };
   const admin = openAdmin(clients);
-  const codec = new Codec(config.registryUrl);
-  const partitions = await prepare(admin, codec, context);
-  const appender = openAppender(clients);
+  const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger, onWriterLost: context.fail });
+  const partitions = await prepare(clients, admin, codec, context);
+  const appender = openAppender(clients, {
+    onConnection: (problem) => health.set('log', problem === undefined, problem ? describeError(problem) : 'connected'),
+  });
   const accumulator = new Accumulator({
     appender,
     logger,
     batchRecordsMax: BATCH_RECORDS_MAX,
     batchBytesMax: BATCH_BYTES_MAX,
     bytesMax: BUFFERED_BYTES_MAX,
+    recordBytesMax: config.recordBytesMax,
     onAppend: (topic, outcome, records, durationMs) => {
       metrics.appended.inc({ topic, outcome }, records);
       metrics.appendDuration.observe({ topic }, durationMs / 1_000);
@@ -135,12 +138,14 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
 
 /** Waits until the cluster, the registry and their contents are there; returns the number of partitions by topic. */
 async function prepare(
+  clients: LogClients,
   admin: LogAdmin,
   codec: Codec,
   { logger, health }: ServiceContext,
 ): Promise<ReadonlyMap<string, number>> {
   for (let attempt = 1; ; attempt += 1) {
     try {
+      await checkCluster(clients);
       await codec.prepare([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);
       const topics = await admin.topics([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);
       health.set('log', true, 'the log and the registry answer');

@@ -1,9 +1,10 @@
 // The communicator's settings.
-import { kafkaSettings } from '../../kafka/config.ts';
+import { kafkaSettings, recordBytesMaxSetting } from '../../kafka/config.ts';
 import { setting } from '../../service/config.ts';
 
 export const communicatorSettings = {
   ...kafkaSettings,
+  recordBytesMax: recordBytesMaxSetting,
   sources: setting.list({
     variable: 'PMC_SOURCES',
     description: 'Chat sources to connect to, as WebSocket URLs; replaces the built-in simulator.',

@@ -38,6 +38,7 @@ function setup(inFlightMax: number, fateOf?: (append: Append, call: number) => F
     batchRecordsMax: 500,
     batchBytesMax: 500_000,
     bytesMax: 10_000_000,
+    recordBytesMax: 1_000_000,
   });
   const metrics = communicatorMetrics(new Registry());
   const ingest = new Ingest({

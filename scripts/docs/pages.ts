@@ -1,7 +1,10 @@
 // The pages of docs/ that are made from code, by file name.
+import { readFileSync } from 'node:fs';
 import { ERROR_CODES } from '../../service/error-codes.ts';
+import { HAZARDS } from '../../test/support/log/hazards.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { type LongRun, logClientsPage } from './log-clients-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { SERVICES, STACK } from './rooms.ts';
 
@@ -9,6 +12,11 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['errors.md', errorsPage(ERROR_CODES)],
     ['configuration.md', configurationPage(STACK, SERVICES)],
+    ['log-clients.md', logClientsPage(HAZARDS, lastLongRun())],
     ['metrics.md', await metricsPage(SERVICES)],
   ]);
+}
+
+function lastLongRun(): LongRun {
+  return JSON.parse(readFileSync(new URL('../../test/faults/last-long-run.json', import.meta.url), 'utf8')) as LongRun;
 }

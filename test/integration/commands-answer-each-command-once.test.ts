@@ -70,7 +70,7 @@ async function handle(events: readonly IncomingEvent[], overrides: Partial<Handl
 type Answer = (records: readonly AppendRecord[]) => Promise<AppendOutcome> | AppendOutcome;
 
 /** A log in memory; `answer` decides what each append's caller hears, the records are written unless it is a refusal. */
-class ListLog implements Appender {
+class ListLog implements Pick<Appender, 'append'> {
   readonly replies: { readonly replyId: string; readonly inReplyTo: string; readonly content: string }[] = [];
   answer: Answer = () => this.acked();
 
@@ -89,12 +89,15 @@ class ListLog implements Appender {
   }
 }
 
-function relayTo(appender: Appender, onRound: (problem: string | undefined) => void = () => undefined): Relay {
+function relayTo(
+  appender: Pick<Appender, 'append'>,
+  onRound: (problem: string | undefined) => void = () => undefined,
+): Relay {
   return new Relay({ pool, appender, logger: SILENT, metrics: commandsMetrics(new Registry()), onRound });
 }
 
 /** A relay's whole life: sends what is there and stops. */
-async function relayOnce(appender: Appender): Promise<void> {
+async function relayOnce(appender: Pick<Appender, 'append'>): Promise<void> {
   const relay = relayTo(appender);
   relay.start();
   await relay.stop();

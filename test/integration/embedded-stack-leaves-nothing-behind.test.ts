@@ -32,7 +32,7 @@ async function start(ports: Readonly<Record<string, string>>): Promise<{ run: St
 
 /** Makes topics, schemas and a row where they are missing, and returns what must never change. */
 async function whatIsKept({ kafka, database }: StackStatus): Promise<unknown> {
-  await ensureTopics(kafka.brokers);
+  await ensureTopics(kafka);
   const schemas = await registerSchemas(kafka.registryUrl);
   const config = {
     brokers: kafka.brokers,

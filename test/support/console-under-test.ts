@@ -1,8 +1,10 @@
 // A console for tests: in this process, on a free port, with a silent log and its own registry.
 import { Registry } from 'prom-client';
+import { clusterSettings } from '../../kafka/config.ts';
 import type { ConsoleConfig } from '../../operator/console/config.ts';
 import { startConsole } from '../../operator/console/console.ts';
 import { systemClock } from '../../service/clock.ts';
+import { readSettings } from '../../service/config.ts';
 import { Health } from '../../service/health.ts';
 import { createLogger } from '../../service/logger.ts';
 
@@ -27,7 +29,9 @@ export async function startConsoleUnderTest(config: Needed): Promise<ConsoleUnde
       throw error;
     },
   };
-  const service = await startConsole({ ...config, host: '127.0.0.1', healthPort: 0, logLevel: 'silent' }, context);
+  const cluster = readSettings({ PMC_KAFKA_BROKERS: config.brokers.join(',') }, clusterSettings);
+  const host = '127.0.0.1';
+  const service = await startConsole({ ...cluster, ...config, host, healthPort: 0, logLevel: 'silent' }, context);
   const { url } = health.report().facts;
   return { url: String(url), metrics, stop: () => service.stop({ deadlineMs: 5_000 }) };
 }

@@ -62,7 +62,7 @@ try {
   const { brokers, registryUrl, databaseUrl } = stack.addresses;
   await Promise.all([
     stack.start('postgres').then(async () => await migrateDatabase(databaseUrl)),
-    stack.start('kafka').then(async () => await ensureTopics(brokers)),
+    stack.start('kafka').then(async () => await ensureTopics({ brokers })),
     stack.start('registry').then(async () => await registerSchemas(registryUrl)),
   ]);
   process.send?.({ brokers, registryUrl, databaseUrl, artifacts: folder.artifacts } satisfies StackMessage);

@@ -1,0 +1,73 @@
+// Appends by the idempotent producer of @platformatic/kafka; kafka/appending.ts keeps it within what it can be trusted with.
+//
+// One more thing it cannot be trusted with: after a failed send it forgets its producer id and all sequence numbers, while a send
+// that waits for metadata at that moment goes on with the old id and numbers from 0, which the broker may take for a duplicate.
+// So metadata is made fresh before a send, and kept for longer inside it: between reading the id and numbering it never waits.
+import { ProduceAcks, Producer, ProtocolError, stringSerializer, UserError } from '@platformatic/kafka';
+import { Appending, type Producing } from '../appending.ts';
+import type { AppenderOptions, ClientOptions } from '../client-options.ts';
+import { connectionFailure } from '../connection-failures.ts';
+import type { Appender, AppendRecord, Offset, TopicPartition } from '../log.ts';
+import { accessOptions } from './client.ts';
+import { failedAppend } from './failures.ts';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const METADATA_AGE_MAX_MS = 30_000;
+
+/** An appender that connects in the background and keeps trying; appends wait for the connection. */
+export function platformaticAppender(options: AppenderOptions): Appender {
+  return new Appending({ ...options, client: 'platformatic', connect: () => connect(options), failed: failedAppend });
+}
+
+async function connect(options: ClientOptions): Promise<Producing> {
+  const producer = new Producer<Buffer | null, Buffer, string, string>({
+    ...accessOptions(options),
+    // Without these a header of text makes every send fail inside the library.
+    serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
+    idempotent: true,
+    acks: ProduceAcks.ALL,
+    autocreateTopics: false,
+    timeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    metadataMaxAge: 10 * METADATA_AGE_MAX_MS,
+    // Fewer than two would be taken for "for ever" by an idempotent producer.
+    retries: 3,
+    // A retry asks for fresh metadata anyway; this way would throw away those of the other partitions.
+    repeatOnStaleMetadata: false,
+  });
+  const disconnect = (): Promise<void> => producer.close();
+  const send = async ({ topic, partition }: TopicPartition, records: readonly AppendRecord[]): Promise<Offset> => {
+    // No waiting between this check and the numbering of the records.
+    while (!isFresh(producer.currentMetadata?.topics.get(topic))) {
+      await producer.metadata({ topics: [topic], forceUpdate: true }).catch((error: unknown) => {
+        // The library makes a mistake of the caller out of the broker's answer; nothing else here could be one.
+        const isUnknown = error instanceof UserError;
+        throw isUnknown ? new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null, { cause: error }) : error;
+      });
+    }
+    const { offsets = [] } = await producer.send({
+      messages: records.map(({ key, value, headers, timestampMs }) => ({
+        topic,
+        partition,
+        key: key === null ? null : Buffer.from(key),
+        value,
+        headers,
+        timestamp: BigInt(timestampMs),
+      })),
+    });
+    const [answer, ...others] = offsets;
+    if (answer === undefined || answer.partition !== partition || others.length > 0) {
+      throw new Error(`send() answered for ${offsets.length} partitions, not for the one that was asked`);
+    }
+    return answer.offset;
+  };
+  const isFresh = (topic: { lastUpdate: number } | undefined): boolean =>
+    topic !== undefined && Date.now() - topic.lastUpdate < METADATA_AGE_MAX_MS;
+  try {
+    await producer.initIdempotentProducer({});
+  } catch (error) {
+    await disconnect().catch(() => undefined);
+    throw connectionFailure(error, options);
+  }
+  return { send, disconnect };
+}

@@ -1,0 +1,69 @@
+// The partitions of one assignment: where the next fetch of each begins, and what was fetched but not handed over yet. One fetch
+// may wait while the one before it is being handled, so that handler and network work at the same time and memory stays bounded
+// at two fetches a partition. Pure: the clock is an argument.
+import type { Offset, TopicPartition } from '../log.ts';
+import { type Fetched, laneOf } from '../reading.ts';
+
+export interface FetchedRange extends Fetched {
+  /** From here to the first record the log has only control records and aborted data. */
+  readonly first: Offset;
+}
+
+export interface Lane {
+  readonly of: TopicPartition;
+  /** Where the next fetch begins. */
+  position: Offset;
+  waiting: FetchedRange | undefined;
+  isHandling: boolean;
+  /** Not fetched before this time, after an error. */
+  notBeforeMs: number;
+  /** Was in a response that could not be read: it is asked alone until an answer shows whether it was the cause. */
+  isSuspect: boolean;
+  /** Grows when the position is moved: whoever handles what was fetched before then leaves it. */
+  moves: number;
+  /** When it was last handed over, as a number that only grows. */
+  turn: number;
+}
+
+export class AssignedLanes {
+  readonly #lanes: ReadonlyMap<string, Lane>;
+  #turns = 0;
+
+  constructor(positions: readonly { readonly of: TopicPartition; readonly position: Offset }[]) {
+    const fresh = { waiting: undefined, isHandling: false, notBeforeMs: 0, isSuspect: false, moves: 0, turn: 0 };
+    this.#lanes = new Map(positions.map(({ of, position }) => [laneOf(of), { of, position, ...fresh }]));
+  }
+
+  get all(): readonly Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  /** What to ask for among these; one suspect goes alone, before all others. */
+  fetchable(among: readonly Lane[], nowMs: number): readonly Lane[] {
+    const free = among.filter((lane) => lane.waiting === undefined && lane.notBeforeMs <= nowMs);
+    const suspect = free.find((lane) => lane.isSuspect);
+    return suspect === undefined ? free : [suspect];
+  }
+
+  /** Takes what has to be handed over next: each partition has its turn. */
+  take(isHeld: (lane: Lane) => boolean): { readonly lane: Lane; readonly fetched: FetchedRange } | undefined {
+    const [lane] = this.all
+      .filter((one) => one.waiting !== undefined && !one.isHandling && !isHeld(one))
+      .sort((a, b) => a.turn - b.turn);
+    if (lane?.waiting === undefined) return undefined;
+    const fetched = lane.waiting;
+    this.#turns += 1;
+    lane.turn = this.#turns;
+    lane.waiting = undefined;
+    return { lane, fetched };
+  }
+
+  /** Goes on at an offset; what was fetched is dropped, and so is what a fetch that is on its way will bring. */
+  moveTo(of: TopicPartition, position: Offset): void {
+    const lane = this.#lanes.get(laneOf(of));
+    if (lane === undefined) return;
+    lane.position = position;
+    lane.waiting = undefined;
+    lane.moves += 1;
+  }
+}

@@ -1,0 +1,257 @@
+// Fetches for one assignment of a group reader: per broker one request at a time for all partitions that it leads and that can take more. The
+// client's own stream of messages is not used: it makes a stream event of every record, asks for responses so large that taking
+// them apart becomes quadratic, and commits under a generation that it may have got after the record.
+//
+// Topics are asked for by id: one that was deleted and created again under the same name is refused by the broker, not read.
+import {
+  Consumer,
+  FetchIsolationLevels,
+  GenericError,
+  MultipleErrors,
+  ResponseError,
+  UnsupportedCompressionError,
+} from '@platformatic/kafka';
+import { backoffMs, pause } from '../../service/backoff.ts';
+import { describeError, PmcError } from '../../service/errors.ts';
+import type { ClientOptions } from '../client-options.ts';
+import type { PartitionEnds, RangeReader, TopicPartition } from '../log.ts';
+import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
+import { accessOptions } from './client.ts';
+import { brokerErrorsOf } from './failures.ts';
+import { rangeOfBatches, rangeOfEntries } from './stored-batches.ts';
+
+/** Sizes of a response. Above 1 MiB a partition the client's parser gets slower with every further byte: measure before raising. */
+const BYTES_MAX = 4_194_304;
+const PARTITION_BYTES_MAX = 1_048_576;
+const WAIT_MS = 500;
+/** While a partition is left out because its handler is busy: it must not wait for the silence of the others. */
+const SHORT_WAIT_MS = 20;
+const REFUSED_PAUSE_MS = 250;
+const UNREADABLE_PAUSE_MS = 5_000;
+const FAILED_BACKOFF = { initialMs: 250, maxMs: 5_000 };
+const REQUEST_TIMEOUT_MS = 10_000;
+const METADATA_AGE_MAX_MS = 30_000;
+const UNKNOWN_EPOCH = -1;
+const OFFSET_OUT_OF_RANGE = 1;
+
+export interface FetchingOptions extends ClientOptions {
+  /** Reads ranges in which transactions were aborted. */
+  readonly ranges: RangeReader;
+  ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
+  onProgress(): void;
+}
+
+/** The fetches of one assignment. */
+export interface FetchTask {
+  readonly lanes: AssignedLanes;
+  /** The topics' ids at the join. */
+  readonly incarnations: ReadonlyMap<string, string>;
+  /** Aborted when the assignment is over. */
+  readonly signal: AbortSignal;
+  isHeld(lane: Lane): boolean;
+  onFetched(lane: Lane, fetched: FetchedRange): void;
+  onRecreated(topic: string, before: string | undefined, now: string): void;
+}
+
+/** The client does not publish this type by name. */
+type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+type Answered = FetchResponse['responses'][number]['partitions'][number];
+
+export class Fetching {
+  readonly #options: FetchingOptions;
+  readonly #client: Consumer;
+  /** Aborted to end the waits of brokers' loops that had nothing to ask for. */
+  #idle = new AbortController();
+
+  constructor(options: FetchingOptions) {
+    this.#options = options;
+    // A client of its own for every assignment: a fetch that still waits for the one before it would get the client's fetch
+    // session out of step with the broker's. The group id is demanded but never joined: fetch() bypasses the group. Every retry is
+    // made here. A request that times out destroys its connection, so a broker that vanished without a word is dialled anew.
+    this.#client = new Consumer({
+      ...accessOptions(options),
+      groupId: `${options.clientId}-ungrouped`,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      metadataMaxAge: METADATA_AGE_MAX_MS,
+      retries: 0,
+    });
+  }
+
+  /** Fetches until the task's signal aborts; then closes its connections and resolves. To be called once. */
+  async run(task: FetchTask): Promise<void> {
+    const { lanes, signal } = task;
+    const brokers = new Map<number, Promise<void>>();
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        for (const broker of new Set((await this.#leaders(lanes.all)).values())) {
+          // A broker's loop ends when it leads nothing more, and begins again when it does.
+          if (brokers.has(broker)) continue;
+          const loop = this.#fetchFrom(broker, task).finally(() => brokers.delete(broker));
+          brokers.set(broker, loop);
+        }
+        failures = 0;
+        await pause(REFUSED_PAUSE_MS, signal);
+      } catch (error) {
+        failures += 1;
+        await this.#failed(lanes.all, error, failures, signal);
+      }
+    }
+    await Promise.all([this.#client.close(true), ...brokers.values()]);
+  }
+
+  /** There may be something to ask for again: something was handed over, resumed or sought. */
+  wake(): void {
+    this.#idle.abort();
+    this.#idle = new AbortController();
+  }
+
+  async #fetchFrom(broker: number, task: FetchTask): Promise<void> {
+    const { lanes, signal } = task;
+    let failures = 0;
+    let shortWaitMs = SHORT_WAIT_MS;
+    while (!signal.aborted) {
+      let asked: readonly Lane[] = [];
+      try {
+        const leaders = await this.#leaders(lanes.all);
+        const led = lanes.all.filter((lane) => leaders.get(lane) === broker && !task.isHeld(lane));
+        if (led.length === 0 && ![...leaders.values()].includes(broker)) return;
+        asked = lanes.fetchable(led, Date.now());
+        if (asked.length === 0) {
+          await pause(REFUSED_PAUSE_MS, AbortSignal.any([signal, this.#idle.signal]));
+          continue;
+        }
+        const isQuiet = await this.#fetch(broker, asked, asked.length === led.length ? WAIT_MS : shortWaitMs, task);
+        shortWaitMs = isQuiet ? Math.min(WAIT_MS, shortWaitMs * 2) : SHORT_WAIT_MS;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (isUnreadable(error)) this.#unreadable(asked, error);
+        else await this.#failed(asked, error, failures, signal);
+      }
+    }
+  }
+
+  /** Resolves with whether nothing came. */
+  async #fetch(node: number, lanes: readonly Lane[], maxWaitTime: number, task: FetchTask): Promise<boolean> {
+    const { incarnations, signal } = task;
+    const from = new Map(lanes.map((lane) => [lane, lane.position]));
+    const topics = [...Map.groupBy(lanes, ({ of }) => of.topic)].map(([topic, ofTopic]) => ({
+      topicId: incarnations.get(topic) ?? '',
+      partitions: ofTopic.map((lane) => ({
+        partition: lane.of.partition,
+        currentLeaderEpoch: UNKNOWN_EPOCH,
+        fetchOffset: lane.position,
+        lastFetchedEpoch: UNKNOWN_EPOCH,
+        partitionMaxBytes: PARTITION_BYTES_MAX,
+      })),
+    }));
+    const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
+    const request = { node, topics, minBytes: 1, maxBytes: BYTES_MAX, maxWaitTime, isolationLevel };
+    const response = await this.#client.fetch(request).catch(answerIn);
+    this.#options.onProgress();
+    for (const lane of lanes) lane.isSuspect = false;
+    let isQuiet = true;
+    for (const { topicId, partitions } of response.responses) {
+      for (const answered of partitions) {
+        const lane = lanes.find(
+          ({ of }) => incarnations.get(of.topic) === topicId && of.partition === answered.partitionIndex,
+        );
+        const asked = lane === undefined ? undefined : from.get(lane);
+        // Sought or lost in the meantime: what comes is not what is wanted.
+        if (lane === undefined || asked !== lane.position || signal.aborted) continue;
+        const fetched = answered.errorCode === 0 ? await this.#read(lane, answered, signal) : undefined;
+        if (answered.errorCode !== 0) await this.#refused(lane, answered, task);
+        else if (fetched !== undefined && asked === lane.position && !signal.aborted) {
+          isQuiet = false;
+          lane.position = fetched.next;
+          task.onFetched(lane, fetched);
+        }
+      }
+    }
+    return isQuiet;
+  }
+
+  /** Undefined where there is nothing yet. */
+  async #read(lane: Lane, answered: Answered, signal: AbortSignal): Promise<FetchedRange | undefined> {
+    const { highWatermark, lastStableOffset, abortedTransactions } = answered;
+    const { of, position } = lane;
+    // The client takes aborted data away, but not all of it, and then cannot tell them from holes: read as they are stored.
+    if ((abortedTransactions ?? []).length > 0) {
+      for await (const entries of this.#options.ranges.read(of, position, lastStableOffset, signal)) {
+        if (entries.length > 0) return { ...rangeOfEntries(of, entries, position), highWatermark };
+      }
+      return undefined;
+    }
+    const range = rangeOfBatches(of, answered.records ?? [], position);
+    return range.next <= position ? undefined : { ...range, highWatermark };
+  }
+
+  /** Retention that overtook the reader, or a log that became shorter: the reader goes on where the log begins, and says so. */
+  async #refused(lane: Lane, { errorCode }: Answered, task: FetchTask): Promise<void> {
+    lane.notBeforeMs = Date.now() + REFUSED_PAUSE_MS;
+    const { topic, partition } = lane.of;
+    this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
+    if (errorCode === OFFSET_OUT_OF_RANGE) {
+      const end = (await this.#options.ends(topic)).get(partition);
+      if (end === undefined || (lane.position >= end.logStart && lane.position <= end.highWatermark)) return;
+      task.lanes.moveTo(lane.of, end.logStart);
+      return;
+    }
+    const { topics } = await this.#client.metadata({ topics: [topic], forceUpdate: true });
+    const [before, now] = [task.incarnations.get(topic), topics.get(topic)?.id];
+    if (now !== undefined && now !== before && !task.signal.aborted) task.onRecreated(topic, before, now);
+  }
+
+  /** The answer came and could not be taken apart. Who is asked alone and still unreadable waits; the others go on. */
+  #unreadable(asked: readonly Lane[], cause: unknown): void {
+    const [lane, ...others] = asked;
+    for (const one of asked) one.isSuspect = true;
+    if (lane === undefined || others.length > 0) return;
+    lane.notBeforeMs = Date.now() + UNREADABLE_PAUSE_MS;
+    const { topic, partition } = lane.of;
+    const message = `a batch of ${topic}-${partition} from offset ${lane.position} on cannot be read; its partition waits`;
+    const error = new PmcError('PMC_COMPRESSION_UNREADABLE', message, { topic, partition }, { cause });
+    this.#options.logger.error({ topic, partition, error: describeError(error) }, 'kafka.reader.batch.unreadable');
+  }
+
+  async #failed(lanes: readonly Lane[], error: unknown, failures: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const details = { names: brokerErrorsOf(error), error: describeError(error), failures };
+    this.#options.logger.warn(details, 'kafka.reader.fetch.failed');
+    await pause(backoffMs(failures, FAILED_BACKOFF), signal);
+    // Fails like the fetch did as long as no broker answers.
+    await this.#client.metadata({ topics: topicsOf(lanes), forceUpdate: true }).catch(() => undefined);
+  }
+
+  async #leaders(lanes: readonly Lane[]): Promise<ReadonlyMap<Lane, number>> {
+    const metadata = await this.#client.metadata({ topics: topicsOf(lanes) });
+    return new Map(
+      lanes.flatMap((lane) => {
+        const leader = metadata.topics.get(lane.of.topic)?.partitions[lane.of.partition]?.leader;
+        return leader === undefined || leader < 0 ? [] : [[lane, leader] as const];
+      }),
+    );
+  }
+}
+
+function topicsOf(lanes: readonly { readonly of: TopicPartition }[]): string[] {
+  return [...new Set(lanes.map(({ of }) => of.topic))];
+}
+
+/** A fetch in which one partition was refused is thrown as an error that carries the whole answer. */
+function answerIn(error: unknown): FetchResponse {
+  const response: unknown = error instanceof ResponseError ? error['response'] : undefined;
+  if (isFetchResponse(response) && response.errorCode === 0) return response;
+  throw error;
+}
+
+function isFetchResponse(response: unknown): response is FetchResponse {
+  return typeof response === 'object' && response !== null && 'responses' in response;
+}
+
+/** Not one of the library's errors, which are about the connection and the broker, but of taking the answer apart. */
+function isUnreadable(error: unknown): boolean {
+  if (error instanceof PmcError) return false;
+  const isOfLibrary = error instanceof GenericError || error instanceof MultipleErrors;
+  return !isOfLibrary || error instanceof UnsupportedCompressionError;
+}

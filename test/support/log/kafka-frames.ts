@@ -1,0 +1,102 @@
+// The frames of Kafka's protocol, as far as a proxy has to know them: where one ends, what a request asks for, and where two
+// answers hold what a test wants changed. Pure.
+export const API = { Produce: 0, Fetch: 1, Metadata: 3, Heartbeat: 12, ApiVersions: 18, InitProducerId: 22 } as const;
+
+/** Frames that are larger than this are no frames: the stream is not Kafka's. */
+const BYTES_MAX = 104_857_600;
+
+/** Cuts a stream into frames, whatever pieces it comes in. A frame keeps its four bytes of length. */
+export class Frames {
+  #rest: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): readonly Buffer[] {
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const frames: Buffer[] = [];
+    while (this.#rest.length >= 4) {
+      const length = this.#rest.readInt32BE(0);
+      if (length < 0 || length > BYTES_MAX) throw new RangeError(`a frame of ${length} bytes`);
+      if (this.#rest.length < 4 + length) break;
+      frames.push(this.#rest.subarray(0, 4 + length));
+      this.#rest = this.#rest.subarray(4 + length);
+    }
+    return frames;
+  }
+}
+
+export interface RequestHead {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+}
+
+export function requestHead(frame: Buffer): RequestHead {
+  return { apiKey: frame.readInt16BE(4), apiVersion: frame.readInt16BE(6), correlationId: frame.readInt32BE(8) };
+}
+
+export function correlationIdOf(answer: Buffer): number {
+  return answer.readInt32BE(4);
+}
+
+/** The answer to a Produce of one partition, with another error code (0: none). */
+export function withProduceError(answer: Buffer, apiVersion: number, code: number): Buffer {
+  const changed = Buffer.from(answer);
+  changed.writeInt16BE(code, produceErrorAt(answer, apiVersion));
+  return changed;
+}
+
+function produceErrorAt(answer: Buffer, apiVersion: number): number {
+  // Length and correlation id, then topics: how many, the name, how many partitions, the number of the partition.
+  if (apiVersion < 9) {
+    const nameAt = 4 + 4 + 4;
+    return nameAt + 2 + answer.readInt16BE(nameAt) + 4 + 4;
+  }
+  // Since version 9 lengths are one more and take as many bytes as they need; the head ends with its tags.
+  const [, topicsAt] = varint(answer, 4 + 4);
+  const [, nameAt] = varint(answer, topicsAt);
+  const [nameLength, textAt] = varint(answer, nameAt);
+  const [, partitionsFrom] = varint(answer, textAt + nameLength - 1);
+  return partitionsFrom + 4;
+}
+
+/** A Produce whose records have been damaged on the way: the broker finds that their checksum is wrong and writes nothing. */
+export function withDamagedRecords(request: Buffer): Buffer {
+  const changed = Buffer.from(request);
+  // Behind the records are at most a few bytes of tags.
+  const at = request.length - 8;
+  changed.writeUInt8(request.readUInt8(at) ^ 1, at);
+  return changed;
+}
+
+/** The answer to an ApiVersions, with another range of versions for one request. */
+export function withOfferedVersions(
+  answer: Buffer,
+  apiVersion: number,
+  apiKey: number,
+  [min, max]: readonly [number, number],
+): Buffer {
+  const changed = Buffer.from(answer);
+  // The head of this answer never has tags, whatever the version.
+  const countAt = 4 + 4 + 2;
+  const isCompact = apiVersion >= 3;
+  const [raised, next] = isCompact ? varint(answer, countAt) : [answer.readInt32BE(countAt) + 1, countAt + 4];
+  const entryBytes = isCompact ? 7 : 6;
+  for (let entry = 0; entry < raised - 1; entry += 1) {
+    const at = next + entry * entryBytes;
+    if (answer.readInt16BE(at) !== apiKey) continue;
+    changed.writeInt16BE(min, at + 2);
+    changed.writeInt16BE(max, at + 4);
+    return changed;
+  }
+  throw new RangeError(`request ${apiKey} is not offered`);
+}
+
+/** The value at a place, and where the next one begins. */
+function varint(bytes: Buffer, at: number): readonly [value: number, next: number] {
+  let value = 0;
+  for (let index = 0; index < 5; index += 1) {
+    const byte = bytes.readUInt8(at + index);
+    value += (byte & 0x7f) * 2 ** (7 * index);
+    if (byte < 0x80) return [value, at + index + 1];
+  }
+  throw new RangeError('a number of more than five bytes');
+}
