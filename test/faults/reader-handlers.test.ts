@@ -1,0 +1,170 @@
+// What a reader makes of a handler that fails, whatever it throws, of one that takes long, and of records that cannot be read. By
+// both clients: nothing is committed that was not handled, nothing is left out, and nobody waits for ever.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { Codec } from '../../kafka/codec.ts';
+import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import { incomingEvent } from '../support/incoming-events.ts';
+import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
+import { CommitRecorder } from '../support/log/commit-recorder.ts';
+import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import { SOUND } from '../support/log/read-verdict.ts';
+import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
+import { offsets } from '../support/log/recording-reader.ts';
+
+/** Longer than the session of a member that says nothing. */
+const STALL_MS = 14_000;
+
+let cluster: KafkaCluster;
+let commits: CommitRecorder;
+let codec: Codec;
+
+beforeAll(async () => {
+  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+  commits = new CommitRecorder(cluster);
+  codec = new Codec(inject('registryUrl'));
+  await codec.prepare([TOPIC.incoming]);
+});
+
+afterAll(async () => {
+  await cluster?.stop();
+});
+
+describe.for(CLIENTS)('%s', (client) => {
+  let bench: ReadingBench;
+  let topic: string;
+  let groupId: string;
+
+  beforeEach(async () => {
+    bench = new ReadingBench(client, cluster, commits);
+    topic = await cluster.createTopic(2);
+    groupId = bench.groupId();
+  });
+
+  afterEach(async () => {
+    await bench.stop();
+  });
+
+  const on = (partition: number): TopicPartition => ({ topic, partition });
+
+  test('row 15 · a handler that fails now and then gets all of it again, and nothing is committed before', async () => {
+    await bench.append(on(0), 200);
+    await bench.append(on(1), 200);
+    let calls = 0;
+    let failures = 0;
+    const { recorded } = await bench.open({
+      topic,
+      groupId,
+      handle() {
+        calls += 1;
+        if (calls % 7 !== 3) return Promise.resolve();
+        failures += 1;
+        return Promise.reject(new Error('the COMMIT failed'));
+      },
+    });
+    await vi.waitFor(() => expect(recorded.records).toHaveLength(400), WAIT);
+    expect(failures).toBeGreaterThan(3);
+    for (const partition of [0, 1]) expect(recorded.offsets(partition)).toEqual(offsets(0, 200));
+    expect(await bench.judge(topic, groupId, recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+  });
+
+  test('row 19 · whatever a handler throws, the reader lives and hands it over again', async () => {
+    const thrown = [
+      new TypeError('x is not a function'),
+      new RangeError('out of range'),
+      new SyntaxError('no'),
+      'text',
+      0,
+    ];
+    const wanted = [...thrown];
+    await bench.append(on(0), 40);
+    const { recorded } = await bench.open({
+      topic,
+      groupId,
+      handle({ records }) {
+        const [next] = wanted;
+        if (wanted.length === 0 || records[0]?.offset !== 20n) return Promise.resolve();
+        wanted.shift();
+        throw next;
+      },
+    });
+    await vi.waitFor(() => expect(recorded.offsets()).toEqual(offsets(0, 40)), WAIT);
+    expect(wanted).toEqual([]);
+    expect(recorded.fatal).toEqual([]);
+  });
+
+  test('row 20 · records that are too short or end in the middle of a field are data, and their neighbours are read', async () => {
+    const sound = codec.encode(TOPIC.incoming, incomingEvent('{"event":"message"}'));
+    const values = [sound, Buffer.from([0, 0, 1]), sound, sound.subarray(0, sound.length - 12), sound];
+    const records = values.map((value): AppendRecord => ({ key: null, value, headers: {}, timestampMs: 1 }));
+    const appender = appenderUnderTest('kafkajs', cluster.direct);
+    expect(await appender.append(on(0), records)).toMatchObject({ outcome: 'acked' });
+    await appender.stop();
+    const found: string[] = [];
+    const { recorded } = await bench.open({
+      topic,
+      groupId,
+      async handle(batch) {
+        for (const { value } of batch.records) {
+          const decoded = await codec.decode(TOPIC.incoming, value);
+          found.push(decoded.ok ? decoded.value.payload.toString() : decoded.error.code);
+        }
+      },
+    });
+    await vi.waitFor(() => expect(recorded.offsets()).toHaveLength(5), WAIT);
+    const event = '{"event":"message"}';
+    expect(found).toEqual([event, 'PMC_CODEC_MALFORMED', event, 'PMC_CODEC_MALFORMED', event]);
+    expect(recorded.fatal).toEqual([]);
+  });
+
+  test('row 21 · a handler that stalls for longer than a session keeps its partitions; nothing is handled twice', async () => {
+    await bench.append(on(0), 20);
+    const stalled = Promise.withResolvers<void>();
+    setTimeout(stalled.resolve, STALL_MS);
+    const first = await bench.open({ topic, groupId, member: 'first', handle: () => stalled.promise });
+    await vi.waitFor(() => expect(first.recorded.assignments).toHaveLength(1), WAIT);
+    await vi.waitFor(() => expect(first.recorded.offsets()).toHaveLength(20), WAIT);
+    expect(first.recorded.assignments).toHaveLength(1);
+    expect(first.recorded.revoked).toEqual([]);
+    await vi.waitFor(async () => expect((await bench.admin.committed(groupId, topic)).get(0)).toBe(20n), WAIT);
+    expect(await bench.judge(topic, groupId, first.recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+  });
+
+  test('row 22 · a partition whose handler hangs holds up only itself', async ({ skip }) => {
+    skip(client === 'kafkajs', 'its next fetch from a broker waits for every batch of the one before');
+    await bench.append(on(0), 10);
+    const released = Promise.withResolvers<void>();
+    const { recorded } = await bench.open({
+      topic,
+      groupId,
+      handle: ({ partition }) => (partition === 0 ? released.promise : Promise.resolve()),
+    });
+    for (const round of [1, 2, 3]) {
+      await bench.append(on(1), 10);
+      await vi.waitFor(() => expect(recorded.offsets(1)).toEqual(offsets(0, 10 * round)), WAIT);
+    }
+    expect(recorded.offsets(0)).toEqual([]);
+    released.resolve();
+    await vi.waitFor(() => expect(recorded.offsets(0)).toEqual(offsets(0, 10)), WAIT);
+  });
+
+  test('row 22 · what waited for a partition whose handler hung goes on when it returns', async () => {
+    const released = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    await bench.append(on(0), 10);
+    const { recorded } = await bench.open({
+      topic,
+      groupId,
+      handle: async ({ partition }) => {
+        if (partition === 1) return;
+        entered.resolve();
+        await released.promise;
+      },
+    });
+    await entered.promise;
+    await bench.append(on(1), 10);
+    released.resolve();
+    await vi.waitFor(() => expect(recorded.records).toHaveLength(20), WAIT);
+    expect(await bench.judge(topic, groupId, recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+  });
+});
