@@ -3,11 +3,17 @@ import { cpus, totalmem } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../service/config.ts';
 import type { Figure } from './figures.ts';
+import { logAppend } from './log-append.ts';
+import { logRead } from './log-read.ts';
 import { pipeline } from './pipeline.ts';
 
 type Benchmark = (environment: Environment, runs: number) => Promise<readonly Figure[]>;
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { pipeline };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  pipeline,
+  'log-append': logAppend,
+  'log-read': logRead,
+};
 const USAGE_EXIT = 2;
 const GIB = 2 ** 30;
 
