@@ -4,15 +4,18 @@
 // jump between the offset expected and the one returned is reported. Fetching, heartbeats and errors are the client's part.
 import { describeError, PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
+import { GroupKnowledge, type Known, laneOf } from './group-knowledge.ts';
 import type { LogAdmin, LogRecord, Offset, ReaderOptions, TopicPartition } from './log.ts';
 
-const INCARNATION_CHECK_MS = 5_000;
+const TOPIC_CHECK_MS = 5_000;
 
 export interface ReadingOptions extends ReaderOptions {
   /** Tells the topics' incarnations and what the group has committed. */
   readonly admin: Pick<LogAdmin, 'topics' | 'committed' | 'ends'>;
   readonly logger: Logger;
   onFatal(error: PmcError): void;
+  /** A topic has more partitions than at the join. For clients that do not join again by themselves. */
+  onGrown?(): void;
 }
 
 /** Replaced as a whole at every join, so that late work of an old one is recognised. */
@@ -22,11 +25,6 @@ export interface Assignment {
   readonly lost: AbortController;
   /** Asked for at the join, and once more at every batch until there is an answer. */
   known: Promise<Known>;
-}
-
-interface Known {
-  readonly incarnations: ReadonlyMap<string, string>;
-  readonly committed: ReadonlyMap<string, Offset>;
 }
 
 /** Records of one partition as one fetch returned them. */
@@ -40,10 +38,6 @@ export interface Fetched extends TopicPartition {
   readonly highWatermark: Offset;
 }
 
-export function laneOf({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`;
-}
-
 export class Reading {
   readonly #options: ReadingOptions;
   /** Where each partition goes on, as far as this assignment knows. */
@@ -51,15 +45,17 @@ export class Reading {
   readonly #paused = new Map<string, TopicPartition>();
   readonly #sought = new Map<string, { readonly to: TopicPartition; readonly offset: Offset }>();
   readonly #inHand = new Map<string, AbortController>();
-  /** What the group is last known to have committed: a client that finds it below the log start resets it. */
-  readonly #committed = new Map<string, Offset>();
+  readonly #knowledge: GroupKnowledge;
   #assignment: Assignment | undefined;
   #generation = 0;
   #lastProgressMs: number | undefined;
-  #incarnationTimer: NodeJS.Timeout | undefined;
+  #topicTimer: NodeJS.Timeout | undefined;
+  /** That the topics are still those of the join, asked after the fetch that came last. */
+  #confirmed: Promise<void> | undefined = Promise.resolve();
 
   constructor(options: ReadingOptions) {
     this.#options = options;
+    this.#knowledge = new GroupKnowledge(options);
   }
 
   get assignment(): Assignment | undefined {
@@ -87,30 +83,38 @@ export class Reading {
     this.#lastProgressMs = Date.now();
   }
 
+  /**
+   * A fetch came that asked for topics by name. Before anything of it is handed over the topics' ids are read again: records of a
+   * topic that was created again would pass for those of the old one.
+   */
+  fetchedByName(): void {
+    this.#confirmed = undefined;
+  }
+
   isSought(one: TopicPartition): boolean {
     return this.#sought.has(laneOf(one));
   }
 
   /** Asks what the group has committed while the client cannot have reset it yet. Without an answer the join asks again. */
   async recall(): Promise<void> {
-    await this.#ask().catch((error: unknown) => {
+    await this.#knowledge.ask().catch((error: unknown) => {
       this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.committed.unknown');
     });
   }
 
   start(): void {
-    this.#incarnationTimer = setInterval(() => void this.#checkIncarnations(), INCARNATION_CHECK_MS);
+    this.#topicTimer = setInterval(() => void this.#checkTopics(), TOPIC_CHECK_MS);
   }
 
   stop(): void {
-    clearInterval(this.#incarnationTimer);
+    clearInterval(this.#topicTimer);
     this.#assignment?.lost.abort();
   }
 
   assign(partitions: readonly TopicPartition[]): void {
     this.lose('joined again');
     this.#generation += 1;
-    const known = this.#ask();
+    const known = this.#knowledge.ask();
     known.catch(() => undefined);
     this.#assignment = { generation: this.#generation, partitions, known, lost: new AbortController() };
     this.#expected.clear();
@@ -170,6 +174,7 @@ export class Reading {
     try {
       const expected = await this.position(assignment, { topic, partition });
       const incarnation = await this.#incarnationOf(assignment, topic);
+      await this.#confirm(assignment);
       const signal = AbortSignal.any([assignment.lost.signal, sought.signal, clientSignal]);
       const [first] = records;
       if (signal.aborted) return;
@@ -214,6 +219,18 @@ export class Reading {
     this.progressed();
   }
 
+  async #confirm(assignment: Assignment): Promise<void> {
+    const confirmed = this.#confirmed ?? this.#compareTopics(assignment);
+    this.#confirmed = confirmed;
+    try {
+      await confirmed;
+    } catch (error) {
+      // The same records come again, and then it is asked again.
+      if (this.#confirmed === confirmed) this.#confirmed = undefined;
+      throw error;
+    }
+  }
+
   #reportGap({ topic, partition }: TopicPartition, expected: Offset, got: Offset): void {
     this.#options.logger.warn({ topic, partition, expected: String(expected), got: String(got) }, 'kafka.reader.gap');
     this.#options.onGap?.({ topic, partition, expected, got });
@@ -230,41 +247,30 @@ export class Reading {
   #knownOf(assignment: Assignment): Promise<Known> {
     const before = assignment.known;
     return before.catch(() => {
-      if (assignment.known === before) assignment.known = this.#ask();
+      if (assignment.known === before) assignment.known = this.#knowledge.ask();
       return assignment.known;
     });
   }
 
-  async #ask(): Promise<Known> {
-    const { admin, groupId, topics } = this.#options;
-    const [incarnations, ...answers] = await Promise.all([
-      this.#readIncarnations(),
-      ...topics.map(async (topic) => ({ topic, offsets: await admin.committed(groupId, topic) })),
-    ]);
-    for (const { topic, offsets } of answers) {
-      for (const [partition, offset] of offsets) this.#committed.set(laneOf({ topic, partition }), offset);
+  /**
+   * A topic deleted and created again keeps its name and restarts its offsets, which a client crosses without any event; and
+   * partitions that were added belong to nobody before the group joins again.
+   */
+  async #compareTopics(assignment: Assignment): Promise<void> {
+    const [before, now] = await Promise.all([this.#knownOf(assignment), this.#knowledge.topics()]);
+    for (const [topic, incarnation] of now.incarnations) {
+      const earlier = before.incarnations.get(topic);
+      if (earlier !== incarnation && !assignment.lost.signal.aborted) this.recreated(topic, earlier, incarnation);
     }
-    return { incarnations, committed: new Map(this.#committed) };
+    if (now.partitions > before.partitions && !assignment.lost.signal.aborted) this.#options.onGrown?.();
   }
 
-  async #readIncarnations(): Promise<ReadonlyMap<string, string>> {
-    const topics = await this.#options.admin.topics(this.#options.topics);
-    return new Map(topics.map(({ topic, incarnation }) => [topic, incarnation]));
-  }
-
-  /** A topic deleted and created again keeps its name and restarts its offsets, which a client crosses without any event. */
-  async #checkIncarnations(): Promise<void> {
+  async #checkTopics(): Promise<void> {
     const assignment = this.assignment;
     if (assignment === undefined) return;
-    try {
-      const [before, now] = await Promise.all([assignment.known, this.#readIncarnations()]);
-      for (const [topic, incarnation] of now) {
-        const earlier = before.incarnations.get(topic);
-        if (earlier !== incarnation && !assignment.lost.signal.aborted) this.recreated(topic, earlier, incarnation);
-      }
-    } catch (error) {
-      this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.incarnation.unknown');
-    }
+    await this.#compareTopics(assignment).catch((error: unknown) => {
+      this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.topics.unknown');
+    });
   }
 
   recreated(topic: string, before: string | undefined, now: string | undefined): void {

@@ -1,22 +1,28 @@
 // A consumer-group reader on kafkajs, which polls, retries and heartbeats; kafka/reading.ts keeps the rest. A handler's error hands
 // the same records over again, for ever, loudly. Seeks and pauses are told to kafkajs again at every join, because a consumer
 // that restarted itself after a crash has forgotten them. What it cannot cure in place is reported through `onFatal`.
-import type { Consumer, EachBatchPayload, IBatchProcessEvent, KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, IBatchProcessEvent } from 'kafkajs';
 import kafkajs from 'kafkajs';
+import { pause } from '../../service/backoff.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
 import { accessRefusal } from '../connection-failures.ts';
-import type { LogRecord, Offset, Reader, TopicPartition } from '../log.ts';
+import type { Offset, RangeReader, Reader, TopicPartition } from '../log.ts';
 import { parseOffset } from '../offsets.ts';
+import { platformaticRangeReader } from '../platformatic/range-reader.ts';
 import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
 import { kafkaClient, METADATA_AGE_MAX_MS } from './client.ts';
+import { committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
 
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_INTERVAL_MS = 3_000;
 const REBALANCE_TIMEOUT_MS = 30_000;
 const BACKGROUND_HEARTBEAT_MS = 1_000;
+const OPEN_TRANSACTION_MS = 500;
 const REBUILD_PAUSE_MS = 1_000;
+/** Partitions in hand at the same time: a slow one does not hold up the others. */
+const HANDLING_MAX = 3;
 
 type BatchEnd = Pick<IBatchProcessEvent, 'topic' | 'partition' | 'batchSize' | 'lastOffset'>;
 
@@ -25,6 +31,7 @@ export interface KafkajsReaderOptions extends ReadingOptions, ClientOptions {}
 class KafkajsReader implements Reader {
   readonly #options: KafkajsReaderOptions;
   readonly #reading: Reading;
+  readonly #ranges: RangeReader;
   readonly #timeouts = new RepeatedTimeouts();
   #consumer: Consumer;
   #rebuilt: Promise<void> = Promise.resolve();
@@ -33,6 +40,7 @@ class KafkajsReader implements Reader {
   constructor(options: KafkajsReaderOptions) {
     this.#options = options;
     this.#reading = new Reading(options);
+    this.#ranges = platformaticRangeReader(options);
     this.#consumer = this.#build();
   }
 
@@ -73,7 +81,7 @@ class KafkajsReader implements Reader {
   async #stop(): Promise<void> {
     this.#reading.stop();
     await this.#rebuilt;
-    await this.#consumer.disconnect();
+    await Promise.all([this.#consumer.disconnect(), this.#ranges.stop()]);
   }
 
   #build(): Consumer {
@@ -87,6 +95,7 @@ class KafkajsReader implements Reader {
       maxBytes: 4_194_304,
       maxBytesPerPartition: 1_048_576,
       maxWaitTimeInMs: 500,
+      readUncommitted: true,
       retry: {
         retries: 1_000_000,
         initialRetryTime: 200,
@@ -116,7 +125,10 @@ class KafkajsReader implements Reader {
     );
     consumer.on(
       events.FETCH,
-      current(() => this.#reading.progressed()),
+      current(() => {
+        this.#reading.progressed();
+        this.#reading.fetchedByName();
+      }),
     );
     consumer.on(
       events.END_BATCH_PROCESS,
@@ -139,6 +151,7 @@ class KafkajsReader implements Reader {
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: HANDLING_MAX,
       eachBatch: (payload) => this.#eachBatch(payload),
     });
   }
@@ -156,7 +169,7 @@ class KafkajsReader implements Reader {
     }
   }
 
-  /** Where there are only control records and aborted data kafkajs goes on without a word, and the group would stay behind. */
+  /** Where there are only control records kafkajs goes on without a word, and the group would stay behind. */
   #skipped({ topic, partition, batchSize, lastOffset }: BatchEnd): void {
     if (batchSize > 0 || this.#reading.assignment === undefined || this.#reading.isSought({ topic, partition })) return;
     const next = parseOffset(lastOffset) + 1n;
@@ -193,17 +206,14 @@ class KafkajsReader implements Reader {
   }
 
   async #hand(assignment: Assignment, payload: EachBatchPayload, signal: AbortSignal): Promise<void> {
-    const { topic, partition, messages, highWatermark } = payload.batch;
-    const first = payload.batch.firstOffset();
-    const fetched = {
-      topic,
-      partition,
-      ...(first !== null && { first: parseOffset(first) }),
-      records: messages.map((message) => toRecord(topic, partition, message)),
-      // Includes what the broker sent behind the last record: control records and aborted data.
-      next: parseOffset(payload.batch.lastOffset()) + 1n,
-      highWatermark: parseOffset(highWatermark),
-    };
+    const { batch } = payload;
+    const { topic, partition } = batch;
+    const { admin } = this.#options;
+    const fetched = hasTransactions(batch)
+      ? await committedOf(batch, { ranges: this.#ranges, admin }, signal)
+      : fetchedOf(batch);
+    // Fetched again after this: a transaction that is still open holds back what is behind it.
+    if (fetched === undefined) return await pause(OPEN_TRANSACTION_MS, signal);
     const commit = async (next: Offset): Promise<boolean> => {
       if (!payload.isRunning() || payload.isStale()) return false;
       payload.resolveOffset(String(next - 1n));
@@ -264,23 +274,6 @@ class KafkajsReader implements Reader {
 
 function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
   return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
-}
-
-function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
-  const headers: Record<string, Buffer> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
-    const one = Array.isArray(value) ? value[value.length - 1] : value;
-    if (one !== undefined) headers[name] = Buffer.isBuffer(one) ? one : Buffer.from(one);
-  }
-  return {
-    topic,
-    partition,
-    offset: parseOffset(message.offset),
-    timestampMs: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers,
-  };
 }
 
 /** Starts a reader; resolves when it is connected and subscribed (the first assignment follows). */

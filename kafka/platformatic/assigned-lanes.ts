@@ -1,8 +1,10 @@
 // The partitions of one assignment: where the next fetch of each begins, and what was fetched but not handed over yet. One fetch
 // may wait while the one before it is being handled, so that handler and network work at the same time and memory stays bounded
 // at two fetches a partition. Pure: the clock is an argument.
+
+import { laneOf } from '../group-knowledge.ts';
 import type { Offset, TopicPartition } from '../log.ts';
-import { type Fetched, laneOf } from '../reading.ts';
+import type { Fetched } from '../reading.ts';
 
 export interface FetchedRange extends Fetched {
   /** From here to the first record the log has only control records and aborted data. */

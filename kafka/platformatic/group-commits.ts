@@ -5,8 +5,8 @@ import { type Consumer, offsetCommitV8 } from '@platformatic/kafka';
 import { pause } from '../../service/backoff.ts';
 import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
+import { laneOf } from '../group-knowledge.ts';
 import type { Offset, TopicPartition } from '../log.ts';
-import { laneOf } from '../reading.ts';
 import { brokerErrorsOf } from './failures.ts';
 
 /** What the group knows a member by, for as long as its assignment lasts. */

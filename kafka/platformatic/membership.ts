@@ -45,6 +45,11 @@ export class Membership {
     void this.#join();
   }
 
+  /** Becomes a new member, so that the group is assigned anew. */
+  rejoin(reason: string): void {
+    if (this.#consumer !== undefined) this.#replace(reason);
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#leave();
@@ -107,7 +112,7 @@ export class Membership {
     return consumer;
   }
 
-  #replace(reason: string, error: unknown): void {
+  #replace(reason: string, error?: unknown): void {
     const details = { client: 'platformatic', reason, ...(error !== undefined && { error: describeError(error) }) };
     this.#options.logger.warn(details, 'kafka.reader.rebuilt');
     this.#leave();

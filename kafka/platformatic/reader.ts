@@ -22,7 +22,7 @@ class PlatformaticReader implements Reader {
 
   constructor(options: PlatformaticReaderOptions) {
     this.#options = options;
-    this.#reading = new Reading(options);
+    this.#reading = new Reading({ ...options, onGrown: () => this.#membership.rejoin('more partitions') });
     this.#ranges = platformaticRangeReader(options);
     this.#membership = new Membership({
       ...options,

@@ -3,6 +3,7 @@
 import { Producer } from '@platformatic/kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import type { TopicPartition } from '../../kafka/log.ts';
+import { FIRST_MS } from '../support/log/append-ledger.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
 import { KafkaCluster } from '../support/log/kafka-cluster.ts';
@@ -125,10 +126,9 @@ describe.for(CLIENTS)('%s', (client) => {
 
   test('row 28 · asked for a time behind the last record, the log has no offset', async () => {
     await bench.append(only(), 10);
-    const first = 1_700_000_000_000;
-    expect([...(await bench.admin.offsetsAt(topic, first))]).toEqual([[0, 0n]]);
-    expect([...(await bench.admin.offsetsAt(topic, first + 4))]).toEqual([[0, 4n]]);
-    expect([...(await bench.admin.offsetsAt(topic, first + 10))]).toEqual([[0, undefined]]);
+    expect([...(await bench.admin.offsetsAt(topic, FIRST_MS))]).toEqual([[0, 0n]]);
+    expect([...(await bench.admin.offsetsAt(topic, FIRST_MS + 4))]).toEqual([[0, 4n]]);
+    expect([...(await bench.admin.offsetsAt(topic, FIRST_MS + 10))]).toEqual([[0, undefined]]);
   });
 });
 

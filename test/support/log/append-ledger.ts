@@ -27,6 +27,9 @@ export class AppendLedger implements Appending {
   }
 }
 
+/** The time of record 0. Of today: older ones the broker would delete at its next look at the logs. */
+export const FIRST_MS = Date.now();
+
 /** The record with this number on its partition, of at least this size. */
 export function numbered({ topic, partition }: TopicPartition, number: number, sizeBytes = 0): AppendRecord {
   const value = Buffer.from(`${topic}/${partition}/${number} `.padEnd(sizeBytes, '.'));
@@ -34,6 +37,6 @@ export function numbered({ topic, partition }: TopicPartition, number: number, s
     key: `key-${partition}`,
     value,
     headers: { number: String(number) },
-    timestampMs: 1_700_000_000_000 + number,
+    timestampMs: FIRST_MS + number,
   };
 }

@@ -19,7 +19,7 @@ export interface Commit {
   readonly atMs: number;
 }
 
-interface Line {
+interface Written {
   readonly key: { readonly data: { readonly group: string; readonly topic: string; readonly partition: number } };
   /** Absent where an offset was taken back. */
   readonly value: { readonly data: { readonly offset: number; readonly commitTimestamp: number } } | null;
@@ -50,13 +50,24 @@ export class CommitRecorder {
 
   #read(groupId: string, topic: string): readonly Commit[] {
     const { logFile, logFromByte } = this.#consumer;
-    const lines = readFileSync(logFile).subarray(logFromByte).toString().split('\n').slice(0, -1);
-    return lines.flatMap((line) => {
-      if (!line.startsWith('{')) return [];
-      const { key, value } = JSON.parse(line) as Line;
+    const text = readFileSync(logFile).subarray(logFromByte).toString();
+    return written(text).flatMap(({ key, value }) => {
       if (key.data.group !== groupId || key.data.topic !== topic || value === null) return [];
       const { offset, commitTimestamp } = value.data;
       return [{ topic, partition: key.data.partition, offset: BigInt(offset), atMs: commitTimestamp }];
     });
   }
+}
+
+/** The formatter writes one object after the other, with nothing between them; the last may still be on its way. */
+function written(text: string): readonly Written[] {
+  const objects = text.split(/(?:^|\n|(?<=\}))(?=\{"key":)/).filter((one) => one.startsWith('{'));
+  return objects.flatMap((one, index) => {
+    try {
+      return [JSON.parse(one) as Written];
+    } catch (error) {
+      if (index === objects.length - 1) return [];
+      throw error;
+    }
+  });
 }
