@@ -72,6 +72,26 @@ describe('the codec', () => {
     expect(decoded).toMatchObject({ ok: true, value: { id: 'm1', type: null, ingestSeq: 7 } });
   });
 
+  test('row 34 · how an older schema is read is worked out once, however many records it wrote', async () => {
+    const { fields } = AVRO_SCHEMAS.IncomingEvent;
+    const older = { ...AVRO_SCHEMAS.IncomingEvent, fields: fields.filter(({ name }) => name !== 'actor') };
+    const { Type } = (await import('avsc')).default;
+    const body = Type.forSchema(older as never).toBuffer(EVENT);
+    const header = withId(codec.encode(TOPIC.incoming, EVENT), registry.idOf(JSON.stringify(older))).subarray(0, 5);
+    const bytes = Buffer.concat([header, body]);
+    const resolved = vi.spyOn(Type.prototype, 'createResolver');
+    const parsed = vi.spyOn(Type, 'forSchema');
+    const decode = async () => expect(await codec.decode(TOPIC.incoming, bytes)).toMatchObject({ ok: true });
+    await decode();
+    const once = { resolved: resolved.mock.calls.length, parsed: parsed.mock.calls.length };
+    for (let count = 0; count < 1_000; count += 1) await decode();
+    const often = { resolved: resolved.mock.calls.length, parsed: parsed.mock.calls.length };
+    resolved.mockRestore();
+    parsed.mockRestore();
+    expect(once.resolved).toBeGreaterThan(0);
+    expect(often).toEqual(once);
+  });
+
   test('refuses to encode for a topic it was not prepared for', () => {
     expect(() => codec.encode(TOPIC.outgoing, {} as never)).toThrow(/not prepared/);
   });
@@ -151,7 +171,7 @@ describe('a registry that is away', () => {
     expect(await fresh.decode(TOPIC.incoming, bytes)).toMatchObject({ ok: true });
   });
 
-  test('is thrown when it does not answer at all', async () => {
+  test('row 33 · is thrown when it does not answer at all', async () => {
     vi.useFakeTimers();
     const never = vi.spyOn(RegistryInMemory.prototype, 'getSchema').mockReturnValue(new Promise(() => undefined));
     const bytes = codec.encode(TOPIC.incoming, EVENT);

@@ -57,7 +57,7 @@ function files(): readonly string[] {
 }
 
 describe('with the registry away', () => {
-  test('a process that begins encodes and decodes what one before it did', async () => {
+  test('row 33 · a process that begins encodes and decodes what one before it did', async () => {
     const bytes = await earlier();
     registry.failWith(registryAnswer(400));
     const codec = start();

@@ -50,7 +50,7 @@ describe('the plan of topics', () => {
     ['cleanup.policy', 'compact'],
     ['cleanup.policy', 'compact,delete'],
     ['unclean.leader.election.enable', 'true'],
-  ])('refuses a topic with %s=%s, by name', (name, value) => {
+  ])('row 29 · refuses a topic with %s=%s, by name', (name, value) => {
     const { create, mismatches } = planTopics(TOPIC_PLANS, existing({ [name]: value }), 1);
     expect(create).toEqual([]);
     expect(mismatches).toHaveLength(TOPIC_PLANS.length);

@@ -35,7 +35,11 @@ describe('the table of hazards', () => {
       text: "test('row 4 · kafkajs holds', () => {\ntest('row 5 · it holds', () => {",
     };
     const other = { path: 'kafka/platformatic/c.test.ts', text: "test('row 6 · it holds', () => {" };
-    expect(rowsShown([both, one, other])).toEqual({ kafkajs: new Set([3, 4]), platformatic: new Set([3, 6]) });
+    const neutral = { path: 'kafka/d.test.ts', text: "test('row 7 · it holds', () => {" };
+    expect(rowsShown([both, one, other, neutral])).toEqual({
+      kafkajs: new Set([3, 4, 7]),
+      platformatic: new Set([3, 6, 7]),
+    });
   });
 });
 

@@ -9,7 +9,8 @@ Two libraries speak with Kafka here, and both are known to lose, repeat or stop 
 (\`PMC_KAFKA_APPENDER\`, \`PMC_KAFKA_READER\`).
 
 Each row below is such a defect. *Held* means that a test whose name begins with the row's number shows it for that client, on real
-brokers behind a proxy that breaks connections and loses answers (\`npm run test:faults\`), or beside the code; what is on the log is
+brokers behind a proxy that breaks connections and loses answers (\`npm run test:faults\`), or beside the code (what both clients go
+through counts for both); what is on the log is
 read by Kafka's own console consumer. A negative control uses kafkajs as one would without knowing: the suite must find what it
 loses, in \`test/faults/naive-appender-loses-records.test.ts\`.
 `;

@@ -12,6 +12,7 @@ import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
 
+const PRODUCER = 'org.apache.kafka.tools.ProducerPerformance';
 /** Longer than the session of a member that says nothing. */
 const STALL_MS = 14_000;
 
@@ -128,6 +129,20 @@ describe.for(CLIENTS)('%s', (client) => {
     expect(first.recorded.revoked).toEqual([]);
     await vi.waitFor(async () => expect((await bench.admin.committed(groupId, topic)).get(0)).toBe(20n), WAIT);
     expect(await bench.judge(topic, groupId, first.recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+  });
+
+  test('row 30 · what other producers compressed, each in another way, is read like the rest', async () => {
+    const load = ['--num-records', '50', '--record-size', '100', '--throughput', '-1', '--topic', topic];
+    for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+      const properties = ['--command-property', `compression.type=${compression}`];
+      const access = ['--bootstrap-server', cluster.direct.join(',')];
+      const producer = cluster.startTool(`producer-${compression}`, PRODUCER, [...access, ...load, ...properties]);
+      expect(await producer.exited).toMatchObject({ succeeded: true });
+    }
+    const { recorded } = await bench.open({ topic, groupId, batchRecordsMax: 50 });
+    await vi.waitFor(() => expect(recorded.records).toHaveLength(250), WAIT);
+    expect(recorded.records.map(({ value }) => value?.length)).toEqual(Array.from({ length: 250 }, () => 100));
+    expect(recorded.gaps).toEqual([]);
   });
 
   test('row 22 · a partition whose handler hangs holds up only itself', async ({ skip }) => {

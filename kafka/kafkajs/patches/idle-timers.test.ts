@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 describe("the library's queue of requests, once a client file was loaded", () => {
-  test('has no timer while nothing is pending', () => {
+  test('row 10 · has no timer while nothing is pending', () => {
     push(1);
     answer(1);
     expect(sent).toEqual([1]);

@@ -7,6 +7,8 @@ export interface AppendLoad {
   readonly topic: string;
   readonly partitions: number;
   readonly records: number;
+  /** Number of the first record on each partition; 0 when absent. */
+  readonly first?: number;
   readonly batchRecordsMax?: number;
   readonly bytesMax?: number;
   readonly recordBytes?: number;
@@ -25,7 +27,7 @@ const YIELD_EVERY = 100;
 
 /** Resolves when every record has its outcome. */
 export async function appendLoad(ledger: AppendLedger, load: AppendLoad): Promise<Loaded> {
-  const { topic, partitions, records, batchRecordsMax = 100, bytesMax = 1_000_000, recordBytes = 0 } = load;
+  const { topic, partitions, records, batchRecordsMax = 100, bytesMax = 1_000_000, recordBytes = 0, first = 0 } = load;
   const limits = { batchRecordsMax, batchBytesMax: 262_144, bytesMax, recordBytesMax: 1_000_000 };
   const accumulator = new Accumulator({ appender: ledger, logger, ...limits });
   const outcomes: Promise<RecordOutcome>[] = [];
@@ -34,7 +36,7 @@ export async function appendLoad(ledger: AppendLedger, load: AppendLoad): Promis
     if (accumulator.full) await accumulator.drained();
     await load.onRecord?.(index);
     const to = { topic, partition: index % partitions };
-    outcomes.push(accumulator.append(to, numbered(to, Math.floor(index / partitions), recordBytes)));
+    outcomes.push(accumulator.append(to, numbered(to, first + Math.floor(index / partitions), recordBytes)));
     bufferedBytesMax = Math.max(bufferedBytesMax, accumulator.bufferedBytes);
     if (index % YIELD_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
   }

@@ -1,6 +1,14 @@
 // The frames of Kafka's protocol, as far as a proxy has to know them: where one ends, what a request asks for, and where two
 // answers hold what a test wants changed. Pure.
-export const API = { Produce: 0, Fetch: 1, Metadata: 3, Heartbeat: 12, ApiVersions: 18, InitProducerId: 22 } as const;
+export const API = {
+  Produce: 0,
+  Fetch: 1,
+  Metadata: 3,
+  OffsetCommit: 8,
+  Heartbeat: 12,
+  ApiVersions: 18,
+  InitProducerId: 22,
+} as const;
 
 /** Frames that are larger than this are no frames: the stream is not Kafka's. */
 const BYTES_MAX = 104_857_600;
@@ -35,6 +43,17 @@ export function requestHead(frame: Buffer): RequestHead {
 
 export function correlationIdOf(answer: Buffer): number {
   return answer.readInt32BE(4);
+}
+
+/** The frame with one 64-bit number in place of another, wherever it stands. */
+export function withInt64(frame: Buffer, from: bigint, to: bigint): Buffer {
+  const wanted = Buffer.alloc(8);
+  wanted.writeBigInt64BE(from);
+  const at = frame.indexOf(wanted);
+  if (at < 0) return frame;
+  const changed = Buffer.from(frame);
+  changed.writeBigInt64BE(to, at);
+  return changed;
 }
 
 /** The answer to a Produce of one partition, with another error code (0: none). */
