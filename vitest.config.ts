@@ -48,6 +48,9 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           sequence: { groupOrder: 3 },
           ...ON_REAL_SERVERS,
+          // Each file has a cluster of its own, and most of the time is waiting: for time-outs, for brokers, for sessions to end.
+          fileParallelism: true,
+          maxWorkers: 2,
         },
       },
     ],
