@@ -1,6 +1,6 @@
 // A group on three brokers that are restarted one after the other, its idle connections, and its offsets when setting them goes
 // wrong half-way. By both clients.
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, type TestContext, test, vi } from 'vitest';
 import { openAdmin } from '../../kafka/connect.ts';
 import { AppendLedger } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
@@ -60,17 +60,21 @@ class RollingRestart {
 const rollingRestart = new RollingRestart();
 
 describe.concurrent.for(CLIENTS)('%s', (client) => {
-  function begin(): { readonly bench: ReadingBench; readonly groupId: string } {
+  // Tests that run at the same time have each their own end: the import of that name takes the one that happens to run.
+  function begin({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): {
+    readonly bench: ReadingBench;
+    readonly groupId: string;
+  } {
     const bench = new ReadingBench(client, cluster, commits);
     onTestFinished(() => bench.stop());
     return { bench, groupId: bench.groupId() };
   }
 
-  test('row 23 · brokers restarted one after the other under load: nothing is lost, no position goes back for good, the group catches up', async () => {
-    const { bench, groupId } = begin();
+  test('row 23 · brokers restarted one after the other under load: nothing is lost, no position goes back for good, the group catches up', async (context) => {
+    const { bench, groupId } = begin(context);
     const topic = await cluster.createTopic(PARTITIONS);
     const appender = appenderUnderTest(client, cluster.brokers);
-    onTestFinished(() => appender.stop());
+    context.onTestFinished(() => appender.stop());
     const ledger = new AppendLedger(appender);
     const { recorded } = await bench.open({ topic, groupId, batchRecordsMax: 100 });
     let restarted = false;

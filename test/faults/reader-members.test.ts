@@ -1,6 +1,6 @@
 // Groups whose members come, go and die with long batches in hand, and topics that die under them. By both clients, at the same
 // time: what takes long here is waiting for the sessions of the dead to end.
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, type TestContext, test, vi } from 'vitest';
 import type { TopicPartition } from '../../kafka/log.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
@@ -26,7 +26,11 @@ afterAll(async () => {
 });
 
 describe.concurrent.for(CLIENTS)('%s', (client) => {
-  function begin(): { readonly bench: ReadingBench; readonly groupId: string } {
+  // Tests that run at the same time have each their own end: the import of that name takes the one that happens to run.
+  function begin({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): {
+    readonly bench: ReadingBench;
+    readonly groupId: string;
+  } {
     const bench = new ReadingBench(client, cluster, commits);
     onTestFinished(() => bench.stop());
     return { bench, groupId: bench.groupId() };
@@ -38,8 +42,8 @@ describe.concurrent.for(CLIENTS)('%s', (client) => {
     return topic;
   }
 
-  test('row 16 · who takes over from a killed member reads at most one batch again', async () => {
-    const { bench, groupId } = begin();
+  test('row 16 · who takes over from a killed member reads at most one batch again', async (context) => {
+    const { bench, groupId } = begin(context);
     const topic = await filled(bench, 1, 400);
     const recording = { topic, groupId, batchRecordsMax: BATCH_RECORDS, handleMs: 200 };
     const first = bench.startMember({ ...recording, member: 'first' });
@@ -52,8 +56,8 @@ describe.concurrent.for(CLIENTS)('%s', (client) => {
     expect(verdict.repeated).toBeLessThanOrEqual(BATCH_RECORDS);
   });
 
-  test('row 18 · members killed, stopped and started again and again: all is handled, no commit lies', async () => {
-    const { bench, groupId } = begin();
+  test('row 18 · members killed, stopped and started again and again: all is handled, no commit lies', async (context) => {
+    const { bench, groupId } = begin(context);
     const topic = await filled(bench, PARTITIONS, 600);
     const members: ReaderMember[] = [];
     const join = (): void => {
@@ -78,8 +82,8 @@ describe.concurrent.for(CLIENTS)('%s', (client) => {
     expect(violations).toEqual(SOUND);
   });
 
-  test('row 31 · two members in one process share nothing: each offset is handled once, each commit is its own', async () => {
-    const { bench, groupId } = begin();
+  test('row 31 · two members in one process share nothing: each offset is handled once, each commit is its own', async (context) => {
+    const { bench, groupId } = begin(context);
     const topic = await filled(bench, 4, 100);
     const [first, second] = [
       await bench.open({ topic, groupId, member: 'first' }),
@@ -107,8 +111,8 @@ describe.concurrent.for(CLIENTS)('%s', (client) => {
     }
   });
 
-  test('a topic that is deleted and created again under a reader is noticed, and nothing of it taken for the old one', async () => {
-    const { bench, groupId } = begin();
+  test('a topic that is deleted and created again under a reader is noticed, and nothing of it taken for the old one', async (context) => {
+    const { bench, groupId } = begin(context);
     const topic = await filled(bench, 1, 50);
     const { recorded } = await bench.open({ topic, groupId });
     await vi.waitFor(() => expect(recorded.records).toHaveLength(50), WAIT);
