@@ -28,7 +28,7 @@ describe('the table of hazards', () => {
   test('counts a test for the clients that it is for', () => {
     const both = {
       path: 'test/a.test.ts',
-      text: "describe.for(CLIENTS)('%s', () => {\n  test('row 3 · it holds', () => {",
+      text: "describe.for(CLIENTS)('%s', () => {\n  test('row 3 · it holds', () => {\n  test('row 8 · only platformatic: it holds', () => {",
     };
     const one = {
       path: 'test/b.test.ts',
@@ -38,7 +38,7 @@ describe('the table of hazards', () => {
     const neutral = { path: 'kafka/d.test.ts', text: "test('row 7 · it holds', () => {" };
     expect(rowsShown([both, one, other, neutral])).toEqual({
       kafkajs: new Set([3, 4, 7]),
-      platformatic: new Set([3, 6, 7]),
+      platformatic: new Set([3, 6, 7, 8]),
     });
   });
 });

@@ -3,6 +3,7 @@
 // After a request without an answer kafkajs tries the same connection again, six times: with a socket to a host that has vanished,
 // or with half an answer left in its buffer, that is a minute for nothing. So the first such request ends the sends of its producer
 // with an unknown outcome, and with them the producer and its client object.
+import { Partitioners } from 'kafkajs';
 import { Appending, type Producing } from '../appending.ts';
 import type { AppenderOptions, ClientOptions } from '../client-options.ts';
 import { connectionFailure } from '../connection-failures.ts';
@@ -22,6 +23,8 @@ async function connect(options: ClientOptions): Promise<Producing> {
   const producer = kafkaClient(options).producer({
     idempotent: true,
     allowAutoTopicCreation: false,
+    // Every record names its partition; said only because the library warns of its default.
+    createPartitioner: Partitioners.DefaultPartitioner,
     metadataMaxAge: METADATA_AGE_MAX_MS,
     retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 2_000 },
   });

@@ -145,7 +145,7 @@ describe.for(CLIENTS)('%s', (client) => {
     expect(recorded.gaps).toEqual([]);
   });
 
-  test('row 22 · a partition whose handler hangs holds up only itself', async ({ skip }) => {
+  test('row 22 · only platformatic: a partition whose handler hangs holds up only itself', async ({ skip }) => {
     skip(client === 'kafkajs', 'its next fetch from a broker waits for every batch of the one before');
     await bench.append(on(0), 10);
     const released = Promise.withResolvers<void>();
@@ -163,7 +163,7 @@ describe.for(CLIENTS)('%s', (client) => {
     await vi.waitFor(() => expect(recorded.offsets(0)).toEqual(offsets(0, 10)), WAIT);
   });
 
-  test('row 22 · what waited for a partition whose handler hung goes on when it returns', async () => {
+  test('what waited for a partition whose handler hung goes on when it returns', async () => {
     const released = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
     await bench.append(on(0), 10);

@@ -122,6 +122,13 @@ const ROWS: readonly Row[] = [
     'the next fetch waits for all partitions of a broker',
     'one slow partition stops others',
     'partitions are handled apart from each other',
+    {
+      kafkajs: {
+        notHeld:
+          'three partitions are in hand at a time, but its next fetch from a broker waits for all of the one before; they go on when the slow one returns',
+      },
+      platformatic: 'held',
+    },
   ],
   [
     'a leader that moves makes the group assign anew',
@@ -205,7 +212,7 @@ export const NOT_APPLICABLE_MAX = 5;
 
 /**
  * The rows that tests show, by client. A test is for both clients where its file runs through them or is about what both go through
- * (a file of kafka/ itself), else for those it names.
+ * (a file of kafka/ itself), else for those it names; "only" and a name in its title makes it that client's alone.
  */
 export function rowsShown(
   files: readonly { readonly path: string; readonly text: string }[],
@@ -217,6 +224,8 @@ export function rowsShown(
       /\b(?:describe|test)(?:\.\w+)?\.(?:for|each)\((?:CLIENTS|\[['"]kafkajs['"], ['"]platformatic['"]\])/.test(text);
     for (const [, title = '', number] of text.matchAll(/['"`](row (\d+) · [^\n]*)/g)) {
       for (const client of ['kafkajs', 'platformatic'] as const) {
+        const only = /only (kafkajs|platformatic)/.exec(title)?.[1];
+        if (only !== undefined && only !== client) continue;
         if (isForBoth || title.includes(client) || path.includes(`/${client}/`)) shown[client].add(Number(number));
       }
     }
