@@ -66,7 +66,9 @@ export const kafkaSettings = {
   ...clusterSettings,
   registryUrl: setting.url({
     variable: 'PMC_REGISTRY_URL',
-    description: 'Confluent-compatible schema registry to use instead of the embedded one.',
+    description:
+      'Confluent-compatible schema registry to use instead of the embedded one; may hold a login, as http://user:password@host.',
+    secret: true,
     protocols: ['http://', 'https://'],
   }),
   schemaCache: setting.optionalText({

@@ -187,6 +187,7 @@ export class Reading {
       }
       for (let from = 0; from < records.length; from += this.#options.batchRecordsMax) {
         const slice = records.slice(from, from + this.#options.batchRecordsMax);
+        if (signal.aborted) return;
         const { generation } = assignment;
         await this.#options.handleBatch({
           topic,

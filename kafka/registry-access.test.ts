@@ -8,6 +8,7 @@ import { SchemaIds } from './schema-ids.ts';
 test.each([
   ['http://registry:8081/', { url: 'http://registry:8081' }],
   ['https://r/apis/ccompat/v7//', { url: 'https://r/apis/ccompat/v7' }],
+  ['http://me:50%off@r', { url: 'http://r', auth: { username: 'me', password: '50%off' } }],
   ['http://me:p%40ss@r', { url: 'http://r', auth: { username: 'me', password: 'p@ss' } }],
 ])('the address %s', (text, access) => {
   expect(registryAccess(text)).toEqual(access);

@@ -8,10 +8,19 @@ export interface RegistryAccess {
 
 export function registryAccess(registryUrl: string): RegistryAccess {
   const url = new URL(registryUrl);
-  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  const [username, password] = [unescaped(url.username), unescaped(url.password)];
   url.username = '';
   url.password = '';
   return { url: url.href.replace(/\/+$/, ''), ...((username || password) && { auth: { username, password } }) };
+}
+
+/** A percent sign that escapes nothing stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** One GET of a path of the registry. Rejects when it does not answer in time. */

@@ -38,8 +38,8 @@ export const LOG_ERROR_CODES = {
     retriable: false,
     meaning: 'The registry gives an id to another schema than before, as one does that was emptied or replaced.',
     action:
-      'Nothing is decoded or encoded with the id, and such records are quarantined. Restore the registry and redrive them; only ' +
-      'where the log is as new as the registry, delete the folder that the message names.',
+      'Nothing is decoded or encoded with the id: such records are quarantined, commands and replies wait. ' +
+      'Restore the registry and redrive what was quarantined; only where the log is as new as the registry, delete the folder that the message names.',
     exitCode: 4,
   },
   PMC_CODEC_MALFORMED: {

@@ -90,6 +90,8 @@ async function decode(record: LogRecord, signal: AbortSignal, deps: HandlerDeps)
   });
   onDependency('registry', undefined);
   if (decoded.ok) return decoded.value;
+  // Of the registry, not of the record: it can be put right, and the command waits until it is.
+  if (decoded.error.code === 'PMC_SCHEMA_ID_REUSED') throw decoded.error;
   // Not lost: the same record is in persistence's hands, which quarantines it.
   logger.debug(
     { partition: record.partition, offset: String(record.offset), code: decoded.error.code },

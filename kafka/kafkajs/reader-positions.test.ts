@@ -44,6 +44,12 @@ describe('offsets', () => {
   });
 });
 
+test('what was fetched under an earlier assignment and queued since is left to whoever has the partition now', async () => {
+  script.consumer.join([1]);
+  await script.consumer.deliver([7]);
+  expect([script.batches, script.consumer.committed]).toEqual([[], []]);
+});
+
 describe('what the group has committed', () => {
   test('is where the first batch has to begin: retention that overtook the group is reported', async () => {
     script.committedBefore = new Map([[0, 5n]]);

@@ -11,13 +11,11 @@ import type { Offset, RangeReader, Reader, TopicPartition } from '../log.ts';
 import { parseOffset } from '../offsets.ts';
 import { platformaticRangeReader } from '../platformatic/range-reader.ts';
 import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
-import { kafkaClient, METADATA_AGE_MAX_MS } from './client.ts';
+import { groupConsumer } from './consumer.ts';
 import { committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
+import { SlowBatches } from './slow-batches.ts';
 
-const SESSION_TIMEOUT_MS = 10_000;
-const HEARTBEAT_INTERVAL_MS = 3_000;
-const REBALANCE_TIMEOUT_MS = 30_000;
 const BACKGROUND_HEARTBEAT_MS = 1_000;
 const OPEN_TRANSACTION_MS = 500;
 const REBUILD_PAUSE_MS = 1_000;
@@ -33,6 +31,7 @@ class KafkajsReader implements Reader {
   readonly #reading: Reading;
   readonly #ranges: RangeReader;
   readonly #timeouts = new RepeatedTimeouts();
+  readonly #slow = new SlowBatches();
   #consumer: Consumer;
   #rebuilt: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -81,30 +80,20 @@ class KafkajsReader implements Reader {
   async #stop(): Promise<void> {
     this.#reading.stop();
     await this.#rebuilt;
-    await Promise.all([this.#consumer.disconnect(), this.#ranges.stop()]);
+    await Promise.all([this.#slow.stop(), this.#consumer.disconnect()]);
+    // A batch that was in hand as the stop began may have been left to itself since.
+    await this.#slow.stop();
+    await this.#ranges.stop();
   }
 
   #build(): Consumer {
-    const consumer = kafkaClient(this.#options).consumer({
-      groupId: this.#options.groupId,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_INTERVAL_MS,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      metadataMaxAge: METADATA_AGE_MAX_MS,
-      allowAutoTopicCreation: false,
-      maxBytes: 4_194_304,
-      maxBytesPerPartition: 1_048_576,
-      maxWaitTimeInMs: 500,
-      readUncommitted: true,
-      retry: {
-        retries: 1_000_000,
-        initialRetryTime: 200,
-        maxRetryTime: 5_000,
-        restartOnFailure: () => Promise.resolve(true),
-      },
-    });
+    const consumer = groupConsumer(this.#options, (one) => this.#isCurrent(one));
     this.#listen(consumer);
     return consumer;
+  }
+
+  #isCurrent(consumer: Consumer): boolean {
+    return consumer === this.#consumer && this.#stopped === undefined;
   }
 
   #listen(consumer: Consumer): void {
@@ -152,7 +141,7 @@ class KafkajsReader implements Reader {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: HANDLING_MAX,
-      eachBatch: (payload) => this.#eachBatch(payload),
+      eachBatch: (payload) => this.#eachBatch(consumer, payload),
     });
   }
 
@@ -180,11 +169,28 @@ class KafkajsReader implements Reader {
     });
   }
 
-  async #eachBatch(payload: EachBatchPayload): Promise<void> {
+  async #eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     const { assignment } = this.#reading;
+    const { topic, partition, messages } = payload.batch;
+    if (!this.#isCurrent(consumer)) return;
+    const hold = (): void => consumer.pause(byTopic([{ topic, partition }]));
+    // Its earlier batch is still in hand, under this assignment or the one before.
+    if (this.#slow.isLeft({ topic, partition })) return hold();
     // Sought or paused since it was fetched: it is not wanted now, and comes again when it is.
     const isUnwanted = payload.isStale() || this.#reading.isPaused(payload.batch);
-    if (assignment === undefined || isUnwanted || payload.batch.messages.length === 0) return;
+    if (assignment === undefined || isUnwanted || messages.length === 0) return;
+    // Fetched under an assignment that is over, and queued until now: it is somebody else's.
+    const isMine = assignment.partitions.some((one) => one.topic === topic && one.partition === partition);
+    if (!isMine) return;
+    const release = (): void => {
+      // The pause outlasts a rebalance, and a client that has replaced this one may hold the partition too.
+      if (!this.#reading.isPaused({ topic, partition })) this.#consumer.resume(byTopic([{ topic, partition }]));
+    };
+    const handled = this.#handle(assignment, payload);
+    await this.#slow.handledOrLeft({ of: { topic, partition }, handled, hold, release });
+  }
+
+  async #handle(assignment: Assignment, payload: EachBatchPayload): Promise<void> {
     // One failed heartbeat ends this batch, not the assignment: after a lost connection kafkajs goes on as the same member,
     // without joining again. Whether the assignment is lost, its own answer to the heartbeat's error tells.
     const inHand = new AbortController();
@@ -263,6 +269,8 @@ class KafkajsReader implements Reader {
     while (this.#stopped === undefined && fresh === this.#consumer) {
       try {
         await this.#run(fresh);
+        // Replaced or stopped while it joined: it has not heard of the disconnect.
+        if (!this.#isCurrent(fresh)) await fresh.disconnect();
         return;
       } catch (error) {
         this.#options.logger.warn({ error: describeError(error) }, 'kafka.reader.connect.failed');

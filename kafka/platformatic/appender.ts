@@ -45,6 +45,10 @@ async function connect(options: ClientOptions): Promise<Producing> {
         throw isUnknown ? new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null, { cause: error }) : error;
       });
     }
+    // The library would take a partition that is not there for another one that is.
+    if (partition >= (producer.currentMetadata?.topics.get(topic)?.partitionsCount ?? 0)) {
+      throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null);
+    }
     const { offsets = [] } = await producer.send({
       messages: records.map(({ key, value, headers, timestampMs }) => ({
         topic,

@@ -11,6 +11,8 @@ import type { Fetching } from './fetching.ts';
 import type { GroupCommits } from './group-commits.ts';
 
 const HANDLING_MAX = 3;
+/** A handler that takes longer no longer counts: it holds up its own partition, not the others. */
+const SLOW_MS = 1_000;
 const BEGIN_BACKOFF = { initialMs: 250, maxMs: 5_000 };
 const HANDLER_BACKOFF = { initialMs: 200, maxMs: 5_000 };
 
@@ -25,6 +27,8 @@ export interface AssignedReadingOptions {
 
 export class AssignedReading {
   readonly #options: AssignedReadingOptions;
+  readonly #inHand = new Set<Promise<void>>();
+  /** Those of them that count towards the limit. */
   readonly #handling = new Set<Promise<void>>();
   readonly #isHeld: (lane: Lane) => boolean;
   #lanes = new AssignedLanes([]);
@@ -51,7 +55,7 @@ export class AssignedReading {
       },
       onRecreated: (topic, before, now) => reading.recreated(topic, before, now),
     });
-    await Promise.all(this.#handling);
+    await Promise.all(this.#inHand);
   }
 
   /** Drops what was fetched: the reading has been told where to go on. */
@@ -66,10 +70,17 @@ export class AssignedReading {
     while (this.#handling.size < HANDLING_MAX && !assignment.lost.signal.aborted) {
       const taken = this.#lanes.take(this.#isHeld);
       if (taken === undefined) break;
+      const uncount = (): void => {
+        if (this.#handling.delete(handled)) this.wake();
+      };
+      const slow = setTimeout(uncount, SLOW_MS);
       const handled = this.#hand(taken.lane, taken.fetched).finally(() => {
+        clearTimeout(slow);
+        this.#inHand.delete(handled);
         this.#handling.delete(handled);
         this.wake();
       });
+      this.#inHand.add(handled);
       this.#handling.add(handled);
     }
     fetching.wake();

@@ -57,6 +57,8 @@ export class Delivery {
     const where = { topic, partition, offset: String(offset) };
     const decoded = await codec.decode(TOPIC.outgoing, record.value);
     if (!decoded.ok) {
+      // Of the registry, not of the record: it can be put right, and the reply waits until it is.
+      if (decoded.error.code === 'PMC_SCHEMA_ID_REUSED') throw decoded.error;
       metrics.deliveries.inc({ outcome: 'undecodable' });
       logger.error({ ...where, error: decoded.error.message }, 'communicator.reply.undecodable');
       return;

@@ -122,13 +122,6 @@ const ROWS: readonly Row[] = [
     'the next fetch waits for all partitions of a broker',
     'one slow partition stops others',
     'partitions are handled apart from each other',
-    {
-      kafkajs: {
-        notHeld:
-          'three partitions are in hand at a time, but its next fetch from a broker waits for all of the one before; they go on when the slow one returns',
-      },
-      platformatic: 'held',
-    },
   ],
   [
     'a leader that moves makes the group assign anew',
