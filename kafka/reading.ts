@@ -48,6 +48,7 @@ export class Reading {
   readonly #knowledge: GroupKnowledge;
   #assignment: Assignment | undefined;
   #generation = 0;
+  #isOver = false;
   #lastProgressMs: number | undefined;
   #topicTimer: NodeJS.Timeout | undefined;
   /** That the topics are still those of the join, asked after the fetch that came last. */
@@ -60,6 +61,11 @@ export class Reading {
 
   get assignment(): Assignment | undefined {
     return this.#assignment?.lost.signal.aborted === false ? this.#assignment : undefined;
+  }
+
+  /** Nothing more is handed over, whatever is assigned: what ended it was told as fatal. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get assigned(): readonly TopicPartition[] {
@@ -275,6 +281,7 @@ export class Reading {
   }
 
   recreated(topic: string, before: string | undefined, now: string | undefined): void {
+    this.#isOver = true;
     this.lose('topic created again');
     const message = `topic ${topic} was deleted and created again while it was being read`;
     this.#options.onFatal(new PmcError('PMC_TOPIC_RECREATED', message, { topic, before, now }));

@@ -1,5 +1,5 @@
 // What an error of kafkajs means for a record: definitely not written, or unknown. The default is unknown: the library
-// wraps many causes, and only a broker's own refusal proves that nothing was written.
+// wraps many causes, and only a broker's own refusal proves that nothing was written. And the one that it is told by us.
 import kafkajs from 'kafkajs';
 import type { AppendOutcome, TopicPartition } from '../log.ts';
 import { isRefusal, refused, unanswered } from '../refusals.ts';
@@ -15,4 +15,13 @@ export function brokerErrorOf(error: unknown): string | undefined {
 export function failedAppend(error: unknown, to: TopicPartition): Exclude<AppendOutcome, { outcome: 'acked' }> {
   const name = brokerErrorOf(error);
   return name !== undefined && isRefusal(name) ? refused(name, to, error) : unanswered(name, to, error);
+}
+
+/**
+ * A join that failed because a coordinator is just starting makes kafkajs fetch again under the assignment that it has given up, and
+ * as long as there is something to fetch it sends no heartbeat that would show it. This is what it joins again for.
+ */
+export function joinAgain(): Error {
+  const rebalancing = { type: 'REBALANCE_IN_PROGRESS', code: 27, retriable: true };
+  return new kafkajs.KafkaJSProtocolError(Object.assign(new Error('fetched without an assignment'), rebalancing));
 }

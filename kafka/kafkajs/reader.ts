@@ -12,12 +12,14 @@ import { parseOffset } from '../offsets.ts';
 import { platformaticRangeReader } from '../platformatic/range-reader.ts';
 import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
 import { groupConsumer } from './consumer.ts';
+import { joinAgain } from './failures.ts';
 import { committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
 import { SlowBatches } from './slow-batches.ts';
 
 const BACKGROUND_HEARTBEAT_MS = 1_000;
 const OPEN_TRANSACTION_MS = 500;
+const OVER_PAUSE_MS = 500;
 const REBUILD_PAUSE_MS = 1_000;
 /** Partitions in hand at the same time: a slow one does not hold up the others. */
 const HANDLING_MAX = 3;
@@ -174,11 +176,15 @@ class KafkajsReader implements Reader {
     const { topic, partition, messages } = payload.batch;
     if (!this.#isCurrent(consumer)) return;
     const hold = (): void => consumer.pause(byTopic([{ topic, partition }]));
+    const failure = this.#slow.takeFailure();
+    if (failure instanceof kafkajs.KafkaJSProtocolError) throw failure;
     // Its earlier batch is still in hand, under this assignment or the one before.
     if (this.#slow.isLeft({ topic, partition })) return hold();
     // Sought or paused since it was fetched: it is not wanted now, and comes again when it is.
     const isUnwanted = payload.isStale() || this.#reading.isPaused(payload.batch);
-    if (assignment === undefined || isUnwanted || messages.length === 0) return;
+    if (isUnwanted || messages.length === 0) return;
+    if (this.#reading.isOver) return await pause(OVER_PAUSE_MS);
+    if (assignment === undefined) throw joinAgain();
     // Fetched under an assignment that is over, and queued until now: it is somebody else's.
     const isMine = assignment.partitions.some((one) => one.topic === topic && one.partition === partition);
     if (!isMine) return;
@@ -222,10 +228,12 @@ class KafkajsReader implements Reader {
     if (fetched === undefined) return await pause(OPEN_TRANSACTION_MS, signal);
     const commit = async (next: Offset): Promise<boolean> => {
       if (!payload.isRunning() || payload.isStale()) return false;
-      payload.resolveOffset(String(next - 1n));
       await payload.commitOffsetsIfNecessary({
         topics: [{ topic, partitions: [{ partition, offset: String(next) }] }],
       });
+      if (assignment.lost.signal.aborted || payload.isStale()) return false;
+      // Only now: what could not be committed has to come again, and not to be a gap.
+      payload.resolveOffset(String(next - 1n));
       await payload.heartbeat();
       return true;
     };

@@ -54,6 +54,7 @@ describe('a batch', () => {
     fail();
     await new Promise((resolve) => setImmediate(resolve));
     expect(told).toEqual(['hold']);
+    expect([slow.takeFailure(), slow.takeFailure()]).toEqual([new Error('failed'), undefined]);
     await vi.waitFor(() => expect(told).toEqual(['hold', 'release']), { timeout: 5_000 });
   });
 

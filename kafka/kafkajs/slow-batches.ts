@@ -19,7 +19,15 @@ export interface SlowBatch {
 
 export class SlowBatches {
   readonly #left = new Map<string, Promise<void>>();
+  #failure: unknown;
   readonly #stopping = new AbortController();
+
+  /** Why one that was left has failed, told once: kafkajs has to hear of what concerns its membership. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
 
   isLeft(of: TopicPartition): boolean {
     return this.#left.has(laneOf(of));
@@ -35,7 +43,10 @@ export class SlowBatches {
     if (first !== isSlow) return;
     hold();
     const left = handled
-      .catch(async () => await pause(FAILED_PAUSE_MS, this.#stopping.signal))
+      .catch(async (error: unknown) => {
+        this.#failure = error;
+        await pause(FAILED_PAUSE_MS, this.#stopping.signal);
+      })
       .finally(() => {
         this.#left.delete(laneOf(of));
         try {
