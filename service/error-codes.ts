@@ -155,6 +155,18 @@ export const ERROR_CODES = {
     action: 'Free disk space, or correct the rights of the folder that the message names; PMC_HOME moves it.',
     exitCode: 4,
   },
+  PMC_CHAOS_LEDGER_UNREADABLE: {
+    retriable: false,
+    meaning: 'A file that was given as a ledger of the simulator is none, or is damaged.',
+    action: 'Give the ledger-….jsonl files of one run, or what GET /api/ledger answered.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_EXPORT_UNREADABLE: {
+    retriable: false,
+    meaning: 'What was given to compare a ledger with is neither an export of rows nor the report of an audit.',
+    action: 'Make it with `pmc rows export` or with `pmc audit run --json`.',
+    exitCode: 2,
+  },
 } as const satisfies Record<string, ErrorCode>;
 
 export type PmcErrorCode = keyof typeof ERROR_CODES;
