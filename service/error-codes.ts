@@ -155,6 +155,31 @@ export const ERROR_CODES = {
     action: 'Free disk space, or correct the rights of the folder that the message names; PMC_HOME moves it.',
     exitCode: 4,
   },
+  PMC_CHAOS_FAULT_INVALID: {
+    retriable: false,
+    meaning:
+      'A fault was to be armed that does not exist, that does not take these settings, or is one too many; nothing was armed.',
+    action: 'Correct what the message names; GET /api/faults lists every fault with its settings.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_SCHEDULE_INVALID: {
+    retriable: false,
+    meaning: 'A schedule of the simulator cannot be read, breaks the rules or contradicts the other settings.',
+    action: 'Correct what the message names in the file of PMC_CHAOS_SCHEDULE.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_PLAN_TOO_LARGE: {
+    retriable: false,
+    meaning: 'A plan has more events than can be gone through in reasonable time.',
+    action: 'Ask for fewer minutes or a lower rate.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_RECORDING_INVALID: {
+    retriable: false,
+    meaning: 'A recording of frames cannot be read, holds something else, or is too large.',
+    action: 'Give a file with one JSON object with connection, atMs and frame on each line.',
+    exitCode: 2,
+  },
   PMC_CHAOS_LEDGER_UNREADABLE: {
     retriable: false,
     meaning: 'A file that was given as a ledger of the simulator is none, or is damaged.',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
 import type { Environment } from '../../service/config.ts';
+import { isLoopback } from '../../service/loopback.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
 
 export const SERVICE_NAMES = [
@@ -79,6 +80,8 @@ export function serviceEnvironment(
     PMC_CONTROL_TOKEN: secrets.controlToken,
     WS_PORT: String(config.simulatorPort),
     API_PORT: String(config.simulatorApiPort),
+    // Where others can reach the simulator's API it wants a token too.
+    ...(isLoopback(config.host) ? {} : { PMC_CHAOS_TOKEN: inherited['PMC_CHAOS_TOKEN'] ?? secrets.consoleToken }),
   };
 }
 
