@@ -18,7 +18,7 @@ export const armingSchema = z
     /** The window: from inclusive, to exclusive. */
     from: seconds.default(0),
     to: seconds.optional(),
-    /** How often at most, on each stream. */
+    /** How often at most: on each stream, or over all of them for what a request arms. */
     times: z.number().int().min(1).optional(),
     kinds: z.array(z.enum(EVENT_KINDS)).min(1).optional(),
     chat: z.string().min(1).optional(),

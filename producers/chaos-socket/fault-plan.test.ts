@@ -72,6 +72,9 @@ describe('what strikes', () => {
   test('what a request arms counts from then, whatever the plan says', () => {
     const plan = new FaultPlan(1);
     plan.arm(armingSchema.parse({ fault: 'drop', probability: 1, to: 1 }), 1_001_000);
+    const once = new FaultPlan(1);
+    once.arm(armingSchema.parse({ fault: 'drop' }), 1_001_000);
+    expect([strikes(once, 100), strikes(once, 100, { stream: 1 })]).toEqual([[10], []]);
     expect(strikes(plan, 100)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
   });
 

@@ -11,6 +11,7 @@ import { hashedUnit, type Random, seededRandom } from './random.ts';
 
 const FAULT_LANE = -1_000;
 const ARMED_MAX = 100;
+const ALL_STREAMS = -1;
 
 export interface Armed {
   /** `fault-1`, `fault-2`, … */
@@ -133,7 +134,9 @@ function isDue(loaded: Loaded, { stream, n, atMs, dueAtMs }: Place): boolean {
   const { arming, salt, sinceMs, moments, struck } = loaded;
   const elapsedMs = sinceMs === undefined ? atMs : dueAtMs - sinceMs;
   if (!isInWindow(arming, elapsedMs)) return false;
-  const state = struck.get(stream) ?? { times: 0, moment: 0 };
+  // A request means all streams together: once is once, also when the connection breaks and another stream begins.
+  const counted = sinceMs === undefined ? stream : ALL_STREAMS;
+  const state = struck.get(counted) ?? { times: 0, moment: 0 };
   if (arming.times !== undefined && state.times >= arming.times) return false;
   if (arming.probability !== undefined) {
     if (hashedUnit(salt, stream, n) >= arming.probability) return false;
@@ -144,7 +147,7 @@ function isDue(loaded: Loaded, { stream, n, atMs, dueAtMs }: Place): boolean {
     state.moment++;
   }
   state.times++;
-  struck.set(stream, state);
+  struck.set(counted, state);
   return true;
 }
 

@@ -102,8 +102,9 @@ export class NumberedFeed implements Feed {
       else if (delivery.numbering === 'new') number = this.#events.number();
       this.#deliver(delivery, number, firing, as);
     }
-    for (const action of actions) this.#act(action, firing);
+    // First what was to go, then what happens to the connection or to the counter.
     this.#pump();
+    for (const action of actions) this.#act(action, firing);
   }
 
   receive(frame: ReceivedControl, link: Link): void {

@@ -38,6 +38,7 @@ export function timeOfArea(phases: Phases, area: number): number | undefined {
 
 /** Solves from·t + (to − from)/(2·seconds)·t² = area for t, in the form that does not cancel. */
 function secondsInto({ seconds, from, to }: { seconds: number; from: number; to: number }, area: number): number {
+  if (area === 0) return 0;
   const slope = (to - from) / seconds;
   return (2 * area) / (from + Math.sqrt(Math.max(0, from * from + 2 * slope * area)));
 }

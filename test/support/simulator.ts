@@ -46,6 +46,8 @@ export async function startSimulator(environment: Record<string, string> = {}) {
   return { home, health, metrics, stop, wsUrl, apiUrl, get, post, ledger, sent };
 }
 
+export type Peer = Awaited<ReturnType<typeof meet>>;
+
 /** A peer that remembers the bytes of every frame. */
 export async function meet(wsUrl: string, protocols: string[] = []) {
   const socket = new WebSocket(wsUrl, protocols, { skipUTF8Validation: true });

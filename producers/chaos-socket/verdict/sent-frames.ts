@@ -22,11 +22,6 @@ export interface SentGroup {
   readonly explanation: string | undefined;
 }
 
-interface Draft {
-  readonly first: SentLine | WithheldLine;
-  readonly lines: (SentLine | WithheldLine)[];
-}
-
 export class SentFrames {
   readonly groups: readonly SentGroup[];
   readonly framesSent: number;
@@ -43,7 +38,7 @@ export class SentFrames {
   readonly #ackedUpTo = new Map<string, number>();
 
   constructor(ledger: Iterable<LedgerLine>) {
-    const drafts = new Map<string, Draft>();
+    const drafts = new Map<string, (SentLine | WithheldLine)[]>();
     const faultOf = new Map<number, string>();
     const firings: Record<string, number> = {};
     const runs = new Set<string>();
@@ -62,8 +57,8 @@ export class SentFrames {
         this.#sources.add(line.source);
         const key = keyOf(line.source, line.sha256);
         const draft = drafts.get(key);
-        if (draft === undefined) drafts.set(key, { first: line, lines: [line] });
-        else draft.lines.push(line);
+        if (draft === undefined) drafts.set(key, [line]);
+        else draft.push(line);
         if (line.line === 'withheld') withheld += 1;
         else {
           sent += 1;
@@ -131,9 +126,14 @@ export class SentFrames {
   }
 }
 
-function groupOf({ first, lines }: Draft, faultOf: ReadonlyMap<number, string>): SentGroup {
+function groupOf(all: readonly (SentLine | WithheldLine)[], faultOf: ReadonlyMap<number, string>): SentGroup {
+  const expectOf = (line: SentLine | WithheldLine) => (line.line === 'sent' ? (line.expect ?? 'stored') : 'stored');
+  // The same bytes may go out as a text and, to be refused, as a binary frame: only the first has a row.
+  const wanted = all.filter((line) => expectOf(line) !== 'rejected');
+  const lines = wanted.length === 0 ? all : wanted;
+  const [first] = lines as [SentLine | WithheldLine];
   const sent = lines.filter((line) => line.line === 'sent');
-  const expects = lines.map((line) => (line.line === 'sent' ? (line.expect ?? 'stored') : 'stored'));
+  const expects = lines.map(expectOf);
   const expect = (['stored', 'conflict', 'rejected'] as const).find((one) => expects.includes(one)) ?? 'duplicate';
   const firing = lines.find((line) => line.firing !== undefined)?.firing;
   return {

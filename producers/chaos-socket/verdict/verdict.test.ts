@@ -157,6 +157,10 @@ describe('what had to be so is no finding:', () => {
     const ledger = [...sent, fired(1, 'malformed'), refused];
     expect(judge(ledger, rows)).toMatchObject({ verdict: 'pass', findings: [] });
     expect(judge(ledger, [...rows, rowOf(refused, 9)]).deviations.duplicated.total).toBe(1);
+    // The bytes of an event as a binary frame, and then the event itself: one row, and not one too few.
+    const asBinary = { ...refused, sha256: sentLine(0, 4).sha256 };
+    const both = judge([...sent, fired(1, 'malformed'), asBinary, sentLine(0, 4)], [...rows, rowOf(sentLine(0, 4), 9)]);
+    expect(both).toMatchObject({ verdict: 'pass', findings: [], frames: { expectedRows: 3 } });
   });
 
   test('the same frame twice is one row; frames without an identity are one row each', () => {

@@ -6,7 +6,7 @@ import type { LedgerLine, SentLine } from './ledger-line.ts';
 export const RUN = '01KAJX5T7Z0000000000000AAA';
 const PATHS = ['/source-1', '/source-2'] as const;
 
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const hashOf = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
 
 export function sentLine(connection: number, n: number, more: Partial<SentLine> = {}): SentLine {
   const id = `msg_${connection}_${n}`;
