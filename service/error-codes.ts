@@ -168,6 +168,12 @@ export const ERROR_CODES = {
     action: 'Correct what the message names in the file of PMC_CHAOS_SCHEDULE.',
     exitCode: 2,
   },
+  PMC_OUTAGE_PLAN_IMPOSSIBLE: {
+    retriable: false,
+    meaning: 'A plan of outages asks for something that cannot be, such as more outages than fit into its time.',
+    action: 'Ask for fewer or shorter outages, or for more time.',
+    exitCode: 2,
+  },
   PMC_CHAOS_PLAN_TOO_LARGE: {
     retriable: false,
     meaning: 'A plan has more events than can be gone through in reasonable time.',

@@ -2,12 +2,12 @@
 // network do, because each decision hangs on the seed, the arming and the event's place in its stream alone. An event
 // suffers at most one fault, the one armed first, so that what must become of it is never in doubt.
 import { PmcError } from '../../service/errors.ts';
+import { hashedUnit, type Random, seededRandom } from '../../service/random.ts';
 import type { Arming } from './arming.ts';
 import type { Effect } from './delivery.ts';
 import type { EventKind } from './event-kinds.ts';
 import type { Fault, Occasion } from './faults/fault.ts';
 import { FAULTS } from './faults/table.ts';
-import { hashedUnit, type Random, seededRandom } from './random.ts';
 
 const FAULT_LANE = -1_000;
 const ARMED_MAX = 100;

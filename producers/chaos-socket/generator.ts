@@ -1,6 +1,8 @@
 // The plan: from a profile and a seed, an endless series of chat events in virtual time (milliseconds since the stream
 // began). Pure: the same specification gives the same series, whatever the clock or the network do. People and chats are
 // indexes into the population; references point to earlier messages of the same stream and take over their chat.
+
+import { below, type Random, seededRandom } from '../../service/random.ts';
 import {
   EVENT_KINDS,
   MESSAGE_TYPES,
@@ -13,7 +15,6 @@ import {
 import { type Phases, timeOfArea } from './phases.ts';
 import type { Population } from './population.ts';
 import type { Profile } from './profile.ts';
-import { below, type Random, seededRandom } from './random.ts';
 import { weightedChoice } from './weights.ts';
 
 interface Happening {

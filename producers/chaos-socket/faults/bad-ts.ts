@@ -1,6 +1,6 @@
 // A time that is none, or that no calendar has.
 import { z } from 'zod';
-import { below } from '../random.ts';
+import { below } from '../../../service/random.ts';
 import { defineFault, frames } from './fault.ts';
 import { rewritten } from './rewrite.ts';
 

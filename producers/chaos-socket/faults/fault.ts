@@ -4,8 +4,8 @@
 //   event ──► ordinary delivery ──► strike(settings, occasion) ──► deliveries + what happens to the connection
 import { z } from 'zod';
 import { PmcError } from '../../../service/errors.ts';
+import type { Random } from '../../../service/random.ts';
 import type { Delivery, Draft, Effect, LinkAction } from '../delivery.ts';
-import type { Random } from '../random.ts';
 
 export interface Occasion {
   /** What would have happened. */

@@ -1,7 +1,7 @@
 // Frames that are no event: each kind breaks another assumption of whoever reads them. The event itself follows unharmed.
 import { z } from 'zod';
+import { below, type Random } from '../../../service/random.ts';
 import { AT_ONCE, type Delivery } from '../delivery.ts';
-import { below, type Random } from '../random.ts';
 import { defineFault, frames } from './fault.ts';
 
 const KINDS = ['truncated', 'bad-utf8', 'nan', 'wrong-types', 'binary', 'empty'] as const;

@@ -1,6 +1,6 @@
 // Frames overtake each other on their way out.
 import { z } from 'zod';
-import { below } from '../random.ts';
+import { below } from '../../../service/random.ts';
 import { defineFault, durationMs, frames, wholeNumber } from './fault.ts';
 
 export const reorder = defineFault({

@@ -1,7 +1,7 @@
 // Every fault is made to strike an ordinary message, with its own defaults, and does to it what it says.
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../service/random.ts';
 import { type Delivery, type Draft, type Effect, ordinary } from '../delivery.ts';
-import { seededRandom } from '../random.ts';
 import { FAULTS } from './table.ts';
 
 const MESSAGE = {
