@@ -36,13 +36,12 @@ export function addChaos(program: Command, cli: Cli): void {
 
 async function compare(ledgers: readonly string[], exported: string): Promise<ChaosVerdict> {
   const lines: LedgerLine[] = [];
-  for (const file of ledgers) lines.push(...(await readLedger(file)));
+  for (const file of ledgers) await readLedger(file, lines);
   const content = await readExport(exported);
   return 'rows' in content ? judge(lines, content.rows) : judgeCounts(lines, content.report);
 }
 
-async function readLedger(file: string): Promise<readonly LedgerLine[]> {
-  const lines: LedgerLine[] = [];
+async function readLedger(file: string, lines: LedgerLine[]): Promise<void> {
   let lineNumber = 0;
   try {
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -52,7 +51,6 @@ async function readLedger(file: string): Promise<readonly LedgerLine[]> {
   } catch (error) {
     throw error instanceof PmcError ? error : unreadable('PMC_CHAOS_LEDGER_UNREADABLE', file, error);
   }
-  return lines;
 }
 
 /** A report of an audit begins with a brace; everything else must be CSV. */

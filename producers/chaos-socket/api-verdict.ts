@@ -12,7 +12,10 @@ import { type LedgerLine, parseLedgerLine } from './verdict/ledger-line.ts';
 import { SentFrames } from './verdict/sent-frames.ts';
 import { judge } from './verdict/verdict.ts';
 
-const EXPORT_BYTES_MAX = 256 * 1_024 * 1_024;
+const MIB = 1_024 * 1_024;
+const EXPORT_BYTES_MAX = 64 * MIB;
+/** Comparing more would keep the simulator from sending. */
+const LEDGER_BYTES_MAX = 64 * MIB;
 
 export function addVerdict(api: FastifyInstance, ledger: Ledger): void {
   api.addContentTypeParser('text/csv', { parseAs: 'string', bodyLimit: EXPORT_BYTES_MAX }, (_request, body, done) =>
@@ -52,8 +55,14 @@ function rowsOf(text: string) {
 }
 
 async function linesOf(ledger: Ledger): Promise<readonly LedgerLine[]> {
+  const parts = await ledger.parts();
+  const sizeBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (sizeBytes > LEDGER_BYTES_MAX) {
+    const message = `the ledger has ${sizeBytes} bytes, too many to compare here: use pmc chaos verdict`;
+    throw new PmcError('PMC_CHAOS_REQUEST_INVALID', message, { sizeBytes });
+  }
   const lines: LedgerLine[] = [];
-  const input = Readable.from(contentOf(await ledger.parts()));
+  const input = Readable.from(contentOf(parts));
   for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     lines.push(parseLedgerLine(text, lines.length + 1));
   }

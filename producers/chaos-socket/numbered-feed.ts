@@ -186,7 +186,7 @@ export class NumberedFeed implements Feed {
     else if (this.#acksToDoubt > 0) {
       this.#acksToDoubt--;
       for (const seq of numbers) this.#events.again(seq);
-      if (upto !== undefined) this.#events.again(upto);
+      this.#events.againUpTo(upto ?? 0);
     } else this.#events.acknowledge(epoch, upto ?? 0, numbers);
   }
 

@@ -42,6 +42,13 @@ test('a withheld event goes out when somebody asks, or at the resume', () => {
   expect(sent()).toEqual([2]);
 });
 
+test('what an acknowledgement covers can be sent again instead', () => {
+  const { stream, sent } = streamOf(4);
+  sent();
+  stream.againUpTo(2);
+  expect([sent(), stream.kept]).toEqual([[1, 2], 4]);
+});
+
 test('what is gone is named in ranges; of another epoch everything is', () => {
   const { stream, sent } = streamOf(8);
   sent();

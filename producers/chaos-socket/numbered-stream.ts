@@ -110,6 +110,10 @@ export class NumberedStream<F> {
     this.#nextToSend = Math.min(this.#nextToSend, seq);
   }
 
+  againUpTo(upto: number): void {
+    for (const seq of [...this.#entries.keys()]) if (seq <= upto) this.again(seq);
+  }
+
   /** The counter is lost: what was kept is forgotten, and counted. */
   begin(epoch: string): number {
     const forgotten = this.#entries.size;

@@ -81,12 +81,12 @@ test('it holds so many frames and bytes and no more; what does not fit is droppe
   expect(dropped).toHaveLength(3);
 });
 
-test('closing drops what waits, wherever it waits, and takes no more', () => {
+test.for([true, false])('closing drops what waits, wherever it waits, and takes no more (held: %s)', (isHeld) => {
   const { outlet, written, dropped } = open();
   outlet.put('timed', { afterMs: 10 });
   outlet.put('overtaken', { behindFrames: 1, atMostMs: 10 });
-  outlet.hold(10);
-  outlet.put('held', AT_ONCE);
+  if (isHeld) outlet.hold(10);
+  outlet.put('held', isHeld ? AT_ONCE : { afterMs: 1_000 });
   outlet.close();
   outlet.put('after', AT_ONCE);
   vi.advanceTimersByTime(1_000);

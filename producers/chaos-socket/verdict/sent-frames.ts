@@ -35,6 +35,7 @@ export class SentFrames {
   readonly #sources = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #acked = new Set<string>();
+  readonly #refused = new Map<string, number>();
   readonly #ackedUpTo = new Map<string, number>();
 
   constructor(ledger: Iterable<LedgerLine>) {
@@ -53,6 +54,7 @@ export class SentFrames {
         firings[line.fault] = (firings[line.fault] ?? 0) + 1;
       } else if (line.line === 'closed') this.#ended.add(line.connectionId);
       else if (line.line === 'acked') this.#acknowledge(line);
+      else if (line.line === 'refused') this.#refused.set(numberKey(line), line.code);
       else if (line.line === 'sent' || line.line === 'withheld') {
         this.#sources.add(line.source);
         const key = keyOf(line.source, line.sha256);
@@ -100,6 +102,11 @@ export class SentFrames {
       return this.#byIdentity.get(numberKey({ stream, epoch, seq }));
     }
     return id === undefined ? undefined : this.#byIdentity.get(idKey(id));
+  }
+
+  /** The code with which the peer has refused it for good; it then keeps it as a rejected frame. */
+  refusalOf({ numbers }: SentGroup): number | undefined {
+    return numbers.map((one) => this.#refused.get(numberKey(one))).find((code) => code !== undefined);
   }
 
   isAcknowledged({ numbers }: SentGroup): boolean {

@@ -151,6 +151,17 @@ describe('what had to be so is no finding:', () => {
     expect(judge([...numbered, { ...acked, upto: undefined, at: [3] }, closed(0, 3)], rows).unexplained).toBe(1);
   });
 
+  test('a frame that the peer has refused and said so', () => {
+    const numbered = [1, 2].map((n) => sentLine(0, n, { ...STREAM, seq: n }));
+    const refused = { line: 'refused', run: RUN, ...STREAM, seq: 2, code: 107 } as const;
+    const rows = numbered.slice(0, 1).map((line) => rowOf(line, line.n));
+    expect(judge([...numbered, refused], rows)).toMatchObject({
+      verdict: 'pass',
+      deviations: { lost: { explained: 1 } },
+    });
+    expect(judge([...numbered, { ...refused, seq: 3 }], rows).unexplained).toBe(1);
+  });
+
   test('a refused frame has no row, and a row of it is one too many', () => {
     const { sent, rows } = perfectRun(1, 2);
     const refused = sentLine(0, 3, { id: undefined, expect: 'rejected', firing: 1 });

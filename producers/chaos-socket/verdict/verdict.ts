@@ -146,6 +146,8 @@ function lost(group: SentGroup, sent: SentFrames, lastFound: ReadonlyMap<string,
   if (sent.isAcknowledged(group)) {
     return { ...about, detail: 'acknowledged and not stored', explanation: undefined };
   }
+  const refusal = sent.refusalOf(group);
+  if (refusal !== undefined) return { ...about, detail: `refused with ${refusal}`, explanation: 'refused by the peer' };
   if (sendings.length === 0) return { ...about, detail: 'never sent', explanation: group.explanation };
   const isTail = sendings.every(
     ({ connectionId, n }) => sent.hasEnded(connectionId) && n > (lastFound.get(connectionId) ?? 0),
