@@ -72,7 +72,7 @@ export function serviceEnvironment(
     PMC_KAFKA_APPENDER: config.appenderClient,
     PMC_KAFKA_READER: config.readerClient,
     PMC_HEALTH_PORT: String(healthPort(config, SERVICE_NAMES.indexOf(name))),
-    PMC_SOURCES: (config.sources ?? [simulatorOf(config).wsUrl]).join(','),
+    PMC_SOURCES: (config.sources ?? simulatedSources(config, inherited)).join(','),
     PMC_GATEWAY_PORT: String(config.gatewayPort),
     PMC_CONSOLE_PORT: String(config.consolePort),
     PMC_CONSOLE_TOKEN: secrets.consoleToken,
@@ -121,6 +121,17 @@ export function gatewayUrlOf(config: SupervisorConfig): string {
 export function simulatorOf(config: SupervisorConfig): { wsUrl: string; apiUrl: string } {
   const host = reachable(config.host);
   return { wsUrl: `ws://${host}:${config.simulatorPort}`, apiUrl: `http://${host}:${config.simulatorApiPort}` };
+}
+
+/** With PMC_CHAOS_CONNECTIONS the simulator has as many sources, each with its own path, and no other. */
+function simulatedSources(
+  config: SupervisorConfig,
+  { PMC_CHAOS_CONNECTIONS: count = '' }: Environment,
+): readonly string[] {
+  const { wsUrl } = simulatorOf(config);
+  // Whether the number is one, the simulator says.
+  if (!/^[1-9]\d{0,3}$/.test(count)) return [wsUrl];
+  return Array.from({ length: Number(count) }, (_, index) => `${wsUrl}/source-${index + 1}`);
 }
 
 /** Where a service that listens on every address is reached from this machine. */

@@ -39,7 +39,7 @@ export function readCommandLine(args: readonly string[], environment: Environmen
     .option('--minutes <number>', 'length of the plan (PMC_CHAOS_MINUTES); endless, or 10 with --plan-only')
     .option('--schedule <file>', 'YAML file with phases and faults (PMC_CHAOS_SCHEDULE)')
     .option('--connections <count>', 'simulated sources, each with its own path (PMC_CHAOS_CONNECTIONS)')
-    .option('--protocol <name>', 'auto or legacy (PMC_CHAOS_PROTOCOL)')
+    .option('--protocol <name>', 'auto, legacy or pmc.v1 (PMC_CHAOS_PROTOCOL)')
     .option('--replay-frames <file>', 'send a recording instead of a plan (PMC_CHAOS_REPLAY_FRAMES)')
     .option('--replay-speed <factor>', 'times faster than recorded (PMC_CHAOS_REPLAY_SPEED)')
     .option('--replay-loop', 'begin the recording again when it ends (PMC_CHAOS_REPLAY_LOOP)')

@@ -59,8 +59,8 @@ export const chaosSettings = {
   protocol: setting.choice({
     variable: 'PMC_CHAOS_PROTOCOL',
     description:
-      'What the simulator speaks: `auto` is pmc.v1 with whoever offers it and plain frames with everybody else, `legacy` is plain frames with all, as the original.',
-    values: ['auto', 'legacy'],
+      'What the simulator speaks: `auto` is pmc.v1 with whoever offers it and plain frames with everybody else; `legacy` is plain frames with all, as the original; `pmc.v1` is that with all.',
+    values: ['auto', 'legacy', 'pmc.v1'],
     default: 'auto',
   }),
   token: setting.optionalText({

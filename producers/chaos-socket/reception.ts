@@ -32,8 +32,8 @@ export interface ReceptionOptions {
   readonly metrics: ChaosMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Whether a peer that was given this subprotocol is spoken to in pmc.v1. */
-  readonly speaks: (subprotocol: string) => boolean;
+  /** Whether a peer that offered this subprotocol is spoken to in pmc.v1. */
+  readonly isNumbered: (offered: string) => boolean;
 }
 
 export class Reception {
@@ -50,12 +50,12 @@ export class Reception {
   }
 
   accept(socket: WebSocket, request: IncomingMessage): void {
-    const { sources, connections, metrics, logger, speaks } = this.#options;
+    const { sources, connections, metrics, logger, isNumbered } = this.#options;
     const source = pathOf(request);
     const link = new Link({ socket, raw: request.socket, source, connections, metrics });
     const { connection } = link;
     this.#links.set(connection.id, link);
-    const numbered = speaks(socket.protocol) ? sources.numberedFeed(source) : undefined;
+    const numbered = isNumbered(socket.protocol) ? sources.numberedFeed(source) : undefined;
     const about = { connectionId: connection.id, source, connections: connections.list.length };
     logger.info({ ...about, isNumbered: numbered !== undefined }, 'chaos.connection.opened');
     socket.on('message', (data, binary) => this.#heard(bytesOf(data), binary, link, numbered));

@@ -87,7 +87,9 @@ export async function startChaosSocket(
         });
   const reception = new Reception({
     ...{ sources, connections, received, emitter, replay, writer, desk, ledger, metrics, logger, clock },
-    speaks: (protocol) => config.protocol === 'auto' && protocol === SUBPROTOCOL && replay === undefined,
+    isNumbered: (offered) =>
+      replay === undefined &&
+      (config.protocol === SUBPROTOCOL || (config.protocol === 'auto' && offered === SUBPROTOCOL)),
   });
 
   const status = () =>

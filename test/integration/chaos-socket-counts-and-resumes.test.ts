@@ -50,6 +50,10 @@ test('a peer without the subprotocol gets plain frames; with it hello, and nothi
   const same = await meet(plain.wsUrl, ['pmc.v1']);
   await same.got(1);
   expect([same.socket.protocol, events(same)[0]]).toMatchObject(['pmc.v1', { event: 'connection' }]);
+  const always = await startSimulator({ PMC_CHAOS_PROTOCOL: 'pmc.v1' });
+  const silent = await meet(always.wsUrl);
+  await silent.got(1);
+  expect(parsed(silent)).toMatchObject([{ op: 'hello' }]);
 });
 
 test('numbers are dense, the window is honoured, and acknowledgements let more through', async () => {
