@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import pg from 'pg';
+import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { startTimeOf } from '../../compose/processes/process-identity.ts';
 import { LinkProxy } from '../../experiment/faults/link-proxy.ts';
 import { LINK_OUTAGES, PROCESS_OUTAGES, planOutages } from '../../experiment/faults/outage-plan.ts';
@@ -98,6 +99,31 @@ test.for(['half-open', 'blackhole'] as const)(
     expect([said(), errors]).toEqual(['1', ['ECONNRESET']]);
   },
 );
+
+test('a database behind the link is slow, then down, then there again', async () => {
+  const url = new URL(inject('databaseUrl'));
+  const proxy = await LinkProxy.listen({ host: url.hostname, port: Number(url.port) });
+  onTestFinished(() => proxy.close());
+  url.host = `127.0.0.1:${proxy.port}`;
+  const open = async () => {
+    const client = new pg.Client({ connectionString: url.href });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  const client = await open();
+  proxy.begin('delay', { delayMs: 100 });
+  const startMs = performance.now();
+  await client.query('select 1');
+  expect(performance.now() - startMs).toBeGreaterThanOrEqual(195);
+  proxy.begin('refuse');
+  await expect(client.query('select 1')).rejects.toThrow();
+  await expect(open()).rejects.toThrow();
+  proxy.heal();
+  const again = await open();
+  expect((await again.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  await again.end();
+});
 
 test('a process of the run is killed, frozen and restarted; what has ended cannot be signalled', async () => {
   const { own } = await echoServer();
