@@ -31,7 +31,7 @@ export class SentFrames {
   /** What keeps this ledger from being the whole truth. */
   readonly doubts: readonly string[];
   readonly #byKey = new Map<string, SentGroup>();
-  readonly #byIdentity = new Map<string, SentGroup>();
+  #identities: ReadonlyMap<string, SentGroup> | undefined;
   readonly #sources = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #acked = new Set<string>();
@@ -69,7 +69,12 @@ export class SentFrames {
         }
       }
     }
-    this.groups = [...drafts].map(([key, draft]) => this.#add(key, groupOf(draft, faultOf)));
+    // A ledger may have a million lines: each is let go of once its group is made.
+    for (const [key, draft] of drafts) {
+      this.#byKey.set(key, groupOf(draft, faultOf));
+      drafts.delete(key);
+    }
+    this.groups = [...this.#byKey.values()];
     this.framesSent = sent;
     this.framesWithheld = withheld;
     this.firings = firings;
@@ -122,15 +127,22 @@ export class SentFrames {
     for (const seq of at) this.#acked.add(numberKey({ stream, epoch, seq }));
   }
 
-  #add(key: string, group: SentGroup): SentGroup {
-    this.#byKey.set(key, group);
-    // The first body of an identity is the original; a planned conflict comes behind it.
-    const identities = [...group.numbers.map(numberKey), ...(group.id === undefined ? [] : [idKey(group.id)])];
-    for (const identity of identities) {
-      if (!this.#byIdentity.has(identity)) this.#byIdentity.set(identity, group);
-    }
-    return group;
+  /** Made when it is first asked for: a perfect run has no row that needs it. */
+  get #byIdentity(): ReadonlyMap<string, SentGroup> {
+    return (this.#identities ??= identitiesOf(this.groups));
   }
+}
+
+/** The first body of an identity is the original; a planned conflict comes behind it. */
+function identitiesOf(groups: readonly SentGroup[]): ReadonlyMap<string, SentGroup> {
+  const found = new Map<string, SentGroup>();
+  for (const group of groups) {
+    const ofId = group.id === undefined ? [] : [idKey(group.id)];
+    for (const identity of [...group.numbers.map(numberKey), ...ofId]) {
+      if (!found.has(identity)) found.set(identity, group);
+    }
+  }
+  return found;
 }
 
 function groupOf(all: readonly (SentLine | WithheldLine)[], faultOf: ReadonlyMap<number, string>): SentGroup {
