@@ -79,7 +79,7 @@ test('half open: pings stay unanswered, then the connection is reset', async () 
 test('a slow writer sends the same frames in pieces', async () => {
   const simulator = await startSimulator({ PMC_CHAOS_RATE: '20' });
   const peer = await meet(simulator.wsUrl);
-  await arm(simulator, 'slow_writer', { options: { bytesPerSecond: 3_000, forMs: 1_500 } });
+  await arm(simulator, 'slow_writer', { options: { bytesPerSecond: 1_000, forMs: 1_500 } });
   await fired(simulator);
   await peer.got(peer.frames.length + 8);
   const sent = await simulator.sent();
