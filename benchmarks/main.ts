@@ -2,6 +2,7 @@
 import { cpus, totalmem } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../service/config.ts';
+import { chaos } from './chaos.ts';
 import type { Figure } from './figures.ts';
 import { logAppend } from './log-append.ts';
 import { logRead } from './log-read.ts';
@@ -13,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   pipeline,
   'log-append': logAppend,
   'log-read': logRead,
+  chaos,
 };
 const USAGE_EXIT = 2;
 const GIB = 2 ** 30;

@@ -155,6 +155,49 @@ export const ERROR_CODES = {
     action: 'Free disk space, or correct the rights of the folder that the message names; PMC_HOME moves it.',
     exitCode: 4,
   },
+  PMC_CHAOS_FAULT_INVALID: {
+    retriable: false,
+    meaning:
+      'A fault was to be armed that does not exist, that does not take these settings, or is one too many; nothing was armed.',
+    action: 'Correct what the message names; GET /api/faults lists every fault with its settings.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_SCHEDULE_INVALID: {
+    retriable: false,
+    meaning: 'A schedule of the simulator cannot be read, breaks the rules or contradicts the other settings.',
+    action: 'Correct what the message names in the file of PMC_CHAOS_SCHEDULE.',
+    exitCode: 2,
+  },
+  PMC_OUTAGE_PLAN_IMPOSSIBLE: {
+    retriable: false,
+    meaning: 'A plan of outages asks for something that cannot be, such as more outages than fit into its time.',
+    action: 'Ask for fewer or shorter outages, or for more time.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_PLAN_TOO_LARGE: {
+    retriable: false,
+    meaning: 'A plan has more events than can be gone through in reasonable time.',
+    action: 'Ask for fewer minutes or a lower rate.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_RECORDING_INVALID: {
+    retriable: false,
+    meaning: 'A recording of frames cannot be read, holds something else, or is too large.',
+    action: 'Give a file with one JSON object with connection, atMs and frame on each line.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_LEDGER_UNREADABLE: {
+    retriable: false,
+    meaning: 'A file that was given as a ledger of the simulator is none, or is damaged.',
+    action: 'Give the ledger-….jsonl files of one run, or what GET /api/ledger answered.',
+    exitCode: 2,
+  },
+  PMC_CHAOS_EXPORT_UNREADABLE: {
+    retriable: false,
+    meaning: 'What was given to compare a ledger with is neither an export of rows nor the report of an audit.',
+    action: 'Make it with `pmc rows export` or with `pmc audit run --json`.',
+    exitCode: 2,
+  },
 } as const satisfies Record<string, ErrorCode>;
 
 export type PmcErrorCode = keyof typeof ERROR_CODES;

@@ -13,7 +13,7 @@ function occurrences(pattern: RegExp, texts: readonly string[]): readonly string
 }
 
 describe('a generated page', () => {
-  test.for(['errors.md', 'configuration.md', 'log-clients.md', 'metrics.md'])(
+  test.for(['errors.md', 'configuration.md', 'chaos-faults.md', 'log-clients.md', 'metrics.md'])(
     '%s is what the code gives',
     async (name) => {
       const page = (await generatedPages()).get(name);

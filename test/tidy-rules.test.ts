@@ -32,6 +32,7 @@ describe('the import law', () => {
     ['compose/a.ts', '../operator/cli/b.ts', 'operator/cli/b.ts'],
     ['operator/cli/a.ts', '../../consumers/persistence/b.ts', 'consumers/persistence/b.ts'],
     ['operator/cli/a.ts', '../../consumers/gap-detector/b.ts', 'consumers/gap-detector/b.ts'],
+    ['operator/cli/a.ts', '../../producers/chaos-socket/b.ts', 'producers/chaos-socket/b.ts'],
     ['service/a.ts', '../test/support/b.ts', 'test/support/b.ts'],
   ])('refuses %s importing %s', ([path, target, found]) => {
     expect(importing(path, target, there(found))).toHaveLength(1);
@@ -52,10 +53,12 @@ describe('the import law', () => {
     expect(importing(path, target, there(found))).toEqual([]);
   });
 
-  test('lets the operator import what is pure of the gap-detector', () => {
-    const pure: Planted = ['consumers/gap-detector/verdict.ts', '// From findings to a verdict. Pure.\n'];
-    expect(importing('operator/cli/a.ts', '../../consumers/gap-detector/verdict.ts', pure)).toEqual([]);
-    expect(importing('consumers/commands/a.ts', '../gap-detector/verdict.ts', pure)).toHaveLength(1);
+  test('lets the operator import what is pure of those who judge', () => {
+    for (const room of ['consumers/gap-detector', 'producers/chaos-socket']) {
+      const pure: Planted = [`${room}/verdict.ts`, '// From findings to a verdict. Pure.\n'];
+      expect(importing('operator/cli/a.ts', `../../${room}/verdict.ts`, pure)).toEqual([]);
+      expect(importing('consumers/commands/a.ts', `../../${room}/verdict.ts`, pure)).toHaveLength(1);
+    }
   });
 });
 

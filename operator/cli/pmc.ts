@@ -3,9 +3,11 @@
 import { Command, CommanderError } from 'commander';
 import { describeError, PmcError } from '../../service/errors.ts';
 import { addAudit } from './audit.ts';
+import { addChaos } from './chaos.ts';
 import type { AddVerb, Cli } from './cli.ts';
 import { addDatabase } from './database.ts';
 import { addKafka } from './kafka.ts';
+import { addRows } from './rows-export.ts';
 import { addSchemas } from './schemas.ts';
 import { addService } from './service.ts';
 import { addStatus } from './status.ts';
@@ -17,6 +19,8 @@ const VERBS: readonly AddVerb[] = [
   addStatus,
   addService,
   addAudit,
+  addRows,
+  addChaos,
   addDatabase,
   addTopics,
   addSchemas,

@@ -1,11 +1,11 @@
 // The console as a service. It owns its database pool, its admin connection and the HTTP server, and promises to serve the
 // page whatever is away: a source that does not answer is shown as such. It writes nothing anywhere.
 import { openAdmin } from '../../kafka/connect.ts';
+import { checkExposure } from '../../service/access.ts';
 import { pause } from '../../service/backoff.ts';
 import { createPool } from '../../service/database.ts';
 import { listen } from '../../service/health-server.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
-import { checkExposure } from './access.ts';
 import type { ConsoleConfig } from './config.ts';
 import { withDeadline } from './deadline.ts';
 import { consoleMetrics } from './metrics.ts';
@@ -22,7 +22,7 @@ const ADMIN_STOP_MAX_MS = 2_000;
 
 export async function startConsole(config: ConsoleConfig, context: ServiceContext): Promise<Service> {
   const { logger, metrics: registry, health, clock } = context;
-  checkExposure(config.host, config.token);
+  checkExposure(config.host, config.token, 'PMC_CONSOLE_TOKEN');
   const metrics = consoleMetrics(registry);
   const pool = createPool(config.databaseUrl, logger, CONNECTIONS_MAX);
   const admin = openAdmin({ config, clientId: 'pmc-console' });

@@ -2,8 +2,8 @@
 // token. It serves what the sampler has; it asks no source itself.
 import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Access, withoutToken } from '../../service/access.ts';
 import { PmcError } from '../../service/errors.ts';
-import { Access, withoutToken } from './access.ts';
 import type { ConsoleMetrics } from './metrics.ts';
 import type { Sampler } from './sampler.ts';
 import { deniedPage, enteringPage } from './views/denied.ts';

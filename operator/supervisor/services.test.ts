@@ -67,6 +67,27 @@ test('each service is told where everything is, and its own health port', () => 
   expect(Object.values(told)).not.toContain(undefined);
 });
 
+test('the communicator dials every source that the simulator has', () => {
+  const told = (environment: Record<string, string>, more = {}) =>
+    serviceEnvironment('communicator', environment, { config: readSupervisorConfig(more), addresses, secrets });
+  const url = 'ws://127.0.0.1:4001';
+  expect(told({ PMC_CHAOS_CONNECTIONS: '2' })['PMC_SOURCES']).toBe(`${url}/source-1,${url}/source-2`);
+  expect(told({ PMC_CHAOS_CONNECTIONS: '2' }, { PMC_SOURCES: 'ws://a' })['PMC_SOURCES']).toBe('ws://a');
+  expect(told({ PMC_CHAOS_CONNECTIONS: 'many' })['PMC_SOURCES']).toBe(url);
+});
+
+test('the API of the simulator wants a token where others can reach it', () => {
+  const told = (host: string, environment = {}) =>
+    serviceEnvironment('chaos-socket', environment, {
+      config: readSupervisorConfig({ PMC_HOST: host }),
+      addresses,
+      secrets,
+    });
+  expect(told('127.0.0.1')).not.toHaveProperty('PMC_CHAOS_TOKEN');
+  expect(told('0.0.0.0')['PMC_CHAOS_TOKEN']).toBe(secrets.consoleToken);
+  expect(told('0.0.0.0', { PMC_CHAOS_TOKEN: 'own' })['PMC_CHAOS_TOKEN']).toBe('own');
+});
+
 test('what brings messages in ends first, and every service ends', () => {
   expect(STOP_GROUPS.flat().sort()).toEqual([...SERVICE_NAMES].sort());
   expect(STOP_GROUPS.flat().slice(0, 2)).toEqual(['chaos-socket', 'communicator']);

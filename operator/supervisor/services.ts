@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
 import type { Environment } from '../../service/config.ts';
+import { isLoopback } from '../../service/loopback.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
 
 export const SERVICE_NAMES = [
@@ -71,7 +72,7 @@ export function serviceEnvironment(
     PMC_KAFKA_APPENDER: config.appenderClient,
     PMC_KAFKA_READER: config.readerClient,
     PMC_HEALTH_PORT: String(healthPort(config, SERVICE_NAMES.indexOf(name))),
-    PMC_SOURCES: (config.sources ?? [simulatorOf(config).wsUrl]).join(','),
+    PMC_SOURCES: (config.sources ?? simulatedSources(config, inherited)).join(','),
     PMC_GATEWAY_PORT: String(config.gatewayPort),
     PMC_CONSOLE_PORT: String(config.consolePort),
     PMC_CONSOLE_TOKEN: secrets.consoleToken,
@@ -79,6 +80,8 @@ export function serviceEnvironment(
     PMC_CONTROL_TOKEN: secrets.controlToken,
     WS_PORT: String(config.simulatorPort),
     API_PORT: String(config.simulatorApiPort),
+    // Where others can reach the simulator's API it wants a token too.
+    ...(isLoopback(config.host) ? {} : { PMC_CHAOS_TOKEN: inherited['PMC_CHAOS_TOKEN'] ?? secrets.consoleToken }),
   };
 }
 
@@ -118,6 +121,17 @@ export function gatewayUrlOf(config: SupervisorConfig): string {
 export function simulatorOf(config: SupervisorConfig): { wsUrl: string; apiUrl: string } {
   const host = reachable(config.host);
   return { wsUrl: `ws://${host}:${config.simulatorPort}`, apiUrl: `http://${host}:${config.simulatorApiPort}` };
+}
+
+/** With PMC_CHAOS_CONNECTIONS the simulator has as many sources, each with its own path, and no other. */
+function simulatedSources(
+  config: SupervisorConfig,
+  { PMC_CHAOS_CONNECTIONS: count = '' }: Environment,
+): readonly string[] {
+  const { wsUrl } = simulatorOf(config);
+  // Whether the number is one, the simulator says.
+  if (!/^[1-9]\d{0,3}$/.test(count)) return [wsUrl];
+  return Array.from({ length: Number(count) }, (_, index) => `${wsUrl}/source-${index + 1}`);
 }
 
 /** Where a service that listens on every address is reached from this machine. */

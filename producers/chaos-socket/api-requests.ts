@@ -1,6 +1,7 @@
 // The shapes of the requests that the API understands, and the one way to read them. Pure.
 import { z } from 'zod';
 import { PmcError } from '../../service/errors.ts';
+import { armingSchema } from './arming.ts';
 
 const connectionId = z.string().min(1).optional();
 const jsonObject = z.record(z.string(), z.unknown(), { error: 'must be a JSON object' });
@@ -8,6 +9,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const raw = { binary: z.boolean().default(false), connectionId };
 
 export const requests = {
+  armFault: armingSchema,
+  changeProfile: z.strictObject({ profile: z.string().min(1) }),
   sendEvent: z.object({ event: jsonObject, connectionId }),
   /** The second form is the original's: a whole message, sent as it is. */
   sendMessage: z.union([

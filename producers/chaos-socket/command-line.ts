@@ -16,6 +16,11 @@ const VARIABLES: Readonly<Record<string, string>> = {
   minutes: 'PMC_CHAOS_MINUTES',
   port: 'WS_PORT',
   apiPort: 'API_PORT',
+  schedule: 'PMC_CHAOS_SCHEDULE',
+  connections: 'PMC_CHAOS_CONNECTIONS',
+  protocol: 'PMC_CHAOS_PROTOCOL',
+  replayFrames: 'PMC_CHAOS_REPLAY_FRAMES',
+  replaySpeed: 'PMC_CHAOS_REPLAY_SPEED',
 };
 
 export function readCommandLine(args: readonly string[], environment: Environment): Invocation {
@@ -32,6 +37,12 @@ export function readCommandLine(args: readonly string[], environment: Environmen
       'events per second over all connections (PMC_CHAOS_RATE), instead of the pace of the profile',
     )
     .option('--minutes <number>', 'length of the plan (PMC_CHAOS_MINUTES); endless, or 10 with --plan-only')
+    .option('--schedule <file>', 'YAML file with phases and faults (PMC_CHAOS_SCHEDULE)')
+    .option('--connections <count>', 'simulated sources, each with its own path (PMC_CHAOS_CONNECTIONS)')
+    .option('--protocol <name>', 'auto, legacy or pmc.v1 (PMC_CHAOS_PROTOCOL)')
+    .option('--replay-frames <file>', 'send a recording instead of a plan (PMC_CHAOS_REPLAY_FRAMES)')
+    .option('--replay-speed <factor>', 'times faster than recorded (PMC_CHAOS_REPLAY_SPEED)')
+    .option('--replay-loop', 'begin the recording again when it ends (PMC_CHAOS_REPLAY_LOOP)')
     .option('--port <port>', 'WebSocket port (WS_PORT), 4001 by default')
     .option('--api-port <port>', 'port of the HTTP API (API_PORT), 9101 by default')
     .option('--plan-only', 'print the SHA-256 of the plan of the first connection, in hex, and end')
@@ -51,6 +62,7 @@ export function readCommandLine(args: readonly string[], environment: Environmen
     const variable = VARIABLES[name];
     if (variable !== undefined && typeof value === 'string') given[variable] = value;
   }
+  if (options['replayLoop'] === true) given['PMC_CHAOS_REPLAY_LOOP'] = 'on';
   const merged = withOriginalNames({ ...environment, ...given });
   return { do: options['planOnly'] === true ? 'print-plan-hash' : 'serve', environment: merged };
 }

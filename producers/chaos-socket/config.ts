@@ -45,6 +45,46 @@ export const chaosSettings = {
     min: 0.001,
     max: 1_000_000,
   }),
+  schedule: setting.optionalText({
+    variable: 'PMC_CHAOS_SCHEDULE',
+    description: 'YAML file with phases and faults for the simulator; without it those of its profile.',
+  }),
+  sources: setting.optionalInteger({
+    variable: 'PMC_CHAOS_CONNECTIONS',
+    description:
+      'Number of simulated sources, each with its own path (`/source-1` and so on); without it every path is a source.',
+    min: 1,
+    max: 1_000,
+  }),
+  protocol: setting.choice({
+    variable: 'PMC_CHAOS_PROTOCOL',
+    description:
+      'What the simulator speaks: `auto` is pmc.v1 with whoever offers it and plain frames with everybody else; `legacy` is plain frames with all, as the original; `pmc.v1` is that with all.',
+    values: ['auto', 'legacy', 'pmc.v1'],
+    default: 'auto',
+  }),
+  token: setting.optionalText({
+    variable: 'PMC_CHAOS_TOKEN',
+    description:
+      "Secret that opens the simulator's HTTP API; required, with at least 16 characters, when PMC_HOST is not loopback.",
+    secret: true,
+  }),
+  replayFrames: setting.optionalText({
+    variable: 'PMC_CHAOS_REPLAY_FRAMES',
+    description: 'Recording (JSON lines with connection, atMs and frame) that the simulator sends instead of a plan.',
+  }),
+  replaySpeed: setting.optionalNumber({
+    variable: 'PMC_CHAOS_REPLAY_SPEED',
+    description: 'How many times faster than recorded a recording is sent; 1 without it.',
+    min: 0.001,
+    max: 1_000_000,
+  }),
+  replayLoop: setting.choice({
+    variable: 'PMC_CHAOS_REPLAY_LOOP',
+    description: 'Whether a recording begins again when it ends.',
+    values: ['off', 'on'],
+    default: 'off',
+  }),
   home: setting.text({
     variable: 'PMC_HOME',
     description: 'Folder for everything that must survive a restart; the simulator keeps its ledger in `chaos/` there.',

@@ -6,7 +6,10 @@ import { Connections, type Outgoing } from './connections.ts';
 import type { SentFrame } from './ledger.ts';
 import { chaosMetrics } from './metrics.ts';
 
-const FRAME: Outgoing = { data: '{"event":"typing"}', event: 'typing', id: 'i', chat: 'c', origin: 'plan', dueAtMs: 1 };
+const FRAME: Outgoing = {
+  ...{ data: '{"event":"typing"}', binary: false, event: 'typing', id: 'i', chat: 'c' },
+  ...{ origin: 'plan', expect: 'stored', dueAtMs: 1 },
+};
 
 function setUp() {
   const written: SentFrame[] = [];
@@ -19,7 +22,7 @@ function setUp() {
     sent: [] as unknown[],
     send: (data: unknown) => socket.sent.push(data),
   };
-  return { written, ledger, metrics, connections, socket, connection: connections.add(socket) };
+  return { written, ledger, metrics, connections, socket, connection: connections.add(socket, '/') };
 }
 
 test('what is sent is in the ledger with its number and the hash of its bytes', () => {
@@ -60,10 +63,10 @@ test('a slow reader, a closed socket and a full ledger are each counted, and not
 
 test('one connection or all are selected, in the order in which they opened', () => {
   const { connections, socket, connection } = setUp();
-  const second = connections.add(socket);
+  const second = connections.add(socket, '/');
   expect(connections.select(undefined)).toEqual([connection, second]);
   expect(connections.select(second.id)).toEqual([second]);
   connections.remove(connection);
   expect(connections.select(connection.id)).toEqual([]);
-  expect(connections.add(socket).id).not.toBe(second.id);
+  expect(connections.add(socket, '/').id).not.toBe(second.id);
 });

@@ -4,21 +4,33 @@
 import { createHash } from 'node:crypto';
 import { WebSocket } from 'ws';
 import type { Clock } from '../../service/clock.ts';
-import { type Frame, kindLabel } from './frame-writer.ts';
+import type { Draft } from './delivery.ts';
+import { kindLabel } from './frame-writer.ts';
 import type { Ledger, SentFrame } from './ledger.ts';
 import type { ChaosMetrics, NotSentReason } from './metrics.ts';
+import type { Expectation } from './verdict/ledger-line.ts';
+
+/** The part of a WebSocket that frames need. */
+export interface WayOut {
+  send(data: string | Buffer, options: { binary: boolean }): void;
+  readonly readyState: WebSocket['readyState'];
+  readonly bufferedAmount: number;
+}
 
 export interface Connection {
   readonly id: string;
-  readonly socket: Pick<WebSocket, 'send' | 'readyState' | 'bufferedAmount'>;
+  /** The path it was dialled by. */
+  readonly source: string;
+  readonly socket: WayOut;
   framesSent: number;
 }
 
-/** A frame as bytes or text, and what is known about its content. */
-export interface Outgoing extends Omit<Frame, 'text'> {
-  readonly data: string | Buffer;
-  readonly binary?: boolean;
+export interface Outgoing extends Draft {
   readonly origin: SentFrame['origin'];
+  readonly expect: Expectation;
+  /** The firing of the fault behind it. */
+  readonly firing?: number | undefined;
+  readonly place?: { readonly stream: string; readonly epoch: string; readonly seq: number } | undefined;
   /** When the plan wanted it sent. */
   readonly dueAtMs: number;
 }
@@ -45,8 +57,8 @@ export class Connections {
     return this.#list;
   }
 
-  add(socket: Connection['socket']): Connection {
-    const connection: Connection = { id: `connection-${++this.#opened}`, socket, framesSent: 0 };
+  add(socket: WayOut, source: string): Connection {
+    const connection: Connection = { id: `connection-${++this.#opened}`, source, socket, framesSent: 0 };
     this.#open.set(connection.id, connection);
     this.#changed();
     return connection;
@@ -55,10 +67,6 @@ export class Connections {
   remove(connection: Connection): void {
     this.#open.delete(connection.id);
     this.#changed();
-  }
-
-  get(connectionId: string): Connection | undefined {
-    return this.#open.get(connectionId);
   }
 
   /** One connection by its id, or all of them. */
@@ -73,18 +81,22 @@ export class Connections {
       this.#metrics.countNotSent(refusal);
       return false;
     }
-    const { event, id, chat, data, origin, dueAtMs } = frame;
-    connection.socket.send(data, { binary: frame.binary ?? false });
+    const { event, id, chat, data, binary, origin, expect, firing, place, dueAtMs } = frame;
+    connection.socket.send(data, { binary });
     connection.framesSent++;
     this.#metrics.countSent(kindLabel(event));
     this.#ledger.append({
+      source: connection.source,
       connectionId: connection.id,
       n: connection.framesSent,
       event,
       id,
       chat,
       sha256: createHash('sha256').update(data).digest('hex'),
+      ...place,
       origin,
+      firing,
+      expect,
       dueAtMs,
       sentAtMs: this.#clock.nowMs(),
     });

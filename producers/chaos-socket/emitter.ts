@@ -1,101 +1,117 @@
-// Brings the plan to the connections. With the profile's pace each connection has a stream of its own from the moment it
-// opens, as in the original. With a fixed rate one stream is dealt out to all open connections, a chat always to the same
-// one while they stay the same, so that order within a chat holds; it begins with the first connection and ends with the
-// last. One timer wakes when something is due and emits all of it; it never runs one timer per event.
+// Brings the plan to the feeds. With the profile's pace each feed has a plan of its own from the moment it begins, as in
+// the original. With a fixed rate or with phases one plan is dealt out to all feeds, a chat always to the same one while
+// they stay the same, so that order within a chat holds; it begins with the first feed and ends with the last.
 import type { Clock } from '../../service/clock.ts';
-import type { Connection, Connections } from './connections.ts';
-import type { FrameWriter } from './frame-writer.ts';
-import type { PlannedEvent, PlanSpecification } from './generator.ts';
-import { planEvents } from './generator.ts';
+import type { Draft } from './delivery.ts';
+import type { FaultDesk } from './fault-desk.ts';
+import type { Feed } from './feed.ts';
+import type { Frame, FrameWriter } from './frame-writer.ts';
+import { type PlannedEvent, type PlanSpecification, planEvents } from './generator.ts';
 import type { ChaosMetrics } from './metrics.ts';
-import { type DueEvent, Schedule } from './schedule.ts';
+import { Pacer } from './pacer.ts';
+import type { DueEvent } from './schedule.ts';
 
-const TICK_MS = 10;
-const IDLE_MAX_MS = 1_000;
-const PORTION_MAX = 5_000;
-/** Behind by more than this, events are counted as late instead of being sent all at once. */
-const LATE_AFTER_MS = 5_000;
 const SHARED = 'shared';
 
 export interface EmitterOptions {
   readonly plan: Omit<PlanSpecification, 'stream'>;
   readonly untilMs: number | undefined;
-  readonly connections: Connections;
   readonly writer: FrameWriter;
-  readonly metrics: ChaosMetrics;
+  readonly desk: FaultDesk;
+  readonly metrics: Pick<ChaosMetrics, 'countNotSent'>;
   readonly clock: Clock;
 }
 
 export class Emitter {
   readonly #options: EmitterOptions;
-  readonly #schedule: Schedule;
-  #timer: NodeJS.Timeout | undefined;
-  #streamsBegun = 0;
-  #isStopped = false;
+  readonly #pacer: Pacer<PlannedEvent>;
+  readonly #feeds = new Map<string, Feed>();
+  #list: readonly Feed[] = [];
+  #plan: Omit<PlanSpecification, 'stream'>;
+  /** The number of the shared plan; the next one gets the next number. */
+  #sharedStream = -1;
 
   constructor(options: EmitterOptions) {
     this.#options = options;
-    this.#schedule = new Schedule({ portionMax: PORTION_MAX, lateAfterMs: LATE_AFTER_MS, untilMs: options.untilMs });
+    this.#plan = options.plan;
+    const { clock, untilMs } = options;
+    this.#pacer = new Pacer({ clock, untilMs, emit: (name, due) => this.#emit(name, due) });
   }
 
-  opened(connection: Connection): void {
-    if (this.#isStopped) return;
-    const name = this.#isShared ? SHARED : connection.id;
-    if (!this.#schedule.has(name)) {
-      const plan = planEvents({ ...this.#options.plan, stream: this.#streamsBegun++ });
-      this.#schedule.begin(name, plan, this.#options.clock.nowMs());
+  begin(feed: Feed): void {
+    if (this.#feeds.has(feed.name)) return;
+    this.#feeds.set(feed.name, feed);
+    this.#list = [...this.#feeds.values()];
+    this.#start(feed);
+  }
+
+  end(feed: Feed): void {
+    this.#feeds.delete(feed.name);
+    this.#list = [...this.#feeds.values()];
+    if (!this.#isShared) {
+      this.#pacer.end(feed.name);
+      this.#options.desk.forget(feed.stream);
+    } else if (this.#list.length === 0) {
+      this.#pacer.end(SHARED);
+      this.#options.desk.forget(this.#sharedStream);
     }
-    this.#wake(0);
   }
 
-  closed(connection: Connection): void {
-    if (!this.#isShared) this.#schedule.end(connection.id);
-    else if (this.#options.connections.list.length === 0) this.#schedule.end(SHARED);
+  /** From now on every feed follows another plan, from its beginning. */
+  change(plan: Pick<PlanSpecification, 'profile' | 'population' | 'phases'>): void {
+    for (const name of [SHARED, ...this.#feeds.keys()]) this.#pacer.end(name);
+    this.#plan = { ...this.#plan, ...plan };
+    for (const feed of this.#list) this.#start(feed);
+  }
+
+  /** More messages for a chat, as somebody would write them now. */
+  more(chat: string | undefined, atMs: number, count: number): readonly Draft[] {
+    const write = (): Draft => {
+      const content = `Test message ${Math.floor(atMs)}`;
+      return draftOf(this.#options.writer.chosen({ content, chat }, Math.floor(atMs)));
+    };
+    return Array.from({ length: count }, write);
   }
 
   stop(): void {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#pacer.stop();
   }
 
   get #isShared(): boolean {
-    return this.#options.plan.eventsPerSecond !== undefined;
+    return this.#plan.eventsPerSecond !== undefined || this.#plan.phases !== undefined;
   }
 
-  #wake(afterMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(), afterMs);
+  #start({ name, stream }: Feed): void {
+    if (!this.#isShared) this.#pacer.begin(name, planEvents({ ...this.#plan, stream }));
+    else if (!this.#pacer.has(SHARED)) {
+      this.#pacer.begin(SHARED, planEvents({ ...this.#plan, stream: ++this.#sharedStream }));
+    }
   }
 
-  #tick(): void {
-    if (this.#isStopped) return;
-    const { clock } = this.#options;
-    const isMoreDue = this.#schedule.run(clock.nowMs(), (name, due) => this.#emit(name, due));
-    const idleMs = isMoreDue ? 0 : this.#schedule.idleMs(clock.nowMs());
-    // Nothing to come: the next connection wakes it.
-    if (idleMs === undefined) return;
-    this.#wake(isMoreDue ? 0 : Math.min(IDLE_MAX_MS, Math.max(TICK_MS, idleMs)));
-  }
-
-  #emit(streamName: string, { event, streamStartMs, isLate }: DueEvent): void {
-    const { connections, writer, metrics } = this.#options;
-    if (isLate) {
-      metrics.countNotSent('late');
+  #emit(planName: string, { event, streamStartMs, isLate }: DueEvent<PlannedEvent>): void {
+    const { writer, desk, metrics } = this.#options;
+    const isShared = planName === SHARED;
+    const feed = isShared ? this.#recipient(event) : this.#feeds.get(planName);
+    if (isLate || feed === undefined) {
+      metrics.countNotSent(isLate ? 'late' : 'closed');
       return;
     }
-    const connection = this.#recipient(streamName, event);
-    if (connection === undefined) {
-      metrics.countNotSent('closed');
-      return;
-    }
-    const { text, ...about } = writer.planned(event, streamStartMs);
-    connections.send(connection, { ...about, data: text, origin: 'plan', dueAtMs: streamStartMs + event.atMs });
+    const dueAtMs = streamStartMs + event.atMs;
+    const draft = draftOf(writer.planned(event, streamStartMs));
+    const { kind, n, atMs } = event;
+    const { source, isNumbered } = feed;
+    const stream = isShared ? this.#sharedStream : feed.stream;
+    const place = { stream, n, atMs, dueAtMs, kind, chat: draft.chat, source, isNumbered };
+    const struck = desk.strike(draft, place, (count) => this.more(draft.chat, dueAtMs, count));
+    feed.offer(struck, { origin: 'plan', dueAtMs });
   }
 
-  #recipient(streamName: string, event: PlannedEvent): Connection | undefined {
-    const { connections } = this.#options;
-    if (streamName !== SHARED) return connections.get(streamName);
+  #recipient(event: PlannedEvent): Feed | undefined {
     const key = event.kind === 'presence' ? event.actor : 'of' in event ? event.of.chat : event.chat;
-    return connections.list[key % connections.list.length];
+    return this.#list[key % this.#list.length];
   }
+}
+
+export function draftOf({ text, event, id, chat }: Frame): Draft {
+  return { data: text, binary: false, event, id, chat };
 }

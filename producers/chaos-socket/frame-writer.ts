@@ -40,10 +40,10 @@ export interface ChosenMessage {
 }
 
 export class FrameWriter {
-  readonly #profile: Profile;
-  readonly #population: Population;
+  #profile: Profile;
+  #population: Population;
   readonly #runLetters: string;
-  readonly #metadata: object;
+  #metadata: object;
   readonly #ids = new WeakMap<PlannedMessage, string>();
   #scattered = 0;
 
@@ -51,7 +51,14 @@ export class FrameWriter {
     this.#profile = profile;
     this.#population = population;
     this.#runLetters = identity.run.slice(-4).toLowerCase();
-    this.#metadata = { simulated: true, chaos_socket: true, profile: profile.id };
+    this.#metadata = metadataOf(profile);
+  }
+
+  /** From now on it writes for another profile. The count goes on, so that ids stay unique. */
+  use(profile: Profile, population: Population): void {
+    this.#profile = profile;
+    this.#population = population;
+    this.#metadata = metadataOf(profile);
   }
 
   hello(nowMs: number): Frame {
@@ -131,6 +138,10 @@ export class FrameWriter {
         return { deleted_by: actor, chat, message_id, delete_for_everyone: event.forEveryone };
     }
   }
+}
+
+function metadataOf({ id }: Profile): object {
+  return { simulated: true, chaos_socket: true, profile: id };
 }
 
 /** The frame's kind as a metric label: few values, whatever somebody types. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FaultPlan } from './fault-plan.ts';
 import { type PlannedEvent, type PlanSpecification, planEvents } from './generator.ts';
 import { planHash } from './plan-hash.ts';
 import { populate } from './population.ts';
@@ -21,7 +22,11 @@ function shareOf(events: readonly PlannedEvent[], matches: (event: PlannedEvent)
 
 test('the same seed and options give the same plan and hash; seed, stream, rate and profile each change it', () => {
   const hash = (specification: PlanSpecification) =>
-    planHash(planEvents(specification), specification.population, 5 * 60_000);
+    planHash(planEvents(specification), {
+      population: specification.population,
+      faultPlan: new FaultPlan(specification.seed),
+      untilMs: 5 * 60_000,
+    });
   const reference = hash(specify('flood', 7));
   expect(reference).toMatch(/^[0-9a-f]{64}$/);
   expect(hash(specify('flood', 7))).toBe(reference);

@@ -1,6 +1,8 @@
 // The plan: from a profile and a seed, an endless series of chat events in virtual time (milliseconds since the stream
 // began). Pure: the same specification gives the same series, whatever the clock or the network do. People and chats are
 // indexes into the population; references point to earlier messages of the same stream and take over their chat.
+
+import { below, type Random, seededRandom } from '../../service/random.ts';
 import {
   EVENT_KINDS,
   MESSAGE_TYPES,
@@ -10,9 +12,9 @@ import {
   TYPING_STATES,
   type TypingState,
 } from './event-kinds.ts';
+import { type Phases, timeOfArea } from './phases.ts';
 import type { Population } from './population.ts';
 import type { Profile } from './profile.ts';
-import { below, type Random, seededRandom } from './random.ts';
 import { weightedChoice } from './weights.ts';
 
 interface Happening {
@@ -46,6 +48,8 @@ export interface PlanSpecification {
   readonly stream: number;
   /** Replaces the profile's pace by independent arrivals at this mean rate. */
   readonly eventsPerSecond?: number | undefined;
+  /** Replaces it by independent arrivals at a rate that changes; nothing comes after the last phase. */
+  readonly phases?: Phases | undefined;
 }
 
 /** How many of the newest messages can still be referred to. */
@@ -121,7 +125,8 @@ export function* planEvents(specification: PlanSpecification): Generator<Planned
 }
 
 /** Milliseconds to the next event: the profile's interval with bursts, or exponential gaps at a given rate. */
-function pace({ profile, eventsPerSecond }: PlanSpecification, random: Random): () => number {
+function pace({ profile, eventsPerSecond, phases }: PlanSpecification, random: Random): () => number {
+  if (phases !== undefined) return paceOfPhases(phases, random);
   if (eventsPerSecond !== undefined) return () => (-Math.log(1 - random()) * 1_000) / eventsPerSecond;
   const { timing } = profile;
   const intervalMs = 60_000 / timing.messages_per_minute;
@@ -140,6 +145,18 @@ function pace({ profile, eventsPerSecond }: PlanSpecification, random: Random): 
     quickLeft--;
     const quick = timing.typing_delay_ms;
     return quick.min + random() * (quick.max - quick.min);
+  };
+}
+
+function paceOfPhases(phases: Phases, random: Random): () => number {
+  let area = 0;
+  let lastMs = 0;
+  return () => {
+    area -= Math.log(1 - random());
+    const nextMs = timeOfArea(phases, area) ?? Number.POSITIVE_INFINITY;
+    const gapMs = nextMs - lastMs;
+    lastMs = nextMs;
+    return gapMs;
   };
 }
 

@@ -29,7 +29,8 @@ async function openLedger(options: Partial<LedgerOptions> = {}) {
 
 function frame(n: number): SentFrame {
   const what = { event: 'message', id: `msg_${n}`, chat: 'chat_a', sha256: 'f'.repeat(64) };
-  return { connectionId: 'connection-1', n, ...what, origin: 'plan', dueAtMs: n, sentAtMs: n + 5 };
+  const about = { source: '/', connectionId: 'connection-1', n, origin: 'plan', expect: 'stored' } as const;
+  return { ...about, ...what, dueAtMs: n, sentAtMs: n + 5 };
 }
 
 async function linesOf(path: string): Promise<readonly Record<string, unknown>[]> {
@@ -45,8 +46,10 @@ test('every frame is one line with the run and the seed, its times are in the se
   const sha256 = 'f'.repeat(64);
   expect(await linesOf(join(folder, `ledger-${RUN}.jsonl`))).toEqual([
     {
+      line: 'sent',
       run: RUN,
       seed: 7,
+      source: '/',
       connectionId: 'connection-1',
       n: 1,
       event: 'message',
@@ -55,7 +58,7 @@ test('every frame is one line with the run and the seed, its times are in the se
       sha256,
       origin: 'plan',
     },
-    { run: RUN, seed: 7, connectionId: 'connection-1', n: 2, sha256, origin: 'api' },
+    { line: 'sent', run: RUN, seed: 7, source: '/', connectionId: 'connection-1', n: 2, sha256, origin: 'api' },
   ]);
   expect((await linesOf(join(folder, `times-${RUN}.jsonl`)))[0]).toEqual({
     connectionId: 'connection-1',

@@ -1,5 +1,5 @@
-// The ground truth: one line for every frame handed to a socket, in the order in which that happened, and a second file
-// with the times. It promises that nothing is sent unrecorded: lines wait in a bounded buffer, written every 200 ms, and
+// The ground truth: one line for every frame handed to a socket and for everything else that happened to frames and
+// connections, in that order, and a second file with the times. It promises that nothing is sent unrecorded: lines wait in a bounded buffer, written every 200 ms, and
 // when the disk does not keep up `hasRoom` turns false and the sender must hold back. Files are limited in size and number;
 // the first one is made with the first line, so that a start that fails, however often, pushes out no older run's file.
 // Judging what became of the frames is left to whoever reads it.
@@ -10,22 +10,18 @@ import type { Logger } from '../../service/logger.ts';
 import { AppendFile } from './append-file.ts';
 import type { RunIdentity } from './frame-writer.ts';
 import { ledgerFile, partsToRemove, timesFile } from './ledger-files.ts';
+import type { Expectation, LedgerLine, SentLine } from './verdict/ledger-line.ts';
 
-export interface SentFrame {
-  readonly connectionId: string;
-  /** Position among the frames of this connection, from 1. */
-  readonly n: number;
-  readonly event: string | undefined;
-  readonly id: string | undefined;
-  readonly chat: string | undefined;
-  /** Of the exact bytes, in lower-case hex. */
-  readonly sha256: string;
-  /** Who wanted it sent. */
-  readonly origin: 'hello' | 'plan' | 'api';
+export interface SentFrame extends Omit<SentLine, 'line' | 'run' | 'seed' | 'expect'> {
+  readonly expect: Expectation;
   /** When the plan wanted it sent; the difference to sentAtMs is the simulator's own lateness. */
   readonly dueAtMs: number;
   readonly sentAtMs: number;
 }
+
+type Without<L> = L extends { line: 'sent' } ? never : Omit<L, 'run'>;
+/** Anything that happened besides the sending of a frame. */
+export type Note = Without<LedgerLine>;
 
 export interface LedgerOptions {
   readonly folder: string;
@@ -81,14 +77,18 @@ export class Ledger {
     return this.#waitingBytes < this.#options.bufferBytesMax;
   }
 
-  append({ connectionId, n, event, id, chat, sha256, origin, dueAtMs, sentAtMs }: SentFrame): void {
+  append({ dueAtMs, sentAtMs, expect, ...frame }: SentFrame): void {
     const { run, seed } = this.#options.identity;
-    const line = `${JSON.stringify({ run, seed, connectionId, n, event, id, chat, sha256, origin })}\n`;
-    const dueAt = new Date(dueAtMs).toISOString();
-    const time = `${JSON.stringify({ connectionId, n, id, dueAt, sentAt: new Date(sentAtMs).toISOString() })}\n`;
-    this.#lines.push(line);
-    this.#times.push(time);
-    this.#waitingBytes += line.length + time.length;
+    const { connectionId, n, id } = frame;
+    // What is usual is not said.
+    const more = expect === 'stored' ? undefined : { expect };
+    const times = { connectionId, n, id, dueAt: new Date(dueAtMs), sentAt: new Date(sentAtMs) };
+    this.#take({ line: 'sent', run, seed, ...frame, ...more }, times);
+  }
+
+  note(note: Note, nowMs: number): void {
+    const { line, ...about } = note;
+    this.#take({ line, run: this.#options.identity.run, ...about }, { ...note, at: new Date(nowMs) });
   }
 
   /** Writes what waits; resolves when everything appended before the call is in the files, rejects when it is not. */
@@ -110,6 +110,13 @@ export class Ledger {
     } finally {
       if (this.#current !== undefined) await closePart(this.#current);
     }
+  }
+
+  #take(line: object, times: object): void {
+    const texts = [`${JSON.stringify(line)}\n`, `${JSON.stringify(times)}\n`] as const;
+    this.#lines.push(texts[0]);
+    this.#times.push(texts[1]);
+    this.#waitingBytes += texts[0].length + texts[1].length;
   }
 
   async #write(): Promise<void> {

@@ -1,7 +1,14 @@
 // What the simulator counts. `offered = sent + not sent`, always: an event whose time came is one or the other.
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-export const NOT_SENT_REASONS = ['buffer-full', 'ledger-full', 'late', 'closed'] as const;
+export const NOT_SENT_REASONS = [
+  'buffer-full',
+  'ledger-full',
+  'late',
+  'closed',
+  'unacknowledged',
+  'forgotten',
+] as const;
 export type NotSentReason = (typeof NOT_SENT_REASONS)[number];
 
 /** The same numbers for people: the API's status and the service's facts. */
@@ -10,6 +17,8 @@ export interface Totals {
   eventsSent: number;
   eventsNotSent: number;
   notSent: Record<NotSentReason, number>;
+  framesWithheld: number;
+  faultsFired: number;
   framesReceived: number;
   framesDropped: number;
   ledgerFilesRemoved: number;
@@ -34,6 +43,17 @@ export function chaosMetrics(registry: Registry) {
     name: 'pmc_chaos_events_not_sent_total',
     help: 'Frames offered but not handed to a socket, by reason',
     labelNames: ['reason'],
+    registers,
+  });
+  const withheld = new Counter({
+    name: 'pmc_chaos_frames_withheld_total',
+    help: 'Frames of events that happened and that a fault kept back',
+    registers,
+  });
+  const faults = new Counter({
+    name: 'pmc_chaos_faults_fired_total',
+    help: 'Faults that struck, by fault',
+    labelNames: ['fault'],
     registers,
   });
   const connections = new Gauge({
@@ -61,7 +81,9 @@ export function chaosMetrics(registry: Registry) {
     eventsOffered: 0,
     eventsSent: 0,
     eventsNotSent: 0,
-    notSent: { 'buffer-full': 0, 'ledger-full': 0, late: 0, closed: 0 },
+    notSent: { 'buffer-full': 0, 'ledger-full': 0, late: 0, closed: 0, unacknowledged: 0, forgotten: 0 },
+    framesWithheld: 0,
+    faultsFired: 0,
     framesReceived: 0,
     framesDropped: 0,
     ledgerFilesRemoved: 0,
@@ -82,6 +104,14 @@ export function chaosMetrics(registry: Registry) {
       totals.notSent[reason]++;
       offered.inc();
       notSent.inc({ reason });
+    },
+    countWithheld(): void {
+      totals.framesWithheld++;
+      withheld.inc();
+    },
+    countFault(fault: string): void {
+      totals.faultsFired++;
+      faults.inc({ fault });
     },
     countConnections(open: number): void {
       connections.set(open);

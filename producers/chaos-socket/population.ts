@@ -1,6 +1,6 @@
 // Who takes part: chats and senders that stay the same for a whole run (and for every run with the same seed), some of
 // them far busier than others. Without stable chats, order within a chat could never be checked.
-import { hashedUnit, type Random, seededRandom } from './random.ts';
+import { hashedUnit, type Random, seededRandom } from '../../service/random.ts';
 import { weightedIndex, zipfWeights } from './weights.ts';
 
 const POPULATION_LANE = -1;

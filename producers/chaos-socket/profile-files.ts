@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { PmcError } from '../../service/errors.ts';
+import { FAULTS } from './faults/table.ts';
 import { type Profile, profileSchema } from './profile.ts';
 
 const FOLDER = join(import.meta.dirname, 'profiles');
@@ -38,5 +39,6 @@ export function parseProfile(id: string, text: string, where: string): Profile {
   if (!result.success) {
     throw invalid(result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; '));
   }
+  for (const { fault, options } of result.data.faults) FAULTS.get(fault)?.prepare(options);
   return { ...result.data, id };
 }

@@ -1,7 +1,9 @@
-// A behaviour profile: how often, who and what. The YAML is the original's; `chat` and `commands` are additions, and a
-// file of the original is valid as it is. `read_delay_ms` says how old a message is at least when somebody reads it.
+// A behaviour profile: how often, who and what. The YAML is the original's; `chat`, `commands`, `phases` and `faults` are
+// additions, and a file of the original is valid as it is. `read_delay_ms` says how old a message is at least when somebody reads it.
 import { z } from 'zod';
+import { armingSchema } from './arming.ts';
 import { EVENT_KINDS, MESSAGE_TYPES } from './event-kinds.ts';
+import { phasesSchema } from './phases.ts';
 
 const probability = z.number().min(0).max(1);
 const range = z
@@ -41,6 +43,9 @@ export const profileSchema = z.strictObject({
   message_types: weightsOf(MESSAGE_TYPES).default({ text: 1 }),
   /** Now and then a text message is one of these instead. */
   commands: z.strictObject({ probability, texts: z.array(z.string().min(1)).min(1) }).optional(),
+  /** Rates over time, over all connections, instead of the pace of each. */
+  phases: phasesSchema.optional(),
+  faults: z.array(armingSchema).max(100).default([]),
 });
 
 export interface Profile extends z.output<typeof profileSchema> {

@@ -8,14 +8,14 @@ function* every(gapMs: number): Generator<PlannedEvent, never, void> {
   for (let n = 0; ; n++) yield { kind: 'presence', n, atMs: (n + 1) * gapMs, actor: 0, status: 'online' };
 }
 
-function runTo(schedule: Schedule, nowMs: number) {
+function runTo(schedule: Schedule<PlannedEvent>, nowMs: number) {
   const emitted: { name: string; n: number; isLate: boolean }[] = [];
   const isMoreDue = schedule.run(nowMs, (name, { event, isLate }) => emitted.push({ name, n: event.n, isLate }));
   return { emitted, isMoreDue };
 }
 
 test('what is due is emitted once and in order, however seldom one looks', () => {
-  const schedule = new Schedule(LIMITS);
+  const schedule = new Schedule<PlannedEvent>(LIMITS);
   schedule.begin('a', every(10), 1_000);
   expect(runTo(schedule, 1_009).emitted).toEqual([]);
   expect(runTo(schedule, 1_010).emitted.map(({ n }) => n)).toEqual([0]);
@@ -24,7 +24,7 @@ test('what is due is emitted once and in order, however seldom one looks', () =>
 });
 
 test('it says how long nothing will be due, over all streams', () => {
-  const schedule = new Schedule(LIMITS);
+  const schedule = new Schedule<PlannedEvent>(LIMITS);
   expect(schedule.idleMs(0)).toBeUndefined();
   schedule.begin('slow', every(1_000), 0);
   schedule.begin('fast', every(30), 0);
@@ -35,7 +35,7 @@ test('it says how long nothing will be due, over all streams', () => {
 });
 
 test('a portion is bounded, says that more is due, and the next one goes on where it ended', () => {
-  const schedule = new Schedule({ ...LIMITS, portionMax: 100 });
+  const schedule = new Schedule<PlannedEvent>({ ...LIMITS, portionMax: 100 });
   schedule.begin('a', every(1), 0);
   const first = runTo(schedule, 150);
   const second = runTo(schedule, 150);
@@ -45,7 +45,7 @@ test('a portion is bounded, says that more is due, and the next one goes on wher
 });
 
 test('events older than the limit are marked late, none is left out', () => {
-  const schedule = new Schedule(LIMITS);
+  const schedule = new Schedule<PlannedEvent>(LIMITS);
   schedule.begin('a', every(1_000), 0);
   const { emitted } = runTo(schedule, 10_000);
   expect(emitted).toHaveLength(10);
@@ -53,7 +53,7 @@ test('events older than the limit are marked late, none is left out', () => {
 });
 
 test('an ended stream emits nothing more; a plan with an end stops there', () => {
-  const schedule = new Schedule({ ...LIMITS, untilMs: 30 });
+  const schedule = new Schedule<PlannedEvent>({ ...LIMITS, untilMs: 30 });
   schedule.begin('a', every(10), 0);
   schedule.begin('b', every(10), 0);
   schedule.end('b');

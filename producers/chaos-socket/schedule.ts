@@ -1,18 +1,22 @@
 // Open-loop pacing: what is due is due, whether or not anybody keeps up. A stream is a plan with the moment it began; the
 // schedule hands over what has come due, in bounded portions, and says when to look again. Pure: the clock is an argument.
-import type { PlannedEvent } from './generator.ts';
 
-export interface DueEvent {
-  readonly event: PlannedEvent;
+export interface Timed {
+  /** Virtual time, in milliseconds since the stream began. */
+  readonly atMs: number;
+}
+
+export interface DueEvent<E extends Timed> {
+  readonly event: E;
   readonly streamStartMs: number;
   /** Too old to be sent as if nothing had happened: the process was held up for longer than the limit. */
   readonly isLate: boolean;
 }
 
-interface Stream {
-  readonly plan: Iterator<PlannedEvent, unknown, void>;
+interface Stream<E> {
+  readonly plan: Iterator<E, unknown, void>;
   readonly startMs: number;
-  next: PlannedEvent | undefined;
+  next: E | undefined;
 }
 
 export interface ScheduleLimits {
@@ -23,8 +27,8 @@ export interface ScheduleLimits {
   readonly untilMs?: number | undefined;
 }
 
-export class Schedule {
-  readonly #streams = new Map<string, Stream>();
+export class Schedule<E extends Timed> {
+  readonly #streams = new Map<string, Stream<E>>();
   readonly #limits: ScheduleLimits;
 
   constructor(limits: ScheduleLimits) {
@@ -35,8 +39,8 @@ export class Schedule {
     return this.#streams.size;
   }
 
-  begin(name: string, plan: Iterable<PlannedEvent>, startMs: number): void {
-    const stream: Stream = { plan: plan[Symbol.iterator](), startMs, next: undefined };
+  begin(name: string, plan: Iterable<E>, startMs: number): void {
+    const stream: Stream<E> = { plan: plan[Symbol.iterator](), startMs, next: undefined };
     stream.next = this.#following(stream);
     this.#streams.set(name, stream);
   }
@@ -50,7 +54,7 @@ export class Schedule {
   }
 
   /** Calls `emit` for what is due, in order within each stream. True when the portion was used up and more is due. */
-  run(nowMs: number, emit: (streamName: string, due: DueEvent) => void): boolean {
+  run(nowMs: number, emit: (streamName: string, due: DueEvent<E>) => void): boolean {
     let left = this.#limits.portionMax;
     for (const [name, stream] of this.#streams) {
       for (let event = stream.next; event !== undefined; event = stream.next) {
@@ -73,10 +77,10 @@ export class Schedule {
     return earliestMs === undefined ? undefined : Math.max(0, earliestMs - nowMs);
   }
 
-  #following({ plan }: Stream): PlannedEvent | undefined {
+  #following({ plan }: Stream<E>): E | undefined {
     const { value, done } = plan.next();
     if (done) return undefined;
-    const event = value as PlannedEvent;
+    const event = value as E;
     return event.atMs < (this.#limits.untilMs ?? Number.POSITIVE_INFINITY) ? event : undefined;
   }
 }

@@ -6,19 +6,27 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
+import { checkExposure } from '../../service/access.ts';
 import { type Address, listen, portError } from '../../service/health-server.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { chaosApi } from './api.ts';
 import { type ChaosConfig, profileOf } from './config.ts';
 import { Connections } from './connections.ts';
+import { SUBPROTOCOL } from './control-frames.ts';
 import { Emitter } from './emitter.ts';
+import { FaultDesk } from './fault-desk.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { Ledger } from './ledger.ts';
 import { chaosMetrics } from './metrics.ts';
-import { populate } from './population.ts';
 import { loadProfile } from './profile-files.ts';
-import { describeReceived, ReceivedFrames } from './received-frames.ts';
+import { ReceivedFrames } from './received-frames.ts';
+import { pathOf, Reception } from './reception.ts';
+import { readRecording } from './recorded-frames.ts';
+import { Replay } from './replay.ts';
+import { populationOf, Scene } from './scene.ts';
+import { scheduleOf } from './schedule-file.ts';
+import { type Admission, Sources } from './sources.ts';
 import { statusReport } from './status-report.ts';
 
 const MIB = 1_024 * 1_024;
@@ -32,8 +40,11 @@ export async function startChaosSocket(
   config: ChaosConfig & { readonly host: string },
   { logger, metrics: registry, health, clock }: ServiceContext,
 ): Promise<Service> {
+  checkExposure(config.host, config.token ?? '', 'PMC_CHAOS_TOKEN');
   const startedAtMs = clock.nowMs();
   const profile = loadProfile(profileOf(config));
+  const schedule = scheduleOf(config, profile);
+  const recording = config.replayFrames === undefined ? undefined : readRecording(config.replayFrames);
   const identity = { run: ulid(startedAtMs), seed: config.seed ?? randomInt(2 ** 32) };
   const { seed } = identity;
   const { eventsPerSecond } = config;
@@ -48,42 +59,49 @@ export async function startChaosSocket(
     onFilesRemoved: (files) => metrics.countLedgerFilesRemoved(files),
     onState: (isWritable, detail) => health.set('ledger', isWritable, detail),
   });
-  const population = populate(seed, { senders: profile.sender.count, chats: profile.chat?.count });
+  const population = populationOf(profile, seed);
   const writer = new FrameWriter(profile, population, identity);
   const connections = new Connections({ ledger, metrics, clock });
   const received = new ReceivedFrames(RECEIVED_FRAMES_MAX, RECEIVED_BYTES_MAX);
   const untilMs = config.minutes === undefined ? undefined : config.minutes * 60_000;
-  const plan = { profile, population, seed, eventsPerSecond };
-  const emitter = new Emitter({ plan, untilMs, connections, writer, metrics, clock });
-
-  const accept = (socket: WebSocket): void => {
-    const connection = connections.add(socket);
-    const connectionId = connection.id;
-    logger.info({ connectionId, connections: connections.list.length }, 'chaos.connection.opened');
-    socket.on('message', (data: RawData, binary) => {
-      const frame = describeReceived(bytesOf(data), { connectionId, binary, nowMs: clock.nowMs() });
-      received.add(frame);
-      metrics.countReceived('frame' in frame ? 'json' : 'malformed', received.dropped);
-      logger.debug({ connectionId, sizeBytes: frame.sizeBytes, chat: frame.chat }, 'chaos.frame.received');
-    });
-    socket.on('error', (error) => logger.warn({ connectionId, error: error.message }, 'chaos.connection.failed'));
-    socket.on('close', (code) => {
-      connections.remove(connection);
-      emitter.closed(connection);
-      const { framesSent } = connection;
-      logger.info({ connectionId, code, framesSent, connections: connections.list.length }, 'chaos.connection.closed');
-    });
-    const nowMs = clock.nowMs();
-    const { text, ...about } = writer.hello(nowMs);
-    connections.send(connection, { ...about, data: text, origin: 'hello', dueAtMs: nowMs });
-    emitter.opened(connection);
-  };
+  const desk = new FaultDesk({ seed, ledger, metrics, clock });
+  const plan = { profile, population, seed, eventsPerSecond, phases: schedule.phases };
+  const emitter = new Emitter({ plan, untilMs, writer, desk, metrics, clock });
+  const scene = new Scene(profile, schedule.faults, { seed, writer, emitter, desk });
+  const sources = new Sources({
+    count: config.sources,
+    run: identity.run,
+    clock,
+    legacy: { ledger, metrics },
+    numbered: { ledger, metrics, logger, newEpoch: () => ulid(clock.nowMs()) },
+  });
+  const replay =
+    recording === undefined
+      ? undefined
+      : new Replay({
+          frames: recording,
+          speed: config.replaySpeed ?? 1,
+          isLooped: config.replayLoop === 'on',
+          metrics,
+          clock,
+        });
+  const reception = new Reception({
+    ...{ sources, connections, received, emitter, replay, writer, desk, ledger, metrics, logger, clock },
+    isNumbered: (offered) =>
+      replay === undefined &&
+      (config.protocol === SUBPROTOCOL || (config.protocol === 'auto' && offered === SUBPROTOCOL)),
+  });
 
   const status = () =>
-    statusReport({ config, profile, identity, startedAtMs, nowMs: clock.nowMs(), connections, metrics });
+    statusReport({
+      ...{ config, profile: scene.profile, identity, startedAtMs, nowMs: clock.nowMs(), connections, sources, metrics },
+    });
   const nowMs = () => clock.nowMs();
-  const api = chaosApi({ profile, connections, received, writer, ledger, status, nowMs, logger });
-  const server = await listenForSockets({ host: config.host, port: config.wsPort });
+  const linkOf = (connectionId: string) => reception.linkOf(connectionId);
+  const { token } = config;
+  const api = chaosApi({ token, scene, desk, connections, linkOf, received, writer, ledger, status, nowMs, logger });
+  const address = { host: config.host, port: config.wsPort };
+  const server = await listenForSockets(address, (path) => sources.admit(path));
   const apiUrl = await listen(api, { host: config.host, port: config.apiPort }, 'API_PORT').catch(
     async (error: unknown) => {
       server.close();
@@ -91,21 +109,24 @@ export async function startChaosSocket(
       throw error;
     },
   );
-  server.on('connection', accept);
+  server.on('connection', (socket, request) => reception.accept(socket, request));
   server.on('error', (error) => logger.error({ error: error.message }, 'chaos.server.failed'));
   const wsUrl = `ws://${config.host}:${portOf(server)}`;
 
   const flushing = setInterval(() => void ledger.flush().catch(() => undefined), LEDGER_FLUSH_MS);
   health.set('websocket', true, `listening on ${wsUrl}`);
   health.fact('counters', () => ({ ...metrics.totals, connectionsOpen: connections.list.length }));
-  health.fact('chaos', () => ({ wsUrl, apiUrl, profile: profile.id, ...identity }));
+  const sourceUrls = sources.paths.map((path) => `${wsUrl}${path}`);
+  health.fact('chaos', () => ({ wsUrl, apiUrl, sourceUrls, profile: scene.profile.id, ...identity }));
   logger.info(
-    { wsUrl, apiUrl, profile: profile.id, eventsPerSecond, ...identity, ledger: ledger.path },
+    { wsUrl, apiUrl, sourceUrls, profile: profile.id, eventsPerSecond, ...identity, ledger: ledger.path },
     'chaos.started',
   );
 
   const stop = async (deadlineMs: number): Promise<void> => {
     emitter.stop();
+    replay?.stop();
+    sources.stop();
     await api.close();
     await closeAll(server, deadlineMs / 2);
     clearInterval(flushing);
@@ -116,9 +137,22 @@ export async function startChaosSocket(
   return { stop: ({ deadlineMs }) => (stopped ??= stop(deadlineMs)) };
 }
 
+const REFUSALS: Readonly<Record<Exclude<Admission, 'admitted'>, readonly [number, string]>> = {
+  'no-such-source': [404, 'there is no such source; PMC_CHAOS_CONNECTIONS says how many there are'],
+  refused: [503, 'this source does not take connections now'],
+};
+
 /** Answers with the first subprotocol that is offered, whatever it is: the default of ws, and of the original. */
-async function listenForSockets(address: Address): Promise<WebSocketServer> {
-  const server = new WebSocketServer({ ...address, maxPayload: FRAME_BYTES_MAX });
+async function listenForSockets(address: Address, admit: (path: string) => Admission): Promise<WebSocketServer> {
+  const server = new WebSocketServer({
+    ...address,
+    maxPayload: FRAME_BYTES_MAX,
+    verifyClient: ({ req }, answer) => {
+      const admission = admit(pathOf(req));
+      if (admission === 'admitted') answer(true);
+      else answer(false, ...REFUSALS[admission]);
+    },
+  });
   try {
     await once(server, 'listening');
     return server;
@@ -142,9 +176,4 @@ async function closeAll(server: WebSocketServer, patienceMs: number): Promise<vo
 function portOf(server: WebSocketServer): number {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function bytesOf(data: RawData): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data);
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 }

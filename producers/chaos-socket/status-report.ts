@@ -4,6 +4,7 @@ import type { Connections } from './connections.ts';
 import type { RunIdentity } from './frame-writer.ts';
 import type { ChaosMetrics } from './metrics.ts';
 import type { Profile } from './profile.ts';
+import type { Sources } from './sources.ts';
 
 export interface StatusSources {
   readonly config: ChaosConfig;
@@ -12,10 +13,20 @@ export interface StatusSources {
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly connections: Pick<Connections, 'list'>;
+  readonly sources: Pick<Sources, 'numbered'>;
   readonly metrics: Pick<ChaosMetrics, 'totals'>;
 }
 
-export function statusReport({ config, profile, identity, startedAtMs, nowMs, connections, metrics }: StatusSources) {
+export function statusReport({
+  config,
+  profile,
+  identity,
+  startedAtMs,
+  nowMs,
+  connections,
+  sources,
+  metrics,
+}: StatusSources) {
   const messagesPerMinute = profile.timing.messages_per_minute;
   const { totals } = metrics;
   return {
@@ -38,8 +49,12 @@ export function statusReport({ config, profile, identity, startedAtMs, nowMs, co
     sent: totals.eventsSent,
     notSent: totals.notSent,
     received: totals.framesReceived,
-    connections: connections.list.map(({ id, framesSent, socket }) => {
-      return { id, framesSent, bufferedBytes: socket.bufferedAmount };
+    withheld: totals.framesWithheld,
+    faultsFired: totals.faultsFired,
+    /** Sources that count their events: where each stands, and what nobody has acknowledged yet. */
+    streams: sources.numbered.map(({ source, status }) => ({ source, ...status })),
+    connections: connections.list.map(({ id, source, framesSent, socket }) => {
+      return { id, source, framesSent, bufferedBytes: socket.bufferedAmount };
     }),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../service/random.ts';
 import { weightedChoice, weightedIndex, zipfWeights } from './weights.ts';
 
 test('each choice comes as often as its weight says, and one of weight 0 never', () => {

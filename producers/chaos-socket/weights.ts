@@ -1,5 +1,5 @@
 // Choosing by weight: cumulative sums and a binary search, so that a draw among 10,000 senders costs a dozen steps.
-import type { Random } from './random.ts';
+import type { Random } from '../../service/random.ts';
 
 /** Draws an index in proportion to its weight. At least one weight must be above zero, none below. */
 export function weightedIndex(weights: readonly number[]): (random: Random) => number {

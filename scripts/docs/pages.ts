@@ -1,9 +1,11 @@
 // The pages of docs/ that are made from code, by file name.
 import { readFileSync } from 'node:fs';
+import { FAULTS } from '../../producers/chaos-socket/faults/table.ts';
 import { ERROR_CODES } from '../../service/error-codes.ts';
 import { HAZARDS } from '../../test/support/log/hazards.ts';
 import { configurationPage } from './configuration-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { faultsPage } from './faults-page.ts';
 import { type LongRun, logClientsPage } from './log-clients-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { SERVICES, STACK } from './rooms.ts';
@@ -12,6 +14,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['errors.md', errorsPage(ERROR_CODES)],
     ['configuration.md', configurationPage(STACK, SERVICES)],
+    ['chaos-faults.md', faultsPage(FAULTS.values())],
     ['log-clients.md', logClientsPage(HAZARDS, lastLongRun())],
     ['metrics.md', await metricsPage(SERVICES)],
   ]);

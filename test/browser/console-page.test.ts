@@ -2,25 +2,15 @@
 // lost" when something is, when nobody judged it lately, or when the page is no longer connected. In a real browser.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { EMPTY_ACCOUNTS } from '../../operator/console/observation.testing.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { type ConsoleUnderTest, startConsoleUnderTest } from '../support/console-under-test.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { asAdmin, type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const CHROMIUM_FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const TOKEN = 'a token for this test';
 const INCARNATION = '11111111-1111-7111-8111-111111111111';
 
@@ -32,7 +22,7 @@ let consolePort: number;
 let running: ConsoleUnderTest;
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+  browser = await launchChromium();
   supervisor = await standInSupervisor();
 });
 

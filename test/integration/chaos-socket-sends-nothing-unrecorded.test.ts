@@ -2,67 +2,11 @@
 // read costs events that are counted, not memory.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { WebSocket } from 'ws';
-import { chaosSettings } from '../../producers/chaos-socket/config.ts';
-import { startChaosSocket } from '../../producers/chaos-socket/server.ts';
-import { systemClock } from '../../service/clock.ts';
-import { readSettings, serviceSettings } from '../../service/config.ts';
-import { Health } from '../../service/health.ts';
-
-interface LedgerLine {
-  readonly run: string;
-  readonly seed: number;
-  readonly connectionId: string;
-  readonly n: number;
-  readonly id?: string;
-  readonly sha256: string;
-}
-
-async function start(environment: Record<string, string> = {}) {
-  const home = await mkdtemp(join(tmpdir(), 'pmc-chaos-'));
-  onTestFinished(() => rm(home, { recursive: true, force: true }));
-  const settings = { ...chaosSettings, ...serviceSettings };
-  const config = readSettings({ PMC_HOME: home, WS_PORT: '0', API_PORT: '0', ...environment }, settings);
-  const health = new Health();
-  const metrics = new Registry();
-  const logger = pino({ level: 'silent' });
-  const fail = (error: unknown) => expect.unreachable(String(error));
-  const context = { name: 'chaos-socket', logger, metrics, health, clock: systemClock, fail };
-  const service = await startChaosSocket(config, context);
-  const stop = () => service.stop({ deadlineMs: 4_000 });
-  onTestFinished(stop);
-  const { wsUrl, apiUrl } = health.report().facts['chaos'] as { wsUrl: string; apiUrl: string };
-  const get = async (path: string) => {
-    const response = await fetch(apiUrl + path);
-    return { code: response.status, body: (await response.json()) as Record<string, unknown> };
-  };
-  const post = async (path: string, text: string, type = 'application/json') => {
-    const response = await fetch(apiUrl + path, { method: 'POST', body: text, headers: { 'content-type': type } });
-    return { code: response.status, body: (await response.json()) as Record<string, unknown> };
-  };
-  const ledger = async () => {
-    const text = await (await fetch(`${apiUrl}/api/ledger`)).text();
-    return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as LedgerLine]));
-  };
-  return { home, health, metrics, stop, wsUrl, apiUrl, get, post, ledger };
-}
-
-/** A peer that remembers the bytes of every frame. */
-async function meet(wsUrl: string, protocols: string[] = []) {
-  const socket = new WebSocket(wsUrl, protocols, { skipUTF8Validation: true });
-  const frames: { bytes: Buffer; binary: boolean }[] = [];
-  socket.on('message', (bytes: Buffer, binary) => frames.push({ bytes, binary }));
-  await once(socket, 'open');
-  const got = (count: number) => vi.waitFor(() => expect(frames.length).toBeGreaterThanOrEqual(count), 20_000);
-  return { socket, frames, got };
-}
+import { meet, startSimulator } from '../support/simulator.ts';
 
 async function onlyLedgerIn(home: string): Promise<string> {
   const names = (await readdir(join(home, 'chaos'))).filter((name) => name.startsWith('ledger-'));
@@ -82,14 +26,14 @@ function joinDeaf(wsUrl: string): void {
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 test('what every peer got is what the ledger says, frame by frame, over several connections', async () => {
-  const simulator = await start({ PMC_CHAOS_RATE: '2000', PMC_CHAOS_SEED: '7' });
+  const simulator = await startSimulator({ PMC_CHAOS_RATE: '2000', PMC_CHAOS_SEED: '7' });
   const peers = await Promise.all([1, 2, 3].map(() => meet(simulator.wsUrl)));
   await Promise.all(peers.map((peer) => peer.got(200)));
   const closed = peers.map((peer) => once(peer.socket, 'close'));
   await simulator.ledger();
   for (const peer of peers) peer.socket.close();
   await Promise.all(closed);
-  const ledger = await simulator.ledger();
+  const ledger = await simulator.sent();
   const status = (await simulator.get('/api/status')).body;
   expect(ledger.length).toBe(status['sent']);
   expect(new Set(ledger.map(({ run, seed }) => `${run} ${seed}`))).toEqual(new Set([`${String(status['run'])} 7`]));
@@ -110,10 +54,10 @@ test('what every peer got is what the ledger says, frame by frame, over several 
 });
 
 test('the hello comes first, on whatever subprotocol and path; each peer has its own stream at the pace of the profile', async () => {
-  const simulator = await start({ CHAOS_PROFILE: 'demo', PMC_CHAOS_SEED: '1' });
-  const first = await meet(`${simulator.wsUrl}/any/path`, ['pmc.v1', 'other']);
+  const simulator = await startSimulator({ CHAOS_PROFILE: 'demo', PMC_CHAOS_SEED: '1' });
+  const first = await meet(`${simulator.wsUrl}/any/path`, ['chat.v9', 'other']);
   const second = await meet(simulator.wsUrl);
-  expect([first.socket.protocol, second.socket.protocol]).toEqual(['pmc.v1', '']);
+  expect([first.socket.protocol, second.socket.protocol]).toEqual(['chat.v9', '']);
   await Promise.all([first.got(3), second.got(3)]);
   const parsed = [first, second].map(({ frames }) =>
     frames.map(({ bytes }) => JSON.parse(String(bytes)) as { event: string; id: string }),
@@ -127,7 +71,7 @@ test('the hello comes first, on whatever subprotocol and path; each peer has its
 });
 
 test('events, messages and raw bytes go out exactly as given, to one peer or to all', async () => {
-  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const simulator = await startSimulator({ PMC_CHAOS_PROFILE: 'idle' });
   const [first, second] = [await meet(simulator.wsUrl), await meet(simulator.wsUrl)];
   await Promise.all([first.got(1), second.got(1)]);
   const exact = '{ "event":"message", "n": 1.0e2, "s":"\\ud800\\u0000" , "n": 2}';
@@ -155,12 +99,12 @@ test('events, messages and raw bytes go out exactly as given, to one peer or to 
     sender: 'me',
   });
   expect(String(first.frames[6]?.bytes)).toBe('{"content" : 1}');
-  const hashes = (await simulator.ledger()).filter(({ connectionId }) => connectionId === 'connection-1');
+  const hashes = (await simulator.sent()).filter(({ connectionId }) => connectionId === 'connection-1');
   expect(hashes.map((line) => line.sha256)).toEqual(first.frames.map(({ bytes }) => sha256(bytes)));
 });
 
 test('what peers send can be looked up, malformed or not, and by chat', async () => {
-  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const simulator = await startSimulator({ PMC_CHAOS_PROFILE: 'idle' });
   const peer = await meet(simulator.wsUrl);
   for (const text of ['{"event":"message","chat":"a","content":"pong"}', 'not json', '{"op":"ack"}'])
     peer.socket.send(text);
@@ -173,7 +117,7 @@ test('what peers send can be looked up, malformed or not, and by chat', async ()
 });
 
 test('bad requests are refused with a code and a message, and send nothing', async () => {
-  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const simulator = await startSimulator({ PMC_CHAOS_PROFILE: 'idle' });
   const peer = await meet(simulator.wsUrl);
   const bad: [string, string, string?][] = [
     ['/api/send-event', '{}'],
@@ -209,7 +153,7 @@ test('bad requests are refused with a code and a message, and send nothing', asy
 });
 
 test('a peer that never reads costs counted events and bounded memory, the others get theirs', async () => {
-  const simulator = await start({ PMC_CHAOS_PROFILE: 'idle' });
+  const simulator = await startSimulator({ PMC_CHAOS_PROFILE: 'idle' });
   joinDeaf(simulator.wsUrl);
   await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['activeConnections']).toBe(1));
   const peer = await meet(simulator.wsUrl);
@@ -226,7 +170,7 @@ test('a peer that never reads costs counted events and bounded memory, the other
 });
 
 test('stopping says goodbye with 1001, also to a peer that does not answer, and completes the ledger', async () => {
-  const simulator = await start({ PMC_CHAOS_RATE: '500' });
+  const simulator = await startSimulator({ PMC_CHAOS_RATE: '500' });
   const peer = await meet(simulator.wsUrl);
   await peer.got(50);
   joinDeaf(simulator.wsUrl);
@@ -235,16 +179,17 @@ test('stopping says goodbye with 1001, also to a peer that does not answer, and 
   await simulator.stop();
   expect((await closed)[0]).toBe(1001);
   const ledger = (await readFile(await onlyLedgerIn(simulator.home), 'utf8')).trimEnd().split('\n');
-  const ofPeer = ledger.filter((line) => line.includes('"connectionId":"connection-1"'));
+  const sent = ledger.filter((line) => line.startsWith('{"line":"sent"'));
+  const ofPeer = sent.filter((line) => line.includes('"connectionId":"connection-1"'));
   expect(peer.frames).toHaveLength(ofPeer.length);
   const counters = simulator.health.report().facts['counters'];
-  expect(counters).toMatchObject({ eventsOffered: ledger.length, eventsSent: ledger.length });
+  expect(counters).toMatchObject({ eventsOffered: sent.length, eventsSent: sent.length });
 });
 
 test('a taken port is named with its variable', async () => {
-  const simulator = await start();
+  const simulator = await startSimulator();
   const { port } = new URL(simulator.wsUrl);
-  await expect(start({ WS_PORT: port })).rejects.toMatchObject({
+  await expect(startSimulator({ WS_PORT: port })).rejects.toMatchObject({
     code: 'PMC_PORT_TAKEN',
     details: { variable: 'WS_PORT' },
   });

@@ -18,9 +18,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   experiment: SHARED,
 };
 
-/** What the operator may use of the audit besides its pure files: `pmc audit run` is the same audit, run once. */
-const AUDIT = 'consumers/gap-detector';
-const AUDIT_DOORS: ReadonlySet<string> = new Set([`${AUDIT}/bounded-audit.ts`, `${AUDIT}/config.ts`]);
+/** Whose pure files the operator may use: what judges, judges the same for a person at a terminal. */
+const JUDGES: ReadonlySet<string> = new Set(['consumers/gap-detector', 'producers/chaos-socket']);
+/** And besides them: `pmc audit run` is the same audit, run once. */
+const DOORS: ReadonlySet<string> = new Set([
+  'consumers/gap-detector/bounded-audit.ts',
+  'consumers/gap-detector/config.ts',
+]);
 
 /** Clients of the log are known to one room, so that they can be replaced there. */
 const ONLY_IN_KAFKA: ReadonlySet<string> = new Set([
@@ -57,12 +61,12 @@ function judge(path: string, target: string, byPath: ReadonlyMap<string, Project
   if (allowed === undefined || other === room || found === 'package.json') return [];
   if (other === 'test') return path.endsWith('.test.ts') ? [] : refuse('only tests import test/');
   if (allowed.includes(other)) return [];
-  if (kind === 'operator' && other === AUDIT && isOpen(found, byPath.get(found))) return [];
+  if (kind === 'operator' && JUDGES.has(other) && isOpen(found, byPath.get(found))) return [];
   return refuse(`${room} may import ${allowed.join(', ') || 'no other room'}`);
 }
 
 function isOpen(path: string, imported: ProjectFile | undefined): boolean {
-  return AUDIT_DOORS.has(path) || (imported !== undefined && isPure(imported));
+  return DOORS.has(path) || (imported !== undefined && isPure(imported));
 }
 
 /** The first folder; producers and consumers are rooms one by one. */

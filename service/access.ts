@@ -1,9 +1,9 @@
-// Who may look. The token opens the console in three ways: once in the address (the answer is a cookie and a redirect that
+// Who may use a service's pages. A token opens them in three ways: once in the address (the answer is a cookie and a redirect that
 // takes it out of the address again), as that cookie, or as a bearer token for scripts. The cookie carries a value derived
 // from the token, not the token. All comparisons take the same time whatever is wrong. Pure.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { PmcError } from '../../service/errors.ts';
-import { isLoopback } from '../../service/loopback.ts';
+import { PmcError } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 
 export interface Credentials {
   readonly method: string;
@@ -23,7 +23,7 @@ export class Access {
 
   constructor(token: string) {
     this.#token = token;
-    // Cookies do not distinguish ports: the name tells consoles on one host apart.
+    // Cookies do not distinguish ports: the name tells services on one host apart.
     this.#cookieName = `pmc_${derived(token, 'cookie name').slice(0, 8)}`;
     this.#cookieValue = derived(token, 'cookie value');
   }
@@ -42,11 +42,11 @@ export class Access {
   }
 }
 
-/** Throws PMC_CONFIG_INVALID for a host that others can reach together with a token that they can guess. */
-export function checkExposure(host: string, token: string): void {
+/** Throws PMC_CONFIG_INVALID for a host that others can reach together with a token that they can guess, or none. */
+export function checkExposure(host: string, token: string, variable: string): void {
   if (isLoopback(host) || token.length >= TOKEN_LENGTH_MIN) return;
   const message =
-    `PMC_CONSOLE_TOKEN must have at least ${TOKEN_LENGTH_MIN} characters when the console listens on ${host}; ` +
+    `${variable} must have at least ${TOKEN_LENGTH_MIN} characters when what it opens listens on ${host}; ` +
     'set a longer one, or PMC_HOST=127.0.0.1';
   throw new PmcError('PMC_CONFIG_INVALID', message, { host });
 }

@@ -38,11 +38,11 @@ describe('access', () => {
   });
 
   it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('allows a short token on %s', (host) => {
-    expect(() => checkExposure(host, 'short')).not.toThrow();
+    expect(() => checkExposure(host, 'short', 'TOKEN')).not.toThrow();
   });
 
   it.each(['0.0.0.0', '::', '192.168.1.5', '127.evil.example'])('refuses a short token on %s', (host) => {
-    expect(() => checkExposure(host, '15 characters..')).toThrow(/at least 16 characters/);
-    expect(() => checkExposure(host, '16 characters...')).not.toThrow();
+    expect(() => checkExposure(host, '15 characters..', 'TOKEN')).toThrow(/^TOKEN must have at least 16 characters/);
+    expect(() => checkExposure(host, '16 characters...', 'TOKEN')).not.toThrow();
   });
 });

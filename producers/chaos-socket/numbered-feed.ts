@@ -1,0 +1,256 @@
+// A source that counts its events, in pmc.v1: every event gets a number and is kept until the peer has acknowledged it,
+// across connections. The newest connection is the one that counts; an older one is closed.
+//
+//   connected: hello ──► welcome: resume, then events in a window ──► acks, nacks, resends
+//   nobody connected: events are kept, until the memory is full and the source takes no more
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../service/clock.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Outgoing } from './connections.ts';
+import { hello, isTemporary, numbered, numbersAt, type ReceivedControl, unavailable } from './control-frames.ts';
+import { AT_ONCE, type Delivery, type LinkAction } from './delivery.ts';
+import type { Struck } from './fault-desk.ts';
+import type { Feed, OfferedAs } from './feed.ts';
+import type { Ledger } from './ledger.ts';
+import type { Link } from './link.ts';
+import type { ChaosMetrics } from './metrics.ts';
+import { NumberedStream } from './numbered-stream.ts';
+
+const KEPT_MAX = 10_000;
+/** Until the welcome says another. */
+const WINDOW = 256;
+const WELCOME_WITHIN_MS = 10_000;
+const HELLO_TIMEOUT = 4505;
+const REPLACED = 4007;
+
+export interface NumberedFeedOptions {
+  readonly source: string;
+  readonly stream: number;
+  /** The name of the stream, and a maker of epochs. */
+  readonly streamName: string;
+  readonly newEpoch: () => string;
+  readonly ledger: Pick<Ledger, 'note'>;
+  readonly metrics: Pick<ChaosMetrics, 'countWithheld' | 'countNotSent'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly refuse: (source: string, forMs: number) => void;
+}
+
+export class NumberedFeed implements Feed {
+  readonly name: string;
+  readonly source: string;
+  readonly stream: number;
+  readonly isNumbered = true;
+  readonly #options: NumberedFeedOptions;
+  readonly #events: NumberedStream<Outgoing>;
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #link: Link | undefined;
+  #isWelcome = false;
+  #greeting: NodeJS.Timeout | undefined;
+  #window = WINDOW;
+  #tail: { left: number; readonly firing: number | undefined } | undefined;
+  #acksToLose = 0;
+  #acksToDoubt = 0;
+  #resetsAtAck = false;
+
+  constructor(options: NumberedFeedOptions) {
+    this.#options = options;
+    this.source = options.source;
+    this.stream = options.stream;
+    this.name = options.source;
+    this.#events = new NumberedStream({ stream: options.streamName, epoch: options.newEpoch(), keptMax: KEPT_MAX });
+  }
+
+  get status() {
+    const { stream, epoch, lastSeq, kept } = this.#events;
+    return { stream, epoch, lastSeq, kept, isWelcome: this.#isWelcome };
+  }
+
+  connected(link: Link): void {
+    this.#link?.act({ do: 'close', code: REPLACED });
+    this.#link = link;
+    this.#isWelcome = false;
+    const { stream, epoch, lastSeq } = this.#events;
+    link.control(hello({ stream, epoch, seq: lastSeq }));
+    clearTimeout(this.#greeting);
+    this.#greeting = setTimeout(() => link.act({ do: 'close', code: HELLO_TIMEOUT }), WELCOME_WITHIN_MS);
+  }
+
+  disconnected(link: Link): void {
+    if (this.#link !== link) return;
+    this.stop();
+    this.#link = undefined;
+    this.#isWelcome = false;
+    this.#resetsAtAck = false;
+  }
+
+  stop(): void {
+    clearTimeout(this.#greeting);
+    for (const timer of this.#retries) clearTimeout(timer);
+    this.#retries.clear();
+  }
+
+  offer({ deliveries, actions, firing }: Struck, as: OfferedAs): void {
+    let own: ReturnType<NumberedStream<Outgoing>['number']> | undefined;
+    for (const delivery of deliveries) {
+      if (delivery.isRetained && !this.#events.hasRoom) {
+        this.#options.metrics.countNotSent('unacknowledged');
+        continue;
+      }
+      let number: typeof own;
+      if (delivery.numbering === 'own') number = own ??= this.#events.number();
+      else if (delivery.numbering === 'new') number = this.#events.number();
+      this.#deliver(delivery, number, firing, as);
+    }
+    // First what was to go, then what happens to the connection or to the counter.
+    this.#pump();
+    for (const action of actions) this.#act(action, firing);
+  }
+
+  receive(frame: ReceivedControl, link: Link): void {
+    if (link !== this.#link) return;
+    switch (frame.op) {
+      case 'welcome':
+        clearTimeout(this.#greeting);
+        this.#window = frame.limits?.window ?? WINDOW;
+        this.#isWelcome = true;
+        this.#events.resume(frame.last ?? undefined);
+        break;
+      case 'ack':
+        this.#acknowledged(frame);
+        break;
+      case 'nack':
+        this.#refused(frame);
+        break;
+      case 'resend':
+        for (const range of this.#events.askedAgain(frame.epoch, frame)) link.control(unavailable(frame.epoch, range));
+        break;
+      case 'ping':
+        link.control(JSON.stringify({ op: 'pong', t: frame.t }));
+        break;
+    }
+    this.#pump();
+  }
+
+  #deliver(
+    delivery: Delivery,
+    number: { seq: number; isRepeated: boolean } | undefined,
+    firing: number | undefined,
+    { origin, dueAtMs }: OfferedAs,
+  ): void {
+    const place = number && { stream: this.#events.stream, epoch: this.#events.epoch, seq: number.seq };
+    const text = place && numbered(delivery.data, place);
+    const expect = number?.isRepeated ? 'conflict' : delivery.expect;
+    const frame: Outgoing = {
+      ...delivery,
+      data: text ?? delivery.data,
+      place: text === undefined ? undefined : place,
+      expect,
+      firing,
+      origin,
+      dueAtMs,
+    };
+    const tail = this.#tail;
+    const isWithheld = !delivery.isSent || tail !== undefined;
+    if (isWithheld) this.#withhold(frame, tail?.firing ?? firing, delivery.isRetained);
+    const isLater = 'behindFrames' in delivery.release || delivery.release.afterMs > 0;
+    const isKept = delivery.isRetained && number !== undefined && text !== undefined;
+    // What is to go out later goes by its own clock; should the connection break first, it goes with the resume.
+    if (isKept) this.#events.keep(number.seq, frame, { isWithheld: isWithheld || isLater || origin === 'early' });
+    if (!isWithheld && (isLater || !isKept || origin === 'early')) this.#put(frame, delivery);
+    if (tail === undefined || --tail.left > 0) return;
+    this.#tail = undefined;
+    this.#link?.act({ do: 'reset' });
+  }
+
+  #put(frame: Outgoing, { release }: Pick<Delivery, 'release'>): void {
+    if (this.#link === undefined) this.#options.metrics.countNotSent('closed');
+    else this.#link.put(frame, release);
+  }
+
+  #pump(): void {
+    const link = this.#link;
+    if (link === undefined || !this.#isWelcome || !link.isOpen) return;
+    for (const { frame } of this.#events.next(this.#window)) link.put(frame, AT_ONCE);
+  }
+
+  #acknowledged({ epoch, upto, at }: Extract<ReceivedControl, { op: 'ack' }>): void {
+    const { ledger, clock } = this.#options;
+    const numbers = numbersAt(at);
+    // The peer has said it, whatever this source is about to make of it.
+    const about = { stream: this.#events.stream, epoch, upto, at: numbers.length === 0 ? undefined : [...numbers] };
+    ledger.note({ line: 'acked', ...about }, clock.nowMs());
+    if (this.#resetsAtAck) {
+      this.#link?.act({ do: 'reset' });
+    } else if (this.#acksToLose > 0) this.#acksToLose--;
+    else if (this.#acksToDoubt > 0) {
+      this.#acksToDoubt--;
+      for (const seq of numbers) this.#events.again(seq);
+      this.#events.againUpTo(upto ?? 0);
+    } else this.#events.acknowledge(epoch, upto ?? 0, numbers);
+  }
+
+  #refused(frame: Extract<ReceivedControl, { op: 'nack' }>): void {
+    const { seq, code, retry_after_ms: retryAfterMs = 0 } = frame;
+    if (seq === undefined) return;
+    const { epoch, stream } = this.#events;
+    if (isTemporary(frame)) {
+      const timer = setTimeout(() => {
+        this.#retries.delete(timer);
+        this.#events.again(seq);
+        this.#pump();
+      }, retryAfterMs);
+      this.#retries.add(timer);
+      return;
+    }
+    this.#options.ledger.note({ line: 'refused', stream, epoch, seq, code }, this.#options.clock.nowMs());
+    this.#events.acknowledge(epoch, 0, [seq]);
+  }
+
+  #withhold(frame: Outgoing, firing: number | undefined, recoverable: boolean): void {
+    const { data, event, id, chat, place } = frame;
+    const { ledger, metrics, clock } = this.#options;
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    const about = { source: this.source, event, id, chat, sha256, ...place, firing, recoverable };
+    ledger.note({ line: 'withheld', ...about }, clock.nowMs());
+    metrics.countWithheld();
+  }
+
+  #act(action: LinkAction, firing: number | undefined): void {
+    switch (action.do) {
+      case 'drop-tail':
+        this.#tail = { left: action.frames, firing };
+        return;
+      case 'refuse':
+        this.#options.refuse(this.source, action.forMs);
+        return;
+      case 'new-epoch': {
+        const forgotten = this.#events.begin(this.#options.newEpoch());
+        this.#options.logger.info({ source: this.source, forgotten }, 'chaos.stream.epoch-begun');
+        const { stream, epoch, lastSeq } = this.#events;
+        this.#link?.control(hello({ stream, epoch, seq: lastSeq }));
+        return;
+      }
+      case 'step-back':
+        this.#events.stepBack(action.by);
+        return;
+      case 'lose-acks':
+        this.#acksToLose += action.acks;
+        return;
+      case 'doubt-acks':
+        this.#acksToDoubt += action.acks;
+        return;
+      case 'reset-at-ack':
+        this.#resetsAtAck = true;
+        return;
+      case 'hold':
+      case 'go-dark':
+      case 'stop-reading':
+      case 'trickle':
+      case 'reset':
+      case 'close':
+        this.#link?.act(action);
+        return;
+    }
+  }
+}
