@@ -5,6 +5,7 @@ import { Codec } from '../../kafka/codec.ts';
 import type { Batch, LogRecord } from '../../kafka/log.ts';
 import type { Dispatch } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import { PmcError } from '../../service/errors.ts';
 import { Delivery, replyFrame } from './delivery.ts';
 import { communicatorMetrics } from './metrics.ts';
 import type { SourceLink } from './source-link.ts';
@@ -170,6 +171,17 @@ describe('the delivery', () => {
     await delivery.handleBatch(batchOf(records));
     expect(idsSent()).toEqual(['r2']);
     expect([await countOf('undecodable'), await countOf('unknown-source')]).toEqual([1, 1]);
+  });
+
+  test('waits while the registry gives the schema id to another schema: the reply is not passed over', async () => {
+    const reply = dispatch('r1');
+    const error = new PmcError('PMC_SCHEMA_ID_REUSED', 'schema id 1 had another schema before', { id: 1 });
+    const disputed = vi.spyOn(codec, 'decode').mockResolvedValueOnce({ ok: false, error });
+    await expect(delivery.handleBatch(batchOf([reply]))).rejects.toBe(error);
+    expect([idsSent(), await countOf('undecodable')]).toEqual([[], 0]);
+    disputed.mockRestore();
+    await delivery.handleBatch(batchOf([reply]));
+    expect(idsSent()).toEqual(['r1']);
   });
 
   test('remembers a bounded number of replies, the newest', async () => {
