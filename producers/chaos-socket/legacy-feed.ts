@@ -1,13 +1,13 @@
 // One connection of a source that does not count: frames go out as they are, nothing is kept, and what the connection has
 // not delivered when it ends is gone, as with the original.
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../service/clock.ts';
-import type { Delivery, LinkAction } from './delivery.ts';
+import type { LinkAction } from './delivery.ts';
 import type { Struck } from './fault-desk.ts';
 import type { Feed, OfferedAs } from './feed.ts';
 import type { Ledger } from './ledger.ts';
 import type { Link } from './link.ts';
 import type { ChaosMetrics } from './metrics.ts';
+import { withhold } from './withheld.ts';
 
 export interface LegacyFeedOptions {
   readonly link: Link;
@@ -39,21 +39,15 @@ export class LegacyFeed implements Feed {
   offer({ deliveries, actions, firing }: Struck, { origin, dueAtMs }: OfferedAs): void {
     for (const delivery of deliveries) {
       const tail = this.#tail;
-      if (!delivery.isSent || tail !== undefined) this.#withhold(delivery, tail?.firing ?? firing);
-      else this.link.put({ ...delivery, origin, dueAtMs, firing }, delivery.release);
+      if (!delivery.isSent || tail !== undefined) {
+        const by = { source: this.source, firing: tail?.firing ?? firing, recoverable: false };
+        withhold(delivery, by, this.#options);
+      } else this.link.put({ ...delivery, origin, dueAtMs, firing }, delivery.release);
       if (tail === undefined || --tail.left > 0) continue;
       this.#tail = undefined;
       this.link.act({ do: 'reset' });
     }
     for (const action of actions) this.#act(action, firing);
-  }
-
-  #withhold({ data, event, id, chat }: Delivery, firing: number | undefined): void {
-    const { ledger, metrics, clock } = this.#options;
-    const sha256 = createHash('sha256').update(data).digest('hex');
-    const about = { source: this.source, event, id, chat, sha256, firing, recoverable: false };
-    ledger.note({ line: 'withheld', ...about }, clock.nowMs());
-    metrics.countWithheld();
   }
 
   #act(action: LinkAction, firing: number | undefined): void {

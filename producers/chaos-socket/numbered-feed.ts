@@ -3,7 +3,6 @@
 //
 //   connected: hello ──► welcome: resume, then events in a window ──► acks, nacks, resends
 //   nobody connected: events are kept, until the memory is full and the source takes no more
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../service/clock.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Outgoing } from './connections.ts';
@@ -15,6 +14,7 @@ import type { Ledger } from './ledger.ts';
 import type { Link } from './link.ts';
 import type { ChaosMetrics } from './metrics.ts';
 import { NumberedStream } from './numbered-stream.ts';
+import { withhold } from './withheld.ts';
 
 const KEPT_MAX = 10_000;
 /** Until the welcome says another. */
@@ -152,7 +152,10 @@ export class NumberedFeed implements Feed {
     };
     const tail = this.#tail;
     const isWithheld = !delivery.isSent || tail !== undefined;
-    if (isWithheld) this.#withhold(frame, tail?.firing ?? firing, delivery.isRetained);
+    if (isWithheld) {
+      const by = { source: this.source, firing: tail?.firing ?? firing, recoverable: delivery.isRetained };
+      withhold(frame, by, this.#options);
+    }
     const isLater = 'behindFrames' in delivery.release || delivery.release.afterMs > 0;
     const isKept = delivery.isRetained && number !== undefined && text !== undefined;
     // What is to go out later goes by its own clock; should the connection break first, it goes with the resume.
@@ -205,15 +208,6 @@ export class NumberedFeed implements Feed {
     }
     this.#options.ledger.note({ line: 'refused', stream, epoch, seq, code }, this.#options.clock.nowMs());
     this.#events.acknowledge(epoch, 0, [seq]);
-  }
-
-  #withhold(frame: Outgoing, firing: number | undefined, recoverable: boolean): void {
-    const { data, event, id, chat, place } = frame;
-    const { ledger, metrics, clock } = this.#options;
-    const sha256 = createHash('sha256').update(data).digest('hex');
-    const about = { source: this.source, event, id, chat, sha256, ...place, firing, recoverable };
-    ledger.note({ line: 'withheld', ...about }, clock.nowMs());
-    metrics.countWithheld();
   }
 
   #act(action: LinkAction, firing: number | undefined): void {
