@@ -6,6 +6,7 @@
 import { backoffMs, pause } from '../service/backoff.ts';
 import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
+import { laneOf } from './group-knowledge.ts';
 import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
 import { invalidRecord, oversizeRecord } from './record-check.ts';
 
@@ -68,7 +69,7 @@ export class Accumulator {
     const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
     this.#bytes += sizeBytes;
     this.#records += 1;
-    const name = `${to.topic}-${to.partition}`;
+    const name = laneOf(to);
     const lane = this.#lanes.get(name) ?? { to, waiting: [], busy: false };
     this.#lanes.set(name, lane);
     return new Promise((settle) => {

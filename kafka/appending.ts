@@ -8,6 +8,7 @@ import { backoffMs, pause } from '../service/backoff.ts';
 import { describeError, PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import type { OnConnection } from './client-options.ts';
+import { laneOf } from './group-knowledge.ts';
 import { Lanes } from './lanes.ts';
 import type { Appender, AppendOutcome, AppendRecord, Offset, TopicPartition } from './log.ts';
 import { invalidRecord } from './record-check.ts';
@@ -63,7 +64,7 @@ export class Appending implements Appender {
       const error = invalidRecord(to, record);
       if (error !== undefined) return { outcome: 'rejected', error };
     }
-    return await this.#lanes.run(`${to.topic}-${to.partition}`, () => this.#send(to, records));
+    return await this.#lanes.run(laneOf(to), () => this.#send(to, records));
   }
 
   async drain(): Promise<void> {

@@ -1,12 +1,12 @@
 // A consumer-group reader on kafkajs, which polls, retries and heartbeats; kafka/reading.ts keeps the rest. A handler's error hands
 // the same records over again, for ever, loudly. Seeks and pauses are told to kafkajs again at every join, because a consumer
 // that restarted itself after a crash has forgotten them. What it cannot cure in place is reported through `onFatal`.
-import type { Consumer, EachBatchPayload, IBatchProcessEvent } from 'kafkajs';
-import kafkajs from 'kafkajs';
+import kafkajs, { type Consumer, type EachBatchPayload, type IBatchProcessEvent } from 'kafkajs';
 import { pause } from '../../service/backoff.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
 import { accessRefusal } from '../connection-failures.ts';
+import { laneOf } from '../group-knowledge.ts';
 import type { Offset, RangeReader, Reader, TopicPartition } from '../log.ts';
 import { parseOffset } from '../offsets.ts';
 import { platformaticRangeReader } from '../platformatic/range-reader.ts';
@@ -82,8 +82,8 @@ class KafkajsReader implements Reader {
   async #stop(): Promise<void> {
     this.#reading.stop();
     await this.#rebuilt;
-    await Promise.all([this.#slow.stop(), this.#consumer.disconnect()]);
-    // A batch that was in hand as the stop began may have been left to itself since.
+    await this.#consumer.disconnect();
+    // Last: a batch that was in hand as the stop began may have been left to itself since.
     await this.#slow.stop();
     await this.#ranges.stop();
   }
@@ -152,8 +152,8 @@ class KafkajsReader implements Reader {
       numbers.map((partition) => ({ topic, partition })),
     );
     this.#reading.assign(partitions);
-    const mine = new Set(partitions.map(({ topic, partition }) => `${topic}-${partition}`));
-    const isMine = ({ topic, partition }: TopicPartition): boolean => mine.has(`${topic}-${partition}`);
+    const mine = new Set(partitions.map(laneOf));
+    const isMine = (one: TopicPartition): boolean => mine.has(laneOf(one));
     this.#consumer.pause(byTopic(this.#reading.paused.filter(isMine)));
     for (const { to, offset } of this.#reading.sought) {
       if (isMine(to)) this.#consumer.seek({ ...to, offset: String(offset) });
