@@ -13,12 +13,12 @@ export const CLIENTS = ['kafkajs', 'platformatic'] as const;
 
 const MEASURED = fileURLToPath(new URL('./log-client.ts', import.meta.url));
 
-export async function createTopic(kafka: ScratchKafka, topic: string): Promise<void> {
+export async function createTopic(kafka: Pick<ScratchKafka, 'runTool'>, topic: string): Promise<void> {
   const shape = ['--partitions', String(PARTITIONS), '--replication-factor', '1', '--config', 'file.delete.delay.ms=0'];
   await kafka.runTool('TopicCommand', ['--create', '--topic', topic, ...shape]);
 }
 
-export async function deleteTopic(kafka: ScratchKafka, topic: string): Promise<void> {
+export async function deleteTopic(kafka: Pick<ScratchKafka, 'runTool'>, topic: string): Promise<void> {
   await kafka.runTool('TopicCommand', ['--delete', '--topic', topic]);
 }
 

@@ -2,11 +2,15 @@
 import { cpus, totalmem } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Environment } from '../service/config.ts';
+import { audit } from './audit.ts';
 import { chaos } from './chaos.ts';
 import type { Figure } from './figures.ts';
+import { ingest } from './ingest.ts';
 import { logAppend } from './log-append.ts';
 import { logRead } from './log-read.ts';
 import { pipeline } from './pipeline.ts';
+import { reply } from './reply.ts';
+import { store } from './store.ts';
 
 type Benchmark = (environment: Environment, runs: number) => Promise<readonly Figure[]>;
 
@@ -15,6 +19,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   'log-append': logAppend,
   'log-read': logRead,
   chaos,
+  ingest,
+  store,
+  reply,
+  audit,
 };
 const USAGE_EXIT = 2;
 const GIB = 2 ** 30;

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stateFolder } from '../compose/embedded/state-folder.ts';
 import { askStatus } from '../operator/supervisor/control-client.ts';
-import { runningStack } from '../operator/supervisor/stack-file.ts';
 import type { StackStatus } from '../operator/supervisor/stack-status.ts';
 import type { Environment } from '../service/config.ts';
+import { runningStack } from '../service/stack-file.ts';
 
 const PMC = fileURLToPath(new URL('../operator/cli/pmc.ts', import.meta.url));
 const ARTIFACTS = fileURLToPath(new URL('../.pmc/artifacts', import.meta.url));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Accumulator, type AccumulatorOptions, type RecordOutcome } from './accumulator.ts';
 import type { AppendRecord, TopicPartition } from './log.ts';
 import { type Append, ScriptedAppender } from './scripted-appender.testing.ts';
@@ -8,8 +8,12 @@ import { type Append, ScriptedAppender } from './scripted-appender.testing.ts';
 // Repeats follow at once: how long they wait is the business of backoff.ts.
 vi.mock('../service/backoff.ts', async (original) => ({
   ...(await original<typeof import('../service/backoff.ts')>()),
-  pause: () => Promise.resolve(),
+  pause: (ms: number) => {
+    pauses.push(ms);
+    return Promise.resolve();
+  },
 }));
+const pauses: number[] = [];
 
 const LANE: TopicPartition = { topic: 'pmc.messages.incoming', partition: 0 };
 /** What the accumulator counts for a record besides key and value. */
@@ -48,6 +52,25 @@ describe('the accumulator', () => {
     const outcomes = ['a', 'b', 'c'].map((name) => accumulator.append(LANE, record(name)));
     expect(await settleAll(outcomes)).toEqual(['1', '2', '3']);
     expect(appender.appends.map(({ records }) => namesOf(records))).toEqual([['a', 'b', 'c']]);
+  });
+
+  test('leaves some time between batches of a partition that are not full, and none before one that is', async () => {
+    // An append takes no time.
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const appender = new ScriptedAppender();
+    const accumulator = accumulatorOn(appender, { paceMs: 1_000, batchRecordsMax: 2 });
+    appender.hold();
+    const first = accumulator.append(LANE, record('a'));
+    await vi.waitUntil(() => appender.appends.length === 1);
+    pauses.length = 0;
+    const others = ['b', 'c', 'd'].map((name) => accumulator.append(LANE, record(name)));
+    appender.release();
+    await Promise.all([first, ...others]);
+    await accumulator.flush();
+    expect(appender.appends.map(({ records }) => namesOf(records))).toEqual([['a'], ['b', 'c'], ['d']]);
+    // Before d, and after it, in case that more comes.
+    expect(pauses).toEqual([1_000, 1_000]);
   });
 
   test('refuses what is too large or no record at once, and its neighbours share a batch as if it had not been', async () => {

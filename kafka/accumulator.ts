@@ -22,13 +22,18 @@ export interface AccumulatorOptions {
   readonly bytesMax: number;
   /** A record above this is refused at once: its neighbours do not wait until a broker refuses their batch. */
   readonly recordBytesMax: number;
+  /**
+   * Time between two batches of a partition that have not `batchRecordsMax` records, none when not given: a request costs both sides more than a record. A
+   * record that comes alone waits for nothing.
+   */
+  readonly paceMs?: number;
   onAppend?(topic: string, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
 interface Pending {
   readonly record: AppendRecord;
   readonly sizeBytes: number;
-  settle(outcome: RecordOutcome): void;
+  readonly settle: (outcome: RecordOutcome) => void;
 }
 
 interface Lane {
@@ -64,18 +69,21 @@ export class Accumulator {
 
   /** Takes a record at once and in order; the promise settles when the broker has answered for it. */
   append(to: TopicPartition, record: AppendRecord): Promise<RecordOutcome> {
+    return new Promise((settle) => this.put(to, record, settle));
+  }
+
+  /** The same without a promise for each record; a record that is none is settled before this returns. */
+  put(to: TopicPartition, record: AppendRecord, settle: (outcome: RecordOutcome) => void): void {
     const error = invalidRecord(to, record) ?? oversizeRecord(to, record, this.#options.recordBytesMax);
-    if (error !== undefined) return Promise.resolve({ outcome: 'rejected', error });
+    if (error !== undefined) return settle({ outcome: 'rejected', error });
     const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
     this.#bytes += sizeBytes;
     this.#records += 1;
     const name = laneOf(to);
     const lane = this.#lanes.get(name) ?? { to, waiting: [], busy: false };
     this.#lanes.set(name, lane);
-    return new Promise((settle) => {
-      lane.waiting.push({ record, sizeBytes, settle });
-      if (!lane.busy) void this.#run(lane);
-    });
+    lane.waiting.push({ record, sizeBytes, settle });
+    if (!lane.busy) void this.#run(lane);
   }
 
   /** Resolves when less than half of the allowed bytes are buffered. */
@@ -99,7 +107,12 @@ export class Accumulator {
     lane.busy = true;
     // One turn of the event loop, so that frames of the same tick share a batch.
     await new Promise((resolve) => setImmediate(resolve));
-    while (lane.waiting.length > 0) await this.#settle(lane.to, this.#take(lane));
+    while (lane.waiting.length > 0) {
+      const startedMs = performance.now();
+      await this.#settle(lane.to, this.#take(lane));
+      const restMs = (this.#options.paceMs ?? 0) - (performance.now() - startedMs);
+      if (restMs > 0 && lane.waiting.length < this.#options.batchRecordsMax) await pause(restMs);
+    }
     lane.busy = false;
   }
 

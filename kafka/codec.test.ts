@@ -54,6 +54,18 @@ describe('the codec', () => {
     );
   });
 
+  test('leaves values as they are that it gave before, whatever their sizes', async () => {
+    const sizes = [10, 65_400, 300, 65_521, 65_536, 1, 200_000, 30_000, 30_000, 30_000, 0];
+    const values = sizes.map((size, index) => {
+      const payload = Buffer.alloc(size, index + 1);
+      return { payload, encoded: codec.encode(TOPIC.incoming, incomingEvent(payload, {})) };
+    });
+    for (const { payload, encoded } of values) {
+      const decoded = await codec.decode(TOPIC.incoming, encoded);
+      expect(decoded.ok && decoded.value.payload.equals(payload)).toBe(true);
+    }
+  });
+
   test('asks for a schema once, also when many records wait for it', async () => {
     const fresh = new Codec(URL);
     const bytes = codec.encode(TOPIC.incoming, EVENT);

@@ -13,13 +13,43 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 
 const MAGIC = 0;
 const HEADER_BYTES = 5;
+/** Values are written one behind the other into blocks of this size: in one pass, and without an allocation for each. */
+const BLOCK_BYTES = 65_536;
 const REFUSED_KEPT_MS = 10_000;
+
+type Reader = avro.Type | avro.Resolver;
 
 const TYPES = Object.fromEntries(
   Object.entries(AVRO_SCHEMAS).map(([name, schema]) => [name, avro.Type.forSchema(schema as unknown as avro.Schema)]),
 ) as Readonly<Record<SchemaName, avro.Type>>;
 
 export type ValueOf<T extends TopicName> = Schemas[(typeof SCHEMA_OF_TOPIC)[T]];
+
+/** What is wanted of the values of a topic: all of it, or some fields, of which the others are skipped and cost little. */
+export interface Part<T extends TopicName, V = ValueOf<T>> {
+  readonly topic: T;
+  readonly type: avro.Type;
+  /** Never set: says what comes out. */
+  readonly value?: V;
+}
+
+const WHOLE = new Map(
+  Object.entries(SCHEMA_OF_TOPIC).map(([topic, name]) => [topic, { topic: topic as TopicName, type: TYPES[name] }]),
+);
+
+export function wholeOf<T extends TopicName>(topic: T): Part<T> {
+  return WHOLE.get(topic) as Part<T>;
+}
+
+/** To be made once: how it is read is worked out for each. */
+export function partOf<T extends TopicName, F extends keyof ValueOf<T> & string>(
+  topic: T,
+  wanted: readonly F[],
+): Part<T, Pick<ValueOf<T>, F>> {
+  const schema = AVRO_SCHEMAS[SCHEMA_OF_TOPIC[topic]];
+  const fields = schema.fields.filter(({ name }) => wanted.some((one) => one === name));
+  return { topic, type: avro.Type.forSchema({ ...schema, fields } as unknown as avro.Schema) };
+}
 
 export interface CodecOptions {
   /** Folder in which the registry's answers are kept, so that this process can start without it. */
@@ -32,8 +62,12 @@ export interface CodecOptions {
 export class Codec {
   readonly #ids: SchemaIds;
   readonly #writerIds = new Map<TopicName, number>();
-  /** How to read what was written with a schema id, per reader schema. */
-  readonly #readers = new Map<string, Promise<avro.Type | avro.Resolver>>();
+  /** How to read what was written with a schema id, by what is wanted of it. */
+  readonly #readers = new Map<avro.Type, Map<number, Promise<Reader>>>();
+  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #blockUsed = 0;
+  /** Those of them that are there. */
+  readonly #known = new Map<avro.Type, Map<number, Reader>>();
 
   constructor(registryUrl: string, { cacheFolder, logger, onWriterLost }: CodecOptions = {}) {
     this.#ids = new SchemaIds({
@@ -62,10 +96,28 @@ export class Codec {
     if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
     const dispute = this.#ids.dispute(id);
     if (dispute !== undefined) throw dispute;
-    const body = TYPES[SCHEMA_OF_TOPIC[topic]].toBuffer(value);
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
-    bytes.writeUInt8(MAGIC, 0);
+    const bytes = this.#write(TYPES[SCHEMA_OF_TOPIC[topic]], value);
+    bytes[0] = MAGIC;
     bytes.writeInt32BE(id, 1);
+    return bytes;
+  }
+
+  /** Avro behind room for the header. */
+  #write(type: avro.Type, value: unknown): Buffer {
+    const from = this.#blockUsed;
+    const end = from + HEADER_BYTES < this.#block.length ? type.encode(value, this.#block, from + HEADER_BYTES) : -1;
+    if (end >= 0) {
+      this.#blockUsed = end;
+      return this.#block.subarray(from, end);
+    }
+    if (from > 0) {
+      // What was handed out keeps the old block.
+      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      this.#blockUsed = 0;
+      return this.#write(type, value);
+    }
+    const body = type.toBuffer(value);
+    const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
     body.copy(bytes, HEADER_BYTES);
     return bytes;
   }
@@ -75,52 +127,83 @@ export class Codec {
    * is thrown as PMC_REGISTRY_UNREACHABLE, because the same call may succeed later.
    */
   async decode<T extends TopicName>(topic: T, bytes: Buffer | null): Promise<Decoded<ValueOf<T>>> {
-    const malformed = (message: string, cause?: unknown): Decoded<never> => ({
-      ok: false,
-      error: new PmcError('PMC_CODEC_MALFORMED', message, { topic }, { cause }),
-    });
-    if (bytes === null) return malformed('the record has no value');
+    return await this.#decode(wholeOf(topic), bytes);
+  }
+
+  /** The same of what is wanted of many values. Nothing waits but for schemas that are not known yet. */
+  async decodeParts<T extends TopicName, V>(
+    part: Part<T, V>,
+    values: readonly (Buffer | null)[],
+  ): Promise<readonly Decoded<V>[]> {
+    const decoded: Decoded<V>[] = [];
+    await this.#decodeEach(part, values, (one) => decoded.push(one));
+    return decoded;
+  }
+
+  /** The same of whole values one by one, for who keeps none of them. */
+  async decodeEach<T extends TopicName>(
+    topic: T,
+    values: readonly (Buffer | null)[],
+    use: (decoded: Decoded<ValueOf<T>>, index: number) => void,
+  ): Promise<void> {
+    await this.#decodeEach(wholeOf(topic), values, use);
+  }
+
+  async #decodeEach<T extends TopicName, V>(
+    part: Part<T, V>,
+    values: readonly (Buffer | null)[],
+    use: (decoded: Decoded<V>, index: number) => void,
+  ): Promise<void> {
+    for (const [index, value] of values.entries()) {
+      const one = this.#decode(part, value);
+      use(one instanceof Promise ? await one : one, index);
+    }
+  }
+
+  #decode<T extends TopicName, V>(part: Part<T, V>, bytes: Buffer | null): Decoded<V> | Promise<Decoded<V>> {
+    const { topic, type } = part;
+    if (bytes === null) return malformed(topic, 'the record has no value');
     if (bytes.length < HEADER_BYTES)
-      return malformed(`the value has ${bytes.length} bytes, less than the 5 of its header`);
-    if (bytes.readUInt8(0) !== MAGIC) return malformed('the value does not begin with the registry magic byte 0');
+      return malformed(topic, `the value has ${bytes.length} bytes, less than the 5 of its header`);
+    if (bytes.readUInt8(0) !== MAGIC)
+      return malformed(topic, 'the value does not begin with the registry magic byte 0');
     const schemaId = bytes.readInt32BE(1);
     const dispute = this.#ids.dispute(schemaId);
     if (dispute !== undefined) return { ok: false, error: dispute };
-    const name = SCHEMA_OF_TOPIC[topic];
-    let reader: avro.Type | avro.Resolver;
+    const known = this.#known.get(type)?.get(schemaId);
+    return known === undefined ? this.#ask(part, bytes, schemaId) : read(part, bytes, schemaId, known);
+  }
+
+  async #ask<T extends TopicName, V>(part: Part<T, V>, bytes: Buffer, schemaId: number): Promise<Decoded<V>> {
+    let reader: Reader;
     try {
-      reader = await this.#readerFor(name, schemaId);
+      reader = await this.#readerFor(part.type, schemaId);
     } catch (error) {
       if (error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE') throw error;
       return { ok: false, error: error instanceof PmcError ? error : unknownSchema(schemaId, error) };
     }
-    try {
-      const type = TYPES[name];
-      const body = bytes.subarray(HEADER_BYTES);
-      return { ok: true, value: reader instanceof avro.Type ? type.fromBuffer(body) : type.fromBuffer(body, reader) };
-    } catch (error) {
-      return malformed(`the value does not decode with schema ${schemaId}`, error);
-    }
+    return read(part, bytes, schemaId, reader);
   }
 
-  #readerFor(name: SchemaName, schemaId: number): Promise<avro.Type | avro.Resolver> {
-    const key = `${name}/${schemaId}`;
-    let reader = this.#readers.get(key);
+  #readerFor(type: avro.Type, schemaId: number): Promise<Reader> {
+    const readers = within(this.#readers, type);
+    let reader = readers.get(schemaId);
     if (reader === undefined) {
-      reader = this.#loadReader(name, schemaId);
-      this.#readers.set(key, reader);
+      reader = this.#loadReader(type, schemaId);
+      readers.set(schemaId, reader);
       // What failed because the registry was away must be asked again; what it refused is asked again after a while,
       // because a registry can be put right while this process runs.
-      reader.catch((error: unknown) => {
+      const keep = (found: Reader): void => void within(this.#known, type).set(schemaId, found);
+      reader.then(keep, (error: unknown) => {
         const isAway = error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE';
-        if (isAway) this.#readers.delete(key);
-        else setTimeout(() => this.#readers.delete(key), REFUSED_KEPT_MS).unref();
+        if (isAway) readers.delete(schemaId);
+        else setTimeout(() => readers.delete(schemaId), REFUSED_KEPT_MS).unref();
       });
     }
     return reader;
   }
 
-  async #loadReader(name: SchemaName, schemaId: number): Promise<avro.Type | avro.Resolver> {
+  async #loadReader(type: avro.Type, schemaId: number): Promise<Reader> {
     let found: object;
     try {
       found = await this.#ids.schema(schemaId);
@@ -129,10 +212,32 @@ export class Codec {
       throw error;
     }
     const writer = avro.Type.forSchema(structuredClone(found) as avro.Schema);
-    return JSON.stringify(writer.schema()) === JSON.stringify(TYPES[name].schema())
-      ? writer
-      : TYPES[name].createResolver(writer);
+    return JSON.stringify(writer.schema()) === JSON.stringify(type.schema()) ? writer : type.createResolver(writer);
   }
+}
+
+function within<T>(all: Map<avro.Type, Map<number, T>>, type: avro.Type): Map<number, T> {
+  const found = all.get(type) ?? new Map<number, T>();
+  all.set(type, found);
+  return found;
+}
+
+function read<T extends TopicName, V>(
+  { topic, type }: Part<T, V>,
+  bytes: Buffer,
+  schemaId: number,
+  reader: Reader,
+): Decoded<V> {
+  try {
+    const body = bytes.subarray(HEADER_BYTES);
+    return { ok: true, value: reader instanceof avro.Type ? type.fromBuffer(body) : type.fromBuffer(body, reader) };
+  } catch (error) {
+    return malformed(topic, `the value does not decode with schema ${schemaId}`, error);
+  }
+}
+
+function malformed(topic: TopicName, message: string, cause?: unknown): Decoded<never> {
+  return { ok: false, error: new PmcError('PMC_CODEC_MALFORMED', message, { topic }, { cause }) };
 }
 
 function unknownSchema(schemaId: number, cause: unknown): PmcError {

@@ -1,12 +1,14 @@
 // The one place that chooses clients: what rooms import to reach the log.
-import { backoffMs, pause } from '../service/backoff.ts';
+import { backoffMs, pause, unlessAborted } from '../service/backoff.ts';
 import type { ConfigOf } from '../service/config.ts';
 import { describeError, PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import { type ClientUse, incompatibilities } from './api-versions.ts';
 import { type AppenderOptions, type ClusterConfig, clusterAccess, type OnConnection } from './client-options.ts';
 import type { kafkaSettings } from './config.ts';
+import { confirmedRanges } from './confirmed-ranges.ts';
 import { kafkajsAppender } from './kafkajs/appender.ts';
+import { kafkajsRangeReader } from './kafkajs/range-reader.ts';
 import { startKafkajsReader } from './kafkajs/reader.ts';
 import type { Appender, LogAdmin, RangeReader, Reader, ReaderOptions } from './log.ts';
 import { platformaticAdmin } from './platformatic/admin.ts';
@@ -32,6 +34,8 @@ interface OpenReaderOptions extends ReaderOptions {
   readonly admin: LogAdmin;
   /** Told why the reader is not opened yet. */
   readonly onConnection?: OnConnection;
+  /** Whoever waits for the cluster waits no longer. */
+  readonly stopping?: AbortSignal;
   onFatal(error: PmcError): void;
 }
 
@@ -62,7 +66,7 @@ export async function checkCluster({ config, clientId }: ClusterClients): Promis
 /** Waits for a cluster or a topic that is away, loudly; what waiting does not cure is thrown. */
 async function untilThere(
   clients: ClusterClients & Pick<LogClients, 'logger'>,
-  { admin, topics, onConnection }: Pick<OpenReaderOptions, 'admin' | 'topics' | 'onConnection'>,
+  { admin, topics, onConnection, stopping }: Pick<OpenReaderOptions, 'admin' | 'topics' | 'onConnection' | 'stopping'>,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -70,10 +74,12 @@ async function untilThere(
       await admin.topics(topics);
       return;
     } catch (error) {
+      stopping?.throwIfAborted();
       if (!(error instanceof PmcError && error.retriable)) throw error;
       onConnection?.(error);
       clients.logger.warn({ error: describeError(error), attempt }, 'kafka.cluster.away');
-      await pause(backoffMs(attempt, CHECK_BACKOFF));
+      await pause(backoffMs(attempt, CHECK_BACKOFF), stopping);
+      stopping?.throwIfAborted();
     }
   }
 }
@@ -85,10 +91,14 @@ export function openAppender(
   return APPENDERS[config.appenderClient]({ ...options, ...clusterAccess(config, clientId), logger });
 }
 
-/** Resolves when the cluster and the topics are there; throws what `checkCluster` throws and waiting does not cure. */
+/**
+ * Resolves when the cluster and the topics are there; throws what `checkCluster` throws and waiting does not cure, and the reason of
+ * `stopping`.
+ */
 export async function openReader(clients: LogClients<'readerClient'>, options: OpenReaderOptions): Promise<Reader> {
   const { config, clientId, logger } = clients;
-  await untilThere(clients, options);
+  const there = untilThere(clients, options);
+  await (options.stopping === undefined ? there : unlessAborted(there, options.stopping));
   return await READERS[config.readerClient]({ ...options, ...clusterAccess(config, clientId), logger });
 }
 
@@ -98,4 +108,19 @@ export function openAdmin({ config, clientId }: ClusterClients): LogAdmin {
 
 export function openRangeReader({ config, clientId }: ClusterClients): RangeReader {
   return platformaticRangeReader(clusterAccess(config, clientId));
+}
+
+/** The same, and what it leaves out is read again by the other client: for those who call missing what they do not find. */
+export function openConfirmedRangeReader({
+  config,
+  clientId,
+  logger,
+}: ClusterClients & Pick<LogClients, 'logger'>): RangeReader {
+  const access = clusterAccess(config, clientId);
+  return confirmedRanges({
+    first: platformaticRangeReader(access),
+    other: kafkajsRangeReader({ ...access, logger }),
+    onFilled: ({ topic, partition }, found) =>
+      logger.warn({ topic, partition, records: found.length }, 'kafka.ranges.filled'),
+  });
 }

@@ -1,5 +1,7 @@
 // What a reader knows of its group and its topics at a join: the topics' incarnations, how many partitions they had, and what the
-// group has committed, as far as anybody ever said.
+// group has committed, as far as anybody ever said. A topic that is another than the one this reader first heard of is told at
+// once: deleted and created again it keeps its name and restarts its offsets, which a client crosses without any event, and a join
+// in between would take the new one for granted.
 import type { LogAdmin, Offset, TopicPartition } from './log.ts';
 
 export interface Known {
@@ -14,6 +16,7 @@ export interface GroupKnowledgeOptions {
   readonly groupId: string;
   readonly topics: readonly string[];
   readonly admin: Pick<LogAdmin, 'topics' | 'committed'>;
+  onRecreated(topic: string, first: string, now: string): void;
 }
 
 export function laneOf({ topic, partition }: TopicPartition): string {
@@ -24,6 +27,8 @@ export class GroupKnowledge {
   readonly #options: GroupKnowledgeOptions;
   /** What the group is last known to have committed: a client that finds it below the log start resets it. */
   readonly #committed = new Map<string, Offset>();
+  /** Each topic's incarnation as it was first told. */
+  readonly #first = new Map<string, string>();
 
   constructor(options: GroupKnowledgeOptions) {
     this.#options = options;
@@ -44,6 +49,11 @@ export class GroupKnowledge {
   async topics(): Promise<Omit<Known, 'committed'>> {
     const topics = await this.#options.admin.topics(this.#options.topics);
     const incarnations = new Map(topics.map(({ topic, incarnation }) => [topic, incarnation]));
+    for (const [topic, now] of incarnations) {
+      const first = this.#first.get(topic) ?? now;
+      this.#first.set(topic, first);
+      if (first !== now) this.#options.onRecreated(topic, first, now);
+    }
     return { incarnations, partitions: topics.reduce((sum, { partitions }) => sum + partitions.length, 0) };
   }
 }

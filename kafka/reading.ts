@@ -56,14 +56,15 @@ export class Reading {
 
   constructor(options: ReadingOptions) {
     this.#options = options;
-    this.#knowledge = new GroupKnowledge(options);
+    const onRecreated = (topic: string, first: string, now: string): void => this.recreated(topic, first, now);
+    this.#knowledge = new GroupKnowledge({ ...options, onRecreated });
   }
 
   get assignment(): Assignment | undefined {
     return this.#assignment?.lost.signal.aborted === false ? this.#assignment : undefined;
   }
 
-  /** Nothing more is handed over, whatever is assigned: what ended it was told as fatal. */
+  /** Nothing more is handed over, whatever is assigned: it was stopped, or what ended it was told as fatal. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -113,6 +114,7 @@ export class Reading {
   }
 
   stop(): void {
+    this.#isOver = true;
     clearInterval(this.#topicTimer);
     this.#assignment?.lost.abort();
   }
@@ -259,16 +261,9 @@ export class Reading {
     });
   }
 
-  /**
-   * A topic deleted and created again keeps its name and restarts its offsets, which a client crosses without any event; and
-   * partitions that were added belong to nobody before the group joins again.
-   */
+  /** Partitions that were added belong to nobody before the group joins again; of a topic that is another the asking tells. */
   async #compareTopics(assignment: Assignment): Promise<void> {
     const [before, now] = await Promise.all([this.#knownOf(assignment), this.#knowledge.topics()]);
-    for (const [topic, incarnation] of now.incarnations) {
-      const earlier = before.incarnations.get(topic);
-      if (earlier !== incarnation && !assignment.lost.signal.aborted) this.recreated(topic, earlier, incarnation);
-    }
     if (now.partitions > before.partitions && !assignment.lost.signal.aborted) this.#options.onGrown?.();
   }
 
@@ -281,6 +276,7 @@ export class Reading {
   }
 
   recreated(topic: string, before: string | undefined, now: string | undefined): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.lose('topic created again');
     const message = `topic ${topic} was deleted and created again while it was being read`;

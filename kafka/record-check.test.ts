@@ -38,3 +38,11 @@ test('a record is too large when it does not fit with all that is stored around 
     message: expect.stringContaining('has 1001 bytes, PMC_KAFKA_RECORD_BYTES_MAX allows 1000'),
   });
 });
+
+test('a limit that the rough look cannot tell is looked at closely', () => {
+  const text = 'é'.repeat(100);
+  const record: AppendRecord = { ...GOOD, key: text, value: Buffer.alloc(10), headers: { [text]: text } };
+  const stored = 61 + 30 + 200 + 10 + 10 + 400;
+  expect(oversizeRecord(TO, record, stored)).toBeUndefined();
+  expect(oversizeRecord(TO, record, stored - 1)).toMatchObject({ code: 'PMC_RECORD_TOO_LARGE' });
+});

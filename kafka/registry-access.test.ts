@@ -33,6 +33,6 @@ test('both the library and our own questions log in, and no error tells the pass
   expect(error).toMatchObject({ code: 'PMC_REGISTRY_UNREACHABLE' });
   const { message, details } = error as { message: string; details: unknown };
   expect(message + JSON.stringify(details)).not.toContain('secret');
-  await fetchFromRegistry(registryAccess(registryUrl), '/config', 1_000);
+  await fetchFromRegistry(registryAccess(registryUrl), '/config', 20_000);
   expect(new Set(logins)).toEqual(new Set([`Basic ${Buffer.from('me:secret').toString('base64')}`]));
 });

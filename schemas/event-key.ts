@@ -1,11 +1,14 @@
 // The identity of an event and the key derived from it: a UUID in version 7's layout, the time part from the event's own
 // timestamp, the rest from SHA-256 over (source, identity, SHA-256 of the payload). Deterministic, so a re-send, a retry
-// of an unknown append and a replay all get the same key; another body under the same identity gets another.
-import { createHash } from 'node:crypto';
+// of an unknown append and a replay all get the same key; another body under the same identity gets another. The identity key
+// is the same for both of them: it is how they are found to be two bodies of one event.
+import { hash } from 'node:crypto';
 import type { IncomingEvent } from './generated.ts';
 
 const TIMESTAMP_MS_MAX = 2 ** 48 - 1;
-const ISO_TIME = /^(\d{4}|[+-]\d{6})-(\d\d)-(\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+const ISO_TIME = /^(?:\d{4}|[+-]\d{6})-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+const VARIANT_DIGITS = ['8', '9', 'a', 'b'] as const;
 
 export type EventIdentity = Pick<
   IncomingEvent,
@@ -28,36 +31,66 @@ export function identityOf(event: EventIdentity): readonly (string | number)[] {
  */
 export function parseEventTime(timestamp: unknown): number | undefined {
   if (typeof timestamp !== 'string') return undefined;
-  const match = ISO_TIME.exec(timestamp);
-  if (match === null) return undefined;
-  const [, year, month, day] = match.map(Number) as [number, number, number, number];
-  if (day > 28 && day > daysIn(year, month)) return undefined;
+  if (!ISO_TIME.test(timestamp)) return undefined;
+  const yearDigits = timestamp.indexOf('-', 1);
+  const day = Number(timestamp.slice(yearDigits + 4, yearDigits + 6));
+  if (day > 28) {
+    const year = Number(timestamp.slice(0, yearDigits));
+    if (day > daysIn(year, Number(timestamp.slice(yearDigits + 1, yearDigits + 3)))) return undefined;
+  }
   const timeMs = Date.parse(timestamp);
   return Number.isFinite(timeMs) ? timeMs : undefined;
 }
 
 /** Milliseconds of an event's own `timestamp`, or undefined where it is absent, unparseable or outside 0…2^48-1. */
 export function eventTimeMs(timestamp: unknown): number | undefined {
-  const timeMs = parseEventTime(timestamp);
+  return keptInKey(parseEventTime(timestamp));
+}
+
+function keptInKey(timeMs: number | undefined): number | undefined {
   return timeMs !== undefined && timeMs >= 0 && timeMs <= TIMESTAMP_MS_MAX ? timeMs : undefined;
 }
 
 /** The event key as a lower-case UUID. `timestamp` is the value of the payload's field of that name. */
-export function eventKey(event: EventIdentity, payload: Uint8Array, timestamp: unknown): string {
-  const payloadHash = createHash('sha256').update(payload).digest('hex');
-  const hash = createHash('sha256')
-    .update(JSON.stringify([event.source, identityOf(event), payloadHash]))
-    .digest();
-  const bytes = Buffer.alloc(16);
-  bytes.writeUIntBE(eventTimeMs(timestamp) ?? 0, 0, 6);
-  hash.copy(bytes, 6, 0, 10);
-  return asUuid(bytes, 7);
+export function eventKey(
+  event: EventIdentity,
+  payload: Uint8Array,
+  timestamp: unknown,
+  payloadSha256?: string,
+): string {
+  return eventKeyAt(event, payload, parseEventTime(timestamp), payloadSha256);
 }
+
+/** The same for who has parsed the event's own time already, and perhaps has the payload's hash (hexadecimal). */
+export function eventKeyAt(
+  event: EventIdentity,
+  payload: Uint8Array,
+  timeMs: number | undefined,
+  payloadSha256: string = hash('sha256', payload, 'hex'),
+): string {
+  const digest = hash('sha256', JSON.stringify([event.source, identityOf(event), payloadSha256]), 'hex');
+  const time = (keptInKey(timeMs) ?? 0).toString(16).padStart(12, '0');
+  return asUuid(`${time}${digest.slice(0, 20)}`, '7');
+}
+
+/** Of any version, as we write them. */
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A UUID (version 8: our own derivation) that is always the same for the same parts, e.g. a reply id. */
 export function derivedUuid(...parts: readonly string[]): string {
-  const hash = createHash('sha256').update(JSON.stringify(parts)).digest();
-  return asUuid(hash.subarray(0, 16), 8);
+  return asUuid(hash('sha256', JSON.stringify(parts), 'hex').slice(0, 32), '8');
+}
+
+/**
+ * The identity as 128 bits in the form of a UUID, whatever length its parts have. Of what is counted, by the source or by the
+ * gateway, the low half is the number itself, so that neighbours are neighbours in an index.
+ */
+export function identityKey(event: EventIdentity): string {
+  const [kind, ...rest] = identityOf(event);
+  const number = kind === 'id' ? undefined : rest.pop();
+  const digest = hash('sha256', JSON.stringify([kind, event.source, ...rest]), 'hex');
+  if (number === undefined) return inGroups(digest);
+  return inGroups(digest.slice(0, 16) + BigInt.asUintN(64, BigInt(number)).toString(16).padStart(16, '0'));
 }
 
 function daysIn(year: number, month: number): number {
@@ -65,9 +98,12 @@ function daysIn(year: number, month: number): number {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
-function asUuid(bytes: Buffer, version: 7 | 8): string {
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | (version << 4), 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+/** 32 hexadecimal digits with the version and the variant written over theirs. */
+function asUuid(hex: string, version: '7' | '8'): string {
+  const variant = VARIANT_DIGITS[Number.parseInt(hex.charAt(16), 16) & 3];
+  return inGroups(`${hex.slice(0, 12)}${version}${hex.slice(13, 16)}${variant}${hex.slice(17)}`);
+}
+
+function inGroups(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }

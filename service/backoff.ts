@@ -16,3 +16,14 @@ export function backoffMs(attempt: number, { initialMs, maxMs }: Backoff, random
 export async function pause(durationMs: number, signal?: AbortSignal): Promise<void> {
   await sleep(durationMs, undefined, { signal, ref: true }).catch(() => undefined);
 }
+
+/** What the work comes to; throws the signal's reason as soon as it is aborted, and what comes later is nobody's business any more. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { signal: over.signal });
+  });
+  return await Promise.race([work, aborted]).finally(() => over.abort());
+}

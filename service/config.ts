@@ -73,6 +73,7 @@ export const setting = {
 
   port: (about: Described & { default: number }): Setting<number> => setting.integer({ ...about, min: 0, max: 65_535 }),
 
+  /** At least one item, unless the default is the empty text. */
   list: (about: Described & { default?: string; item: RegExp; itemText: string }): Setting<readonly string[]> =>
     describe(
       about,
@@ -83,14 +84,14 @@ export const setting = {
             .map((item) => item.trim())
             .filter((item) => item !== '');
           const wrong = items.filter((item) => !about.item.test(item));
-          if (wrong.length > 0 || items.length === 0) {
+          if (wrong.length > 0 || (items.length === 0 && about.default !== '')) {
             context.addIssue(`must be a comma-separated list of ${about.itemText}`);
           }
           return items as readonly string[];
         }),
         about.default,
       ),
-      about.default ?? 'required',
+      about.default === '' ? 'none' : (about.default ?? 'required'),
     ),
 
   url: (about: Described & { default?: string; protocols: readonly string[] }): Setting<string> =>

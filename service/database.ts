@@ -17,15 +17,37 @@ export const databaseSettings = {
   }),
 } as const;
 
-/** A pool that survives a lost server: idle errors are logged, the next query reconnects. */
-export function createPool(databaseUrl: string, logger: Logger, connectionsMax = 5): Pool {
+/**
+ * Hangs up where it could not connect. The driver itself does not when it finds that it has no password: the server would wait for one
+ * for a minute, and a process that is to end with it.
+ */
+class Client extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error | null | undefined) => void): void;
+  override connect(callback?: (error: Error | null | undefined) => void): Promise<pg.Client> | undefined {
+    if (callback === undefined) return super.connect();
+    super.connect((error: Error | null | undefined) => {
+      if (error) void this.end().catch(() => undefined);
+      callback(error);
+    });
+    return undefined;
+  }
+}
+
+/**
+ * A pool that survives a lost server: idle errors are logged, the next query reconnects. With a time-out the server itself ends
+ * a statement that takes longer.
+ */
+export function createPool(databaseUrl: string, logger: Logger, connectionsMax = 5, statementTimeoutMs?: number): Pool {
   const pool = new pg.Pool({
+    Client,
     connectionString: databaseUrl,
     max: connectionsMax,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'pmc',
+    ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'database.connection.lost'));
   // A client that is checked out has no listener of the pool's: lost between two queries of a transaction, its error event
@@ -52,13 +74,40 @@ export function failureOf(error: unknown): DatabaseFailure {
   return state !== undefined && ['22', '23', '54'].includes(state.slice(0, 2)) ? 'data' : 'infrastructure';
 }
 
-/** One round trip, or PMC_DATABASE_UNREACHABLE naming host, port and the variable. */
+export type DatabaseRefusal = 'PMC_DATABASE_AUTHENTICATION' | 'PMC_DATABASE_MISSING';
+
+/** Whether the server has answered that it does not let us in, which waiting does not cure, and why. */
+export function refusalOf(error: unknown): DatabaseRefusal | undefined {
+  const state = sqlStateOf(error);
+  if (state?.startsWith('28')) return 'PMC_DATABASE_AUTHENTICATION';
+  if (state === '3D000') return 'PMC_DATABASE_MISSING';
+  // A password that is wanted and not there is an error of the client's own, which has no code.
+  return error instanceof Error && /^SASL: .*client password must be/.test(error.message)
+    ? 'PMC_DATABASE_AUTHENTICATION'
+    : undefined;
+}
+
+/** Why there is no connection, naming host, port and the variable: nobody answers, or who answers does not let us in. */
+export function connectionError(databaseUrl: string, cause: unknown): PmcError {
+  const { host } = new URL(databaseUrl);
+  const refusal = refusalOf(cause);
+  const what = {
+    PMC_DATABASE_AUTHENTICATION: 'refuses the login; DATABASE_URL has user and password',
+    PMC_DATABASE_MISSING: 'has no such database; DATABASE_URL names it',
+    PMC_DATABASE_UNREACHABLE:
+      sqlStateOf(cause) === undefined
+        ? 'does not answer; DATABASE_URL names it'
+        : 'takes no connection; DATABASE_URL names it',
+  };
+  const code = refusal ?? 'PMC_DATABASE_UNREACHABLE';
+  return new PmcError(code, `PostgreSQL at ${host} ${what[code]}`, { host }, { cause });
+}
+
+/** One round trip, or what `connectionError` says. */
 export async function checkDatabase(pool: Pool, databaseUrl: string): Promise<void> {
   try {
     await pool.query('select 1');
   } catch (error) {
-    const { host } = new URL(databaseUrl);
-    const message = `PostgreSQL at ${host} does not answer; DATABASE_URL names it`;
-    throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { host }, { cause: error });
+    throw connectionError(databaseUrl, error);
   }
 }

@@ -1,5 +1,7 @@
 // Every error this system can name, in one table. The type of an error's code is the keys of this table, so a code that
 // is not documented does not compile; docs/errors.md is generated from it and a test compares the two.
+import { CLIENT_ERROR_CODES } from './client-error-codes.ts';
+import { DATABASE_ERROR_CODES } from './database-error-codes.ts';
 import { LOG_ERROR_CODES } from './log-error-codes.ts';
 
 export interface ErrorCode {
@@ -24,7 +26,7 @@ export const ERROR_CODES = {
   PMC_USAGE: {
     retriable: false,
     meaning: 'A command was called with an unknown verb, flag or argument.',
-    action: 'Read the usage that was printed on stderr, or run `pmc --help`.',
+    action: 'Read the usage that was printed on stderr, or ask for more with `--help` behind the verb.',
     exitCode: 2,
   },
   PMC_PORT_TAKEN: {
@@ -33,19 +35,22 @@ export const ERROR_CODES = {
     action: 'Stop the other process, or move the port with the variable named in the message or with PMC_PORT_OFFSET.',
     exitCode: 4,
   },
-  PMC_DATABASE_UNREACHABLE: {
-    retriable: true,
-    meaning: 'PostgreSQL does not answer at the configured address.',
-    action: 'Check that the server runs and that DATABASE_URL names it; running services keep retrying.',
-    exitCode: 7,
-  },
-  PMC_MIGRATION_CHANGED: {
+  PMC_SPOOL_IN_USE: {
     retriable: false,
-    meaning: 'A database migration differs from the one that this database was built with.',
-    action: 'Restore the migration file and put the change into a new numbered one.',
+    meaning: "The communicator's spool is open in another process.",
+    action: 'Give each communicator its own PMC_INSTANCE, or end the other one; a killed one lets go at once.',
     exitCode: 4,
   },
+  PMC_SPOOL_UNREADABLE: {
+    retriable: false,
+    meaning: "The communicator's spool cannot be opened: no right to, no room, or a damaged file.",
+    action:
+      'Read the reason in the message. A damaged file: move it away, keep it (it holds frames that may be nowhere else), and start again.',
+    exitCode: 5,
+  },
+  ...DATABASE_ERROR_CODES,
   ...LOG_ERROR_CODES,
+  ...CLIENT_ERROR_CODES,
   // persistence
   PMC_PERSISTENCE_PAYLOAD: {
     retriable: false,
@@ -74,6 +79,41 @@ export const ERROR_CODES = {
     action: 'None: the transaction is repeated. If it goes on, find out what deletes rows of message_metadata.',
     exitCode: 7,
   },
+  // audit
+  PMC_AUDIT_DRILL_FAILED: {
+    retriable: true,
+    meaning: 'The faults of a drill could not be planted as planned, so nothing can be said about the detector.',
+    action:
+      'The message has the reason; nothing of the system was touched. Run the drill again when the servers are well.',
+    exitCode: 7,
+  },
+  // commands
+  PMC_COMMANDS_FILE_INVALID: {
+    retriable: false,
+    meaning: 'The file of external APIs, webhooks and rules of commands cannot be read or breaks its rules.',
+    action: 'Correct the lines of the file that the message lists; docs/external-apis.md says what each key takes.',
+    exitCode: 2,
+  },
+  PMC_STOP_OVERDUE: {
+    retriable: false,
+    meaning:
+      'A service, or the stack that `pmc down` ends, could not come to an end in the time it had; what it had in hand is undone, not lost.',
+    action:
+      'Find out in its log what it waited for (a database, a broker, a call); the next start goes on with it. `pmc down` once more hurries it.',
+    exitCode: 1,
+  },
+  PMC_AUDIT_NO_REPORT: {
+    retriable: false,
+    meaning: 'No audit of that id, or none at all, is on the books.',
+    action: 'Run `pmc audit run`; `pmc audit report` takes the newest one, `--run` one by its id.',
+    exitCode: 4,
+  },
+  PMC_AUDIT_REPORT_UNWRITABLE: {
+    retriable: false,
+    meaning: 'The report of an audit cannot be written to the file that was named.',
+    action: 'Name a file in a folder that exists and may be written to; the audit itself is on the books and not lost.',
+    exitCode: 1,
+  },
   // compose and operator
   PMC_PREFLIGHT_FAILED: {
     retriable: false,
@@ -84,7 +124,7 @@ export const ERROR_CODES = {
   PMC_ALREADY_RUNNING: {
     retriable: false,
     meaning: 'A stack already runs on this state folder.',
-    action: 'Use it (`pmc status`), stop it first, or give this one another PMC_HOME and PMC_PORT_OFFSET.',
+    action: 'Use it (`pmc status`), end it (`pmc down`), or give this one another PMC_HOME and PMC_PORT_OFFSET.',
     exitCode: 4,
   },
   PMC_ARTIFACTS_FAILED: {
@@ -124,6 +164,12 @@ export const ERROR_CODES = {
     exitCode: 130,
   },
   // console
+  PMC_CONVERSATION_UNKNOWN: {
+    retriable: false,
+    meaning: 'The console was asked for a conversation of which nothing is stored.',
+    action: 'Ask `/api/conversations` which there are; what has just been received is there within a second.',
+    exitCode: 1,
+  },
   PMC_CONSOLE_BUSY: {
     retriable: true,
     meaning: 'As many connections as the console allows already follow it live.',
@@ -149,6 +195,12 @@ export const ERROR_CODES = {
     action: 'Correct the request as the message says.',
     exitCode: 2,
   },
+  PMC_CHAOS_BUSY: {
+    retriable: true,
+    meaning: 'The simulator is comparing its ledger already, and does one comparison at a time.',
+    action: 'Ask again when that one has ended, or use `pmc chaos verdict`, which runs on its own.',
+    exitCode: 4,
+  },
   PMC_CHAOS_LEDGER_FAILED: {
     retriable: true,
     meaning: 'The simulator cannot write down what it sends; it stops sending before it would send unrecorded.',
@@ -173,6 +225,19 @@ export const ERROR_CODES = {
     meaning: 'A plan of outages asks for something that cannot be, such as more outages than fit into its time.',
     action: 'Ask for fewer or shorter outages, or for more time.',
     exitCode: 2,
+  },
+  PMC_OUTAGE_RECORD_UNREADABLE: {
+    retriable: false,
+    meaning: 'A file that is to be the record of the outages of a run is none.',
+    action: 'Name the record that a run wrote, whole: the message names the line.',
+    exitCode: 2,
+  },
+  PMC_NAMESPACES_UNAVAILABLE: {
+    retriable: false,
+    meaning:
+      'A link of network namespaces was asked for, and this machine, its kernel or the rights of this process do not allow one.',
+    action: 'Run as root on Linux with iproute2, or break the link with the TCP proxy; the message has the reason.',
+    exitCode: 4,
   },
   PMC_CHAOS_PLAN_TOO_LARGE: {
     retriable: false,

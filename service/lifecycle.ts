@@ -9,6 +9,7 @@ import { type ConfigOf, type Environment, readSettings, type Settings, serviceSe
 import { describeError, PmcError } from './errors.ts';
 import { Health } from './health.ts';
 import { healthServer, listen } from './health-server.ts';
+import { armKillPoint } from './kill-point.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 export interface ServiceContext {
@@ -17,6 +18,11 @@ export interface ServiceContext {
   readonly metrics: Registry;
   readonly health: Health;
   readonly clock: Clock;
+  /**
+   * Aborted when the service is to stop, also while it starts: what a start waits for it then waits for no longer. It resolves to what is
+   * to be stopped by then, or throws the signal's reason where that is nothing.
+   */
+  readonly stopping: AbortSignal;
   /** Ends the service: for a failure that only a new process can cure. The supervisor starts it again. */
   readonly fail: (error: unknown) => void;
 }
@@ -37,6 +43,7 @@ export async function runService<const S extends Settings>(
   settings: S,
   start: StartService<S & typeof serviceSettings>,
 ): Promise<void> {
+  armKillPoint(environment['PMC_KILL_AT']);
   let config: ConfigOf<S & typeof serviceSettings>;
   try {
     config = readSettings(environment, { ...settings, ...serviceSettings });
@@ -53,10 +60,12 @@ export async function runService<const S extends Settings>(
   health.set('lifecycle', false, 'starting');
 
   let ending = false;
+  const stopping = new AbortController();
   let running: Promise<Service> | undefined;
   const end = async (reason: string, exitCode: number): Promise<void> => {
     if (ending) return;
     ending = true;
+    stopping.abort();
     health.set('lifecycle', false, `draining: ${reason}`);
     logger.info({ reason }, 'service.stopping');
     setTimeout(() => {
@@ -64,7 +73,10 @@ export async function runService<const S extends Settings>(
       process.exit(1);
     }, STOP_DEADLINE_MS + 1_000).unref();
     try {
-      await (await running)?.stop({ deadlineMs: STOP_DEADLINE_MS });
+      const service = await running?.catch((error: unknown) => {
+        if (error !== stopping.signal.reason) throw error;
+      });
+      await service?.stop({ deadlineMs: STOP_DEADLINE_MS });
       await probes.close();
     } catch (error) {
       logger.error({ error: describeError(error) }, 'service.stop.failed');
@@ -91,13 +103,23 @@ export async function runService<const S extends Settings>(
   const probes = healthServer(health, metrics);
   try {
     const url = await listen(probes, { host: base.host, port: base.healthPort }, 'PMC_HEALTH_PORT');
-    const context: ServiceContext = { name, logger, metrics, health, clock: systemClock, fail };
+    const context: ServiceContext = {
+      name,
+      logger,
+      metrics,
+      health,
+      clock: systemClock,
+      stopping: stopping.signal,
+      fail,
+    };
     running = start(config, context);
     await running;
+    if (stopping.signal.aborted) return;
     health.set('lifecycle', true, 'running');
     logger.info({ healthUrl: url }, 'service.started');
     process.send?.({ started: true, healthUrl: url });
   } catch (error) {
+    if (stopping.signal.aborted) return;
     running = undefined;
     fail(error);
   }

@@ -83,7 +83,9 @@ describe.for([...SERVICE_NAMES])('%s', (name) => {
   const names = Object.keys(environment);
 
   test('runs the same program as in the embedded stack', () => {
-    expect(command.join(' ')).toMatch(new RegExp(`\\bnode ${SERVICE_MAINS[name].replaceAll('.', '\\.')}$`));
+    const { NODE_OPTIONS: options } = embeddedEnvironment(name);
+    const flags = options === undefined ? '' : `${options} `;
+    expect(command.join(' ')).toMatch(new RegExp(`\\bnode ${flags}${SERVICE_MAINS[name].replaceAll('.', '\\.')}$`));
     expect(existsSync(new URL(`../${SERVICE_MAINS[name]}`, import.meta.url))).toBe(true);
   });
 

@@ -6,8 +6,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
+import { startTimeOf } from '../../service/process-identity.ts';
 import type { Children } from '../processes/children.ts';
-import { startTimeOf } from '../processes/process-identity.ts';
 import type { Progress, ProgressStep } from '../processes/progress.ts';
 
 const POM = fileURLToPath(new URL('./pom.xml', import.meta.url));

@@ -1,29 +1,8 @@
-// What can be set about the embedded stack. Every default port moves by PMC_PORT_OFFSET; a port that is set does not.
+// What can be set about the embedded stack.
 import { clusterSettings, kafkaSettings } from '../../kafka/config.ts';
-import { type ConfigOf, type Environment, type Setting, setting } from '../../service/config.ts';
+import { type ConfigOf, type Setting, setting } from '../../service/config.ts';
 import { databaseSettings } from '../../service/database.ts';
-
-/** Keeps the highest default port (the controller's, 19093) below 65,536. */
-const OFFSET_MAX = 46_000;
-
-const offsetSetting = setting.integer({
-  variable: 'PMC_PORT_OFFSET',
-  description: 'Added to every default port, so that several stacks can run on one machine.',
-  min: 0,
-  max: OFFSET_MAX,
-  default: 0,
-});
-
-/** The offset, or 0 where it is not valid: reading the settings then reports it together with everything else. */
-export function portOffsetOf(environment: Environment): number {
-  const text = environment[offsetSetting.variable];
-  const result = offsetSetting.schema.safeParse(text === '' ? undefined : text);
-  return result.success && result.data >= 0 && result.data <= OFFSET_MAX ? result.data : 0;
-}
-
-export function listenPort(variable: string, description: string, port: number) {
-  return setting.integer({ variable, description, min: 1, max: 65_535, default: port });
-}
+import { homeSetting, listenPort, portOffsetSetting } from '../../service/stack-settings.ts';
 
 /** Of a setting that says how to get into a cluster: the embedded broker asks nothing and takes nothing of the kind. */
 function ofOwnCluster<T>(one: Setting<T>): Setting<T> {
@@ -39,11 +18,8 @@ function ofOwnCluster<T>(one: Setting<T>): Setting<T> {
 
 export function stackSettings(portOffset: number) {
   return {
-    portOffset: offsetSetting,
-    home: setting.optionalText({
-      variable: 'PMC_HOME',
-      description: 'Folder of all state: data, logs, secrets; `.pmc` in the project folder when not set.',
-    }),
+    portOffset: portOffsetSetting,
+    home: homeSetting,
     artifacts: setting.optionalText({
       variable: 'PMC_ARTIFACTS',
       description:

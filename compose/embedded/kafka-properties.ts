@@ -4,15 +4,17 @@ export interface KafkaPlace {
   readonly logFolder: string;
   readonly port: number;
   readonly controllerPort: number;
+  /** Where clients are told to dial; by default the port itself. */
+  readonly advertisedPort?: number | undefined;
 }
 
-export function kafkaProperties({ logFolder, port, controllerPort }: KafkaPlace): string {
+export function kafkaProperties({ logFolder, port, controllerPort, advertisedPort = port }: KafkaPlace): string {
   const properties: Readonly<Record<string, string | number | boolean>> = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',
@@ -36,6 +38,9 @@ export function kafkaProperties({ logFolder, port, controllerPort }: KafkaPlace)
     'broker.session.timeout.ms': 4_000,
     'broker.heartbeat.interval.ms': 1_000,
     'num.network.threads': 2,
+    // The system's own sizes. With the default of 100 KiB the window of a connection closes again and again, and its sender waits for probes.
+    'socket.receive.buffer.bytes': -1,
+    'socket.send.buffer.bytes': -1,
     'num.io.threads': 4,
   };
   return `${Object.entries(properties)

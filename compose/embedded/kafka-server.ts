@@ -22,17 +22,18 @@ export interface KafkaOptions {
   readonly java: string;
   readonly port: number;
   readonly controllerPort: number;
+  readonly advertisedPort?: number;
   readonly children: Children;
   readonly environment: Environment;
 }
 
 export async function prepareKafka(options: KafkaOptions): Promise<EmbeddedServer> {
-  const { folder, port, controllerPort, java, environment } = options;
+  const { folder, port, controllerPort, advertisedPort, java, environment } = options;
   mkdirSync(folder, { recursive: true });
   const logFolder = join(folder, 'log');
   if (!existsSync(logFolder)) await format(options, logFolder);
   const properties = join(folder, 'server.properties');
-  writeFileSync(properties, kafkaProperties({ logFolder, port, controllerPort }));
+  writeFileSync(properties, kafkaProperties({ logFolder, port, controllerPort, advertisedPort }));
   const memory = ['-Xmx512m', '-Xms256m', '-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError'];
   const logging = ['-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`];
   const args = [...memory, ...logging, '-cp', join(options.jarsFolder, '*'), 'kafka.Kafka', properties];

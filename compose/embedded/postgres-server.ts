@@ -29,6 +29,11 @@ export function databaseUrlOf(secretsFolder: string, port: number): string {
   return `postgresql://${DATABASE}:${keptSecret(secretsFolder, 'database-password')}@127.0.0.1:${port}/${DATABASE}`;
 }
 
+/** For what only the superuser may do, on the server's own database. No service gets it. */
+export function superuserUrlOf(secretsFolder: string, port: number): string {
+  return `postgresql://postgres:${keptSecret(secretsFolder, 'database-superuser-password')}@127.0.0.1:${port}/postgres`;
+}
+
 export async function preparePostgres(options: PostgresOptions): Promise<EmbeddedServer> {
   const { folder, secretsFolder, port, environment } = options;
   const programs = programFolder();
@@ -91,15 +96,8 @@ async function initialise(
 
 /** Whether the server answers; makes the role and the database where they are missing. */
 async function ensureDatabase(secretsFolder: string, port: number): Promise<boolean> {
-  const password = keptSecret(secretsFolder, 'database-superuser-password');
-  const client = new pg.Client({
-    host: '127.0.0.1',
-    port,
-    user: 'postgres',
-    password,
-    database: 'postgres',
-    connectionTimeoutMillis: 2_000,
-  });
+  const connectionString = superuserUrlOf(secretsFolder, port);
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -1,18 +1,13 @@
 // Where everything that a stack keeps lies, under one state folder.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PmcError } from '../../service/errors.ts';
 import { makeFolder } from '../../service/make-folder.ts';
+import { type StackPlace, stackPlace } from '../../service/stack-file.ts';
 
-const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-
-export interface StateFolder {
-  readonly home: string;
+export interface StateFolder extends StackPlace {
   readonly artifacts: string;
   readonly logs: string;
-  /** Readable by its owner only. */
-  readonly run: string;
   readonly secrets: string;
   readonly kafka: string;
   readonly registry: string;
@@ -26,12 +21,12 @@ export function stateFolder({
   home: string | undefined;
   artifacts: string | undefined;
 }): StateFolder {
-  const at = home === undefined ? join(PROJECT, '.pmc') : resolve(home);
+  const place = stackPlace(home);
+  const { home: at } = place;
   return {
-    home: at,
+    ...place,
     artifacts: artifacts === undefined ? join(at, 'artifacts') : resolve(artifacts),
     logs: join(at, 'logs'),
-    run: join(at, 'run'),
     secrets: join(at, 'secrets'),
     kafka: join(at, 'kafka'),
     registry: join(at, 'registry'),

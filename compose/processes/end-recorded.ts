@@ -1,7 +1,7 @@
 // Ends recorded processes that are not this process's children: stage by stage, politely first, by force at the deadline.
 // It reads the start time again before every signal, so a pid that was reused in the meantime is left alone.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTimeOf } from './process-identity.ts';
+import { startTimeOf } from '../../service/process-identity.ts';
 import { type RegisterEntry, STAGES, survivors } from './process-register.ts';
 
 const POLL_MS = 50;

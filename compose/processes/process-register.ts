@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { writePrivateFile } from '../../service/private-file.ts';
-import { identityOf, type ProcessIdentity } from './process-identity.ts';
+import { identityOf, type ProcessIdentity } from '../../service/process-identity.ts';
 
 /** In the order in which they are ended: whoever uses something goes before what it uses. */
 export const STAGES = ['task', 'service', 'registry', 'kafka', 'postgres'] as const;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { PmcError } from '../../service/errors.ts';
-import { identityOf, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { identityOf, isAlive, type ProcessIdentity } from '../../service/process-identity.ts';
 
 const holderSchema = z.object({ pid: z.number().int().positive(), startTime: z.string() });
 const ATTEMPTS_MAX = 5;
@@ -38,6 +38,12 @@ export function acquireRunLock(path: string, home: string): RunLock {
   }
 }
 
+/** Who holds the lock at `path`, if that still runs. */
+export function lockHolder(path: string): ProcessIdentity | undefined {
+  const holder = parseHolder(readFile(path) ?? '');
+  return holder !== undefined && isAlive(holder) ? holder : undefined;
+}
+
 function takeOver(ticket: string, path: string, stale: string): boolean {
   const claim = `${path}.${createHash('sha256').update(stale).digest('hex').slice(0, 16)}.claim`;
   if (!linkExclusively(ticket, claim)) {
@@ -64,7 +70,7 @@ function held(path: string, own: ProcessIdentity, stale: boolean): RunLock {
 }
 
 function alreadyRunning(holder: ProcessIdentity, home: string): PmcError {
-  const message = `a stack already runs on ${home} (supervisor pid ${holder.pid}); stop it, or choose another PMC_HOME`;
+  const message = `a stack already runs on ${home} (supervisor pid ${holder.pid}); end it with \`pmc down\`, or choose another PMC_HOME`;
   return new PmcError('PMC_ALREADY_RUNNING', message, { home, pid: holder.pid });
 }
 

@@ -12,7 +12,7 @@ describe('parseEvent', () => {
   it('finds a command in a text message that begins with a slash', () => {
     expect(parse({ content: '/status now', timestamp: '2026-01-02T03:04:05Z' })).toEqual({
       kind: 'command',
-      command: { name: 'status', arguments: ['now'] },
+      command: { name: 'status', words: ['now'], problem: undefined },
       timestamp: '2026-01-02T03:04:05Z',
     });
   });
@@ -48,7 +48,26 @@ describe('parseEvent', () => {
 
 describe('parseCommand', () => {
   it('ignores case and repeated spaces', () => {
-    expect(parseCommand('/HeLp   me \n please ')).toEqual({ name: 'help', arguments: ['me', 'please'] });
+    expect(parseCommand('/HeLp   me \n please ')).toEqual({
+      name: 'help',
+      words: ['me', 'please'],
+      problem: undefined,
+    });
+  });
+
+  it.each([
+    ['/a "two words" third', ['two words', 'third']],
+    ['/a “as a telephone types” it', ['as a telephone types', 'it']],
+    [String.raw`/a "he said \"no\" \\ \n"`, [String.raw`he said "no" \ \n`]],
+    ['/a "" x', ['', 'x']],
+    [`/a don't 5" tall"er`, ["don't", '5"', 'tall"er']],
+    ['/a "one""two"', ['one', 'two']],
+  ])('reads %s', (content, words) => {
+    expect(parseCommand(content)).toMatchObject({ words, problem: undefined });
+  });
+
+  it.each(['/a "never closed', '/a x “never closed"', String.raw`/a "escaped\"`])('finds no end in %s', (content) => {
+    expect(parseCommand(content)).toMatchObject({ name: 'a', words: [], problem: 'unterminated-quote' });
   });
 
   it.each(['/', '/ help', '/\u0000'])('has an empty name for %j', (content) => {
@@ -59,11 +78,14 @@ describe('parseCommand', () => {
     expect(parseCommand('/he\u0000l\u202ep\ud800').name).toBe('help');
   });
 
-  it('is bounded whatever was typed', () => {
-    const { name, arguments: words } = parseCommand(`/${'x'.repeat(50_000)} ${'word '.repeat(10_000)}`);
-    expect(name).toBe('x'.repeat(32));
-    expect(words).toEqual([]);
-    expect(parseCommand(`/x ${'w '.repeat(10_000)}`).arguments).toHaveLength(16);
+  it('is bounded whatever was typed, and says which bound was met', () => {
+    expect(parseCommand(`/${'x'.repeat(50_000)} ${'word '.repeat(10_000)}`)).toEqual({
+      name: 'x'.repeat(32),
+      words: [],
+      problem: 'too-long',
+    });
+    expect(parseCommand(`/x ${'w '.repeat(1_000)}`)).toEqual({ name: 'x', words: [], problem: 'too-many-arguments' });
+    expect(parseCommand(`/x ${'w '.repeat(64)}`).words).toHaveLength(64);
   });
 
   it('does not cut a character in half', () => {

@@ -1,75 +1,85 @@
 // The commands service: reads incoming events, answers commands, relays the replies to the log. It owns the bring-up (which
 // waits for the cluster, the registry and the database, however long they take), the health checks and the order of
-// stopping: first no new batches, then the outbox once more, then the connections. Decisions are in decide.ts.
-
+// stopping: first no new batches, then what was posted goes out, then the connections. Decisions are in decide.ts.
 import { Codec } from '../../kafka/codec.ts';
 import { checkCluster, openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
 import type { Reader } from '../../kafka/log.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
-import { pause } from '../../service/backoff.ts';
-import type { ConfigOf } from '../../service/config.ts';
+import { pause, unlessAborted } from '../../service/backoff.ts';
+import type { ConfigOf, Environment } from '../../service/config.ts';
 import { checkDatabase, createPool } from '../../service/database.ts';
-import { describeError, isRetriable, type PmcError } from '../../service/errors.ts';
+import { describeError, isRetriable, PmcError } from '../../service/errors.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
+import { searchInTime } from './chat-search.ts';
 import type { commandsSettings } from './config.ts';
+import { declarationsOf } from './declared.ts';
+import type { Declarations } from './external/declaration.ts';
 import { FactBoard } from './fact-board.ts';
 import { factSources } from './fact-sources.ts';
-import { handleBatch } from './handle-batch.ts';
+import { type HandlerDeps, handleBatch } from './handle-batch.ts';
 import { commandsMetrics } from './metrics.ts';
 import { countUnsent } from './outbox.ts';
 import { persevere } from './persevere.ts';
-import { Relay } from './relay.ts';
+import { Replying } from './replying.ts';
 
 const BATCH_RECORDS_MAX = 500;
 const FACT_MAX_AGE_MS = 2_000;
-const FACT_TIMEOUT_MS = 1_000;
+/** For each question that a reply needs an answer to. */
+const ANSWER_TIMEOUT_MS = 1_000;
+const STATEMENT_TIMEOUT_MS = 900;
+const QUESTION_CONNECTIONS_MAX = 3;
 const WATCH_MS = 2_000;
 /** A reader that had no answer from a broker for this long is not ready. */
 const SILENCE_MS_MAX = 15_000;
 
 export type CommandsConfig = ConfigOf<typeof commandsSettings>;
 
-/** Returns at once; `ready` in the health report tells when it serves. */
-export function startCommands(config: CommandsConfig, context: ServiceContext): Promise<Service> {
-  const service = new CommandsService(config, context);
-  return Promise.resolve(service);
+/** Returns at once; `ready` in the health report tells when it serves. Throws PMC_COMMANDS_FILE_INVALID. */
+export async function startCommands(
+  config: CommandsConfig,
+  context: ServiceContext,
+  environment: Environment,
+): Promise<Service> {
+  return new CommandsService(config, context, declarationsOf(config.commandsFile, environment));
 }
 
 class CommandsService implements Service {
   readonly #config: CommandsConfig;
   readonly #context: ServiceContext;
+  readonly #declarations: Declarations;
   readonly #clients;
   readonly #stopping = new AbortController();
   readonly #brought: Promise<void>;
   #reader: Reader | undefined;
+  #replying: Replying | undefined;
   #assignedPartitions: number | undefined;
   #watch: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: CommandsConfig, context: ServiceContext) {
+  constructor(config: CommandsConfig, context: ServiceContext, declarations: Declarations) {
     this.#config = config;
     this.#context = context;
+    this.#declarations = declarations;
     const { logger, health } = context;
     const options = { config, clientId: 'pmc-commands', logger };
     const metrics = commandsMetrics(context.metrics);
-    const pool = createPool(config.databaseUrl, logger);
     const onConnection = (problem: PmcError | undefined): void =>
       health.set('log', problem === undefined, problem ? describeError(problem) : 'connected');
-    const appender = openAppender(options, { onConnection });
-    const relay = new Relay({
-      pool,
-      appender,
-      logger,
-      metrics,
-      onRound: (problem) => health.set('relay', problem === undefined, problem ?? 'replies are relayed as they come'),
-    });
     const codec = new Codec(config.registryUrl, {
       cacheFolder: config.schemaCache,
       logger,
       onWriterLost: context.fail,
     });
-    this.#clients = { admin: openAdmin(options), codec, pool, appender, relay, metrics };
+    this.#clients = {
+      admin: openAdmin(options),
+      codec,
+      pool: createPool(config.databaseUrl, logger),
+      // Apart from the others, so that no question for a reply waits in front of an effect.
+      questions: createPool(config.databaseUrl, logger, QUESTION_CONNECTIONS_MAX, STATEMENT_TIMEOUT_MS),
+      appender: openAppender(options, { onConnection }),
+      metrics,
+    };
     health.fact('counters', () => metrics.totals);
     for (const check of ['kafka', 'registry', 'database', 'relay']) health.set(check, false, 'starting');
     this.#brought = this.#bringUp().catch((error: unknown) => {
@@ -83,32 +93,14 @@ class CommandsService implements Service {
   }
 
   async #bringUp(): Promise<void> {
-    const { admin, codec, pool, relay, metrics } = this.#clients;
-    const { logger, health, clock } = this.#context;
+    const { admin, codec, pool, metrics } = this.#clients;
+    const { logger, health } = this.#context;
     await this.#wait('database', () => checkDatabase(pool, this.#config.databaseUrl));
     await this.#wait('registry', () => codec.prepare([TOPIC.outgoing]));
     await this.#wait('kafka', () => checkCluster({ config: this.#config, clientId: 'pmc-commands' }));
     const [, outgoing] = await this.#wait('kafka', () => admin.topics([TOPIC.incoming, TOPIC.outgoing]));
-    const outgoingPartitions = outgoing?.partitions.length ?? 1;
-    const control = { url: this.#config.controlUrl, token: this.#config.controlToken };
-    const sources = factSources({ admin, pool, control, timeoutMs: FACT_TIMEOUT_MS });
-    const board = new FactBoard({ sources, clock, logger, maxAgeMs: FACT_MAX_AGE_MS, timeoutMs: FACT_TIMEOUT_MS });
-    const deps = {
-      codec,
-      pool,
-      board,
-      about: { version: packageJson.version, startedAtMs: clock.nowMs() },
-      clock,
-      logger,
-      metrics,
-      maxAgeMs: this.#config.maxAgeSeconds * 1_000,
-      outgoingPartitions,
-      onPosted: () => relay.announce(),
-      onDependency: (name: 'database' | 'registry', problem: string | undefined) =>
-        health.set(name, problem === undefined, problem ?? 'answers'),
-    };
+    const deps = this.#startReplying(outgoing?.partitions.length ?? 1);
     health.set('kafka', false, 'joining the group');
-    relay.start();
     this.#reader = await openReader(
       { config: this.#config, clientId: 'pmc-commands', logger },
       {
@@ -123,10 +115,47 @@ class CommandsService implements Service {
           this.#checkReader();
         },
         onFatal: (error) => this.#context.fail(error),
+        stopping: this.#stopping.signal,
       },
     );
     this.#watch = setInterval(() => void this.#look(), WATCH_MS);
     await this.#look();
+  }
+
+  #startReplying(outgoingPartitions: number): HandlerDeps {
+    const { admin, appender, codec, pool, questions, metrics } = this.#clients;
+    const { logger, health, clock } = this.#context;
+    const { controlUrl, controlToken, language, maxAgeSeconds, retentionHours } = this.#config;
+    const control = { url: controlUrl, token: controlToken };
+    const sources = factSources({ admin, pool: questions, clock, control, timeoutMs: ANSWER_TIMEOUT_MS });
+    const timing = { maxAgeMs: FACT_MAX_AGE_MS, timeoutMs: ANSWER_TIMEOUT_MS };
+    const maxAgeMs = maxAgeSeconds * 1_000;
+    const both = {
+      codec,
+      pool,
+      clock,
+      logger,
+      metrics,
+      maxAgeMs,
+      outgoingPartitions,
+      declarations: this.#declarations,
+    };
+    const onRound = (problem: string | undefined): void =>
+      health.set('relay', problem === undefined, problem ?? 'replies are relayed as they come');
+    const replying = new Replying({ ...both, appender, retentionMs: retentionHours * 3_600_000, onRound });
+    this.#replying = replying;
+    replying.start();
+    return {
+      ...both,
+      language,
+      board: new FactBoard({ sources, clock, logger, ...timing }),
+      search: (what) => searchInTime(what, { pool: questions, logger, timeoutMs: ANSWER_TIMEOUT_MS }),
+      about: { version: packageJson.version, startedAtMs: clock.nowMs() },
+      takesReplies: replying.takesReplies,
+      onReplies: replying.onReplies,
+      onCall: replying.onCall,
+      onDependency: (name, problem) => health.set(name, problem === undefined, problem ?? 'answers'),
+    };
   }
 
   /** Waits for something this service cannot do without, and says so meanwhile. */
@@ -134,7 +163,8 @@ class CommandsService implements Service {
     const { health, logger } = this.#context;
     const { signal } = this.#stopping;
     const onRetry = (error: unknown): void => health.set(name, false, describeError(error));
-    const result = await persevere(work, { step: name, signal, logger, isPassing: isRetriable, onRetry });
+    const waiting = persevere(work, { step: name, signal, logger, isPassing: isRetriable, onRetry });
+    const result = await unlessAborted(waiting, signal);
     health.set(name, true, 'answers');
     return result;
   }
@@ -159,21 +189,25 @@ class CommandsService implements Service {
     return health.set('kafka', true, `${this.#assignedPartitions} partitions assigned`);
   }
 
+  /** Throws PMC_STOP_OVERDUE: whoever waits is to know that it did not come to an end. */
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
-    const overdue = new AbortController();
-    await Promise.race([this.#shutDown(), pause(deadlineMs, overdue.signal)]);
-    overdue.abort();
+    const ended = new AbortController();
+    const overdue = pause(deadlineMs, ended.signal).then(() => {
+      if (ended.signal.aborted) return;
+      const message = `commands did not stop within ${deadlineMs} ms; what it had in hand waits for the next start`;
+      throw new PmcError('PMC_STOP_OVERDUE', message, { deadlineMs });
+    });
+    await Promise.race([this.#shutDown().finally(() => ended.abort()), overdue]);
   }
 
   async #shutDown(): Promise<void> {
-    const { admin, appender, pool, relay } = this.#clients;
+    const { admin, appender, pool, questions } = this.#clients;
     await this.#brought;
     clearInterval(this.#watch);
     await this.#reader?.stop();
-    await relay.stop();
-    await appender.stop();
-    await admin.stop();
-    await pool.end();
+    await this.#replying?.stop();
+    // Together: each waits for a server of its own that may not answer.
+    await Promise.all([appender.stop(), admin.stop(), questions.end(), pool.end()]);
   }
 }

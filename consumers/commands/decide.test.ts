@@ -1,21 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from './command.ts';
-import { decide, labelOf, neededFacts } from './decide.ts';
+import { DECLARED, decided, NOW_MS, reply } from './decide.testing.ts';
+import { limitReply, neededFacts, requestOf, searchedText } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { COMMANDS } from './registry.ts';
 
-const ABOUT = { version: '1.2.3', startedAtMs: 0 };
-const NOW_MS = 7_200_000;
-
-function reply(content: string, facts: Facts = {}): string {
-  return decide({ command: parseCommand(content), receivedAtMs: NOW_MS - 12, nowMs: NOW_MS, facts, about: ABOUT });
-}
+/** What an asker who may use everything is told. */
+const text = (content: string): string => reply(content, {}, { actor: 'bea', chat: 'ops' }, DECLARED);
 
 describe('decide', () => {
   it('lists every command in /help', () => {
-    const lines = reply('/help').split('\n');
-    expect(lines).toHaveLength(COMMANDS.length + 1);
-    for (const { name, description } of COMMANDS) expect(lines).toContain(`/${name} - ${description}`);
+    const lines = text('/help').split('\n');
+    // A heading, the two declared services with theirs, and two lines of advice.
+    expect(lines).toHaveLength(COMMANDS.length + 6);
+    for (const { name, description } of COMMANDS) {
+      expect(lines.find((line) => line.startsWith(`/${name}`))).toContain(` - ${description.en}`);
+    }
+    expect(lines).toContain('/search <text> - finds a text in the newest messages of this chat');
+    expect(lines).toContain('/help [command] [en|pt] - the commands you can send, or one of them');
+  });
+
+  it.each(['/help pt', '/ajuda', '/HELP PT'])('lists them in Portuguese for %s', (content) => {
+    const lines = text(content).split('\n');
+    for (const { description } of COMMANDS)
+      expect(lines.some((line) => line.endsWith(` - ${description.pt}`))).toBe(true);
+  });
+
+  it('helps in the language that is set where none is asked for', () => {
+    expect(reply('/help', {}, { language: 'pt' })).toContain('Comandos:');
+    expect(reply('/help en', {}, { language: 'pt' })).toContain('Commands:');
   });
 
   it('tells with /ping how long the answer took', () => {
@@ -29,7 +42,23 @@ describe('decide', () => {
   });
 
   it('never begins a reply with a slash, so that an echo of it cannot be a command', () => {
-    for (const content of ['/help', '/status', '/info', '/ping', '/', '//', '/x/y']) {
+    for (const content of [
+      '/help',
+      '/status',
+      '/info',
+      '/ping',
+      '/stats',
+      '/search x',
+      '/search',
+      '/lost',
+      '/api',
+      '/help /ping',
+      '/help /x',
+      '/api /x',
+      '/',
+      '//',
+      '/x/y',
+    ]) {
       expect(reply(content).startsWith('/')).toBe(false);
     }
   });
@@ -85,15 +114,63 @@ describe('decide', () => {
   });
 });
 
+describe('arguments', () => {
+  it.each([
+    ['/search', 'search: text is missing. Usage: /search <text>'],
+    ['/search ""', 'search: text is missing. Usage: /search <text>'],
+    ['/ping now', 'ping: it takes no arguments, and got 1. Usage: /ping'],
+    [
+      '/search "never closed',
+      'search: a quotation mark is not closed; write \\" for one inside a quotation. Usage: /search <text>',
+    ],
+    [`/search ${'w '.repeat(1_000)}`, 'search: it has more than 64 arguments. Usage: /search <text>'],
+    [`/search ${'w '.repeat(10_000)}`, 'search: it is longer than 4,096 characters. Usage: /search <text>'],
+  ])('are checked: %.30s', (content, complaint) => {
+    expect(reply(content)).toBe(complaint);
+  });
+});
+
+describe('permissions', () => {
+  it('lists and answers only what the asker may use', () => {
+    expect(decided('/stats', {}, DECLARED)).toBe('You may not use /stats here; whoever runs this system says who may.');
+    expect(decided('/stats', { actor: 'bea' }, DECLARED)).toContain('Rates');
+    expect(decided('/stats', { chat: 'ops' }, DECLARED)).toContain('Rates');
+    expect(decided('/stats', { actor: null, chat: null }, DECLARED)).toContain('You may not');
+    expect(decided('/help', {}, DECLARED)).not.toContain('/stats');
+    expect(decided('/help', { actor: 'bea' }, DECLARED)).toContain('/stats');
+    expect(decided('/stat', {}, DECLARED)).not.toContain('/stats');
+  });
+
+  it('holds for external services too', () => {
+    expect(decided('/api deploy', {}, DECLARED)).toBe(
+      'You may not use /api deploy here; whoever runs this system says who may.',
+    );
+    expect(decided('/api deploy', { actor: 'bea' }, DECLARED)).toMatchObject({ api: { name: 'deploy' } });
+    expect(decided('/help', {}, DECLARED)).toContain('/api weather <city> [days] - how the weather is');
+    expect(decided('/help', {}, DECLARED)).not.toContain('deploy');
+  });
+});
+
 describe('what a command costs', () => {
+  const request = (content: string) => requestOf(parseCommand(content), DECLARED);
+
   it('asks for no facts where none are said', () => {
-    expect(neededFacts(parseCommand('/ping'))).toEqual([]);
-    expect(neededFacts(parseCommand('/nonsense'))).toEqual([]);
-    expect(neededFacts(parseCommand('/status'))).toContain('audit');
+    expect(neededFacts(request('/ping'))).toEqual([]);
+    expect(neededFacts(request('/nonsense'))).toEqual([]);
+    expect(neededFacts(request('/status'))).toContain('audit');
+    expect(neededFacts(request('/status "'))).toEqual([]);
+    expect([searchedText(request('/search a b')), searchedText(request('/search "a'))]).toEqual(['a b', undefined]);
   });
 
   it('does not let users invent metric labels', () => {
-    expect(labelOf(parseCommand('/status'))).toBe('status');
-    expect(labelOf(parseCommand('/constructor'))).toBe('unknown');
+    expect(request('/status').label).toBe('status');
+    expect(request('/constructor').label).toBe('unknown');
+    expect(request('/api constructor').label).toBe('api');
+    expect(request('/api weather x').label).toBe('api weather');
+  });
+
+  it('says how often it is answered', () => {
+    expect(limitReply(request('/stats'))).toContain('stats is answered 2 times in 1 min');
+    expect(limitReply(request('/api weather x'))).toContain('api weather is answered 20 times');
   });
 });

@@ -1,33 +1,96 @@
-// From a command and the facts to the text of its one reply; pure. Nothing that begins with a slash stays unanswered.
+// From a command and the facts to its one reply, or to the call that brings it; pure. Nothing that begins with a slash stays
+// unanswered.
+import { type Bound, bindArguments, usageOf } from './arguments.ts';
 import type { Command } from './command.ts';
-import type { Asked } from './definition.ts';
+import type { ApiCall, Asked, CommandDefinition } from './definition.ts';
+import type { Api, Declarations } from './external/declaration.ts';
 import type { FactName } from './facts.ts';
-import { nearestName } from './nearest.ts';
 import { COMMANDS, findCommand } from './registry.ts';
+import { DEFAULT_RULE, isAllowed, type Rule } from './rules.ts';
+import { deniedText, unknownText } from './unusable.ts';
+import { durationText } from './wording.ts';
 
-/** The facts a command's reply is made of. */
-export function neededFacts(command: Command): readonly FactName[] {
-  return findCommand(command.name)?.needs ?? [];
+/** A command that was read, with all that is known of it before any question is asked. */
+export interface Request {
+  readonly command: Command;
+  /** undefined: there is no such command. */
+  readonly definition: CommandDefinition | undefined;
+  /** What /api names, where the asker may use it. */
+  readonly api: Api | undefined;
+  readonly bound: Bound;
+  readonly rule: Rule;
+  /**
+   * For metrics, the ledger and limits: a known name, or `unknown`, so that users cannot invent label values; calls of an API
+   * are counted apart.
+   */
+  readonly label: string;
 }
 
-/** The command's name for metrics: one of the known ones, or `unknown`, so that users cannot invent label values. */
-export function labelOf(command: Command): string {
-  return findCommand(command.name)?.name ?? 'unknown';
+export function requestOf(command: Command, { apis, rules }: Declarations): Request {
+  const definition = findCommand(command.name);
+  const bound = bindArguments(definition?.parameters ?? {}, command);
+  const apiName = definition?.name === 'api' ? command.words[0]?.toLowerCase() : undefined;
+  const api = apis.find(({ name }) => name === apiName);
+  const name = definition?.name ?? 'unknown';
+  return {
+    command,
+    definition,
+    api,
+    bound,
+    rule: api?.rule ?? ruleOf(name, rules),
+    label: api === undefined ? name : `api ${api.name}`,
+  };
 }
 
-export function decide(asked: Omit<Asked, 'definitions'>): string {
-  const definition = findCommand(asked.command.name);
-  return definition === undefined
-    ? unknownReply(asked.command.name)
-    : definition.reply({ ...asked, definitions: COMMANDS });
+/** The facts that the reply is made of: none where it only complains. */
+export function neededFacts({ definition, bound }: Request): readonly FactName[] {
+  return bound.ok ? (definition?.needs ?? []) : [];
 }
 
-function unknownReply(typed: string): string {
-  const nearest = nearestName(
-    typed,
-    COMMANDS.map(({ name }) => name),
-  );
-  const suggestion = nearest === undefined ? '' : `Did you mean /${nearest}? `;
-  const complaint = typed === '' ? 'There is no command after the slash.' : `There is no command /${typed}.`;
-  return `${complaint} ${suggestion}Send /help for the list.`;
+/** What is searched for in the asking chat. */
+export function searchedText({ definition, bound }: Request): string | undefined {
+  return bound.ok ? definition?.searchFor?.(bound.values) : undefined;
+}
+
+/** What of all this one asker may see and use. */
+export function visibleTo(
+  asker: { readonly chat: string | null; readonly actor: string | null },
+  { apis, rules }: Declarations,
+): Pick<Asked, 'rules' | 'definitions' | 'apis'> {
+  const own = new Map(COMMANDS.map(({ name }) => [name, ruleOf(name, rules)]));
+  const usable = apis.filter(({ rule }) => isAllowed(rule, asker));
+  const canUse = ({ name, needsApis }: CommandDefinition): boolean =>
+    isAllowed(ruleOf(name, own), asker) && (needsApis !== true || usable.length > 0);
+  return { rules: own, definitions: COMMANDS.filter(canUse), apis: usable };
+}
+
+/** What the decision is made of besides the request; the arguments are the request's. */
+export type Circumstances = Omit<Asked, 'arguments' | 'words' | 'typedName'>;
+
+export function decide(request: Request, asked: Circumstances): string | ApiCall {
+  const { command, definition, api, bound, rule } = request;
+  if (definition === undefined) {
+    const usable = asked.definitions.map(({ name }) => name);
+    return unknownText(command.name, usable, 'en');
+  }
+  if (!isAllowed(rule, asked) || !isAllowed(ruleOf(definition.name, asked.rules), asked))
+    return deniedReply(definition, api);
+  if (!bound.ok) {
+    return `${definition.name}: ${bound.problem}. Usage: ${usageOf(definition.name, definition.parameters)}`;
+  }
+  return definition.reply({ ...asked, arguments: bound.values, words: command.words, typedName: command.name });
+}
+
+export function limitReply({ definition, api, rule: { perMinute } }: Request): string {
+  const what = api === undefined ? (definition?.name ?? 'unknown commands') : `api ${api.name}`;
+  const window = durationText(60_000);
+  return `Too many: ${what} is answered ${perMinute} times in ${window} for one sender in a chat. Wait a while, then send it again.`;
+}
+
+function deniedReply({ name }: CommandDefinition, api: Api | undefined): string {
+  return deniedText(api === undefined ? name : `${name} ${api.name}`, 'en');
+}
+
+function ruleOf(name: string, rules: Declarations['rules']): Rule {
+  return rules.get(name) ?? DEFAULT_RULE;
 }

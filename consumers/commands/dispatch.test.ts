@@ -4,13 +4,13 @@ import { toAppendRecord, toDispatch, toOutboxReply } from './dispatch.ts';
 
 const EVENT = { source: 'chaos', connection: '01C', chat: 'chat-1', id: 'm-1' };
 const KEY = '00000000-0000-7000-8000-000000000001';
-const HELP = { name: 'help', arguments: [] };
+const HELP = { name: 'help' };
 
 it('gives the same command the same reply id whenever and however it is answered', () => {
   const first = toDispatch(EVENT, KEY, HELP, 'one text', 1);
   const again = toDispatch({ ...EVENT, connection: '02C' }, KEY, HELP, 'another text', 2);
   expect(again.replyId).toBe(first.replyId);
-  expect(toDispatch(EVENT, KEY, { name: 'ping', arguments: [] }, '', 1).replyId).not.toBe(first.replyId);
+  expect(toDispatch(EVENT, KEY, { name: 'ping' }, '', 1).replyId).not.toBe(first.replyId);
   expect(toDispatch(EVENT, KEY.replace(/1$/, '2'), HELP, '', 1).replyId).not.toBe(first.replyId);
 });
 

@@ -9,7 +9,7 @@ import type { Command } from './command.ts';
 export function toDispatch(
   event: Pick<IncomingEvent, 'source' | 'connection' | 'chat' | 'id'>,
   eventKey: string,
-  command: Command,
+  command: Pick<Command, 'name'>,
   content: string,
   nowMs: number,
 ): Dispatch {
@@ -26,9 +26,14 @@ export function toDispatch(
   };
 }
 
-/** The record's key: replies to one chat stay in order. PostgreSQL's text, in which it waits, cannot hold U+0000. */
+/** PostgreSQL's text cannot hold U+0000. */
+export function storable(text: string): string {
+  return text.replaceAll('\u0000', '\uFFFD');
+}
+
+/** The record's key: replies to one chat stay in order. It waits in the database. */
 export function keyOf({ chat, source }: Pick<Dispatch, 'chat' | 'source'>): string {
-  return (chat ?? source).replaceAll('\u0000', '\uFFFD');
+  return storable(chat ?? source);
 }
 
 /** A reply on its way from the outbox to the log. */

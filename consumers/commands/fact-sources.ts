@@ -3,7 +3,9 @@
 import { z } from 'zod';
 import type { LogAdmin } from '../../kafka/log.ts';
 import { GROUP, TOPIC, type TopicName } from '../../schemas/topics.ts';
+import type { Clock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
+import { activity, losses } from './audit-facts.ts';
 import type { FactSources } from './fact-board.ts';
 import type { AuditFact, GroupLag, ServiceFact, TopicFact } from './facts.ts';
 import { groupLag } from './lag.ts';
@@ -11,6 +13,7 @@ import { groupLag } from './lag.ts';
 export interface FactDeps {
   readonly admin: LogAdmin;
   readonly pool: Pool;
+  readonly clock: Clock;
   readonly control: { readonly url: string | undefined; readonly token: string | undefined };
   /** After this long an HTTP request is given up. */
   readonly timeoutMs: number;
@@ -20,7 +23,7 @@ const READERS: readonly { readonly group: string; readonly topic: TopicName }[] 
   { group: GROUP.persistence, topic: TOPIC.incoming },
   { group: GROUP.commands, topic: TOPIC.incoming },
   { group: GROUP.gapDetector, topic: TOPIC.incoming },
-  { group: GROUP.communicator, topic: TOPIC.outgoing },
+  { group: GROUP.communicator, topic: TOPIC.sources },
 ];
 
 const statusSchema = z.object({
@@ -45,6 +48,8 @@ export function factSources(deps: FactDeps): FactSources {
     audit: () => audit(deps.pool),
     clusterId: async () => (await deps.admin.cluster()).clusterId,
     topics: () => topics(deps.admin),
+    activity: () => activity(deps.pool, deps.clock.nowMs()),
+    losses: () => losses(deps.pool),
   };
 }
 

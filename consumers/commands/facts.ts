@@ -27,6 +27,67 @@ export interface TopicFact {
   readonly retentionMs: number | undefined;
 }
 
+/** A message that was searched for. */
+export interface Hit {
+  readonly sender: string | null;
+  readonly receivedAtMs: number;
+  readonly content: string;
+}
+
+export interface BusyChat {
+  readonly chat: string;
+  readonly events: number;
+}
+
+/** What was stored in the last minutes, by the events' own times. */
+export interface ActivityFact {
+  readonly windowMs: number;
+  readonly events: number;
+  /** Events of kind message. */
+  readonly messages: number;
+  /** There were more events than were counted. */
+  readonly isCapped: boolean;
+  readonly busiest: readonly BusyChat[];
+}
+
+export interface StageFact {
+  readonly stage: string;
+  readonly verdict: string;
+  readonly detail: string;
+}
+
+export interface PartitionFact {
+  readonly partition: number;
+  readonly settled: number;
+  readonly stored: number;
+  readonly missing: number;
+  readonly altered: number;
+}
+
+/** A finding of the audit that is still open. */
+export interface FindingFact {
+  readonly kind: string;
+  readonly stage: string;
+  /** Of the incoming topic; undefined where it is about something else. */
+  readonly partition: number | undefined;
+  /** The one whose numbers it is about; undefined where it is about something else. */
+  readonly source: string | undefined;
+  readonly eventId: string | undefined;
+  readonly detail: string;
+}
+
+/** The newest audit, stage by stage and partition by partition. */
+export interface LossFact {
+  readonly verdict: string;
+  readonly finishedAtMs: number;
+  readonly stages: readonly StageFact[];
+  readonly partitions: readonly PartitionFact[];
+  /** How many are open in each stage. */
+  readonly openByStage: Readonly<Record<string, number>>;
+  /** The newest of them, a bounded number. */
+  readonly open: readonly FindingFact[];
+}
+
 export interface AllFacts {
   /** From the supervisor. */
   readonly services: readonly ServiceFact[];
@@ -37,6 +98,9 @@ export interface AllFacts {
   readonly audit: AuditFact | null;
   readonly clusterId: string;
   readonly topics: readonly TopicFact[];
+  readonly activity: ActivityFact;
+  /** null: no audit has run yet. */
+  readonly losses: LossFact | null;
 }
 
 export type FactName = keyof AllFacts;

@@ -1,49 +1,61 @@
-// One batch of records: decode, find the commands, collect the facts they need, decide, and make effects and replies
-// durable together. Returning means that every command of the batch has its effect; throwing means that all of it is
-// handed over again. The relay sends what was posted.
+// One batch of records: find the commands, ask the ledger which are new, collect the facts that those need, decide, and make
+// effects durable together with what they owe. Returning means that every command of the batch has its effect; throwing means
+// that all of it is handed over again.
 //
-//   decide → COMMIT {effect, reply in the outbox} → return → offset commit → relay
+//   ledger → decide → COMMIT {effect, reply in the outbox or call that waits} → return → offset commit
 // A crash before COMMIT: the records are read again and answered then. A crash after it: they are read again and the effect,
 // keyed by the event, keeps a second reply from being posted; the first is still in the outbox.
 import type { Codec } from '../../kafka/codec.ts';
-import type { Batch, LogRecord, Offset } from '../../kafka/log.ts';
-import { eventKey } from '../../schemas/event-key.ts';
-import type { IncomingEvent } from '../../schemas/generated.ts';
+import type { Batch } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import { failureOf, type Pool } from '../../service/database.ts';
-import { isRetriable } from '../../service/errors.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
-import { type Command, parseEvent } from './command.ts';
-import { decide, labelOf, neededFacts } from './decide.ts';
-import { toDispatch, toOutboxReply } from './dispatch.ts';
+import { decide, limitReply, neededFacts, searchedText, visibleTo } from './decide.ts';
+import type { Language } from './definition.ts';
+import { type OutboxReply, toDispatch, toOutboxReply } from './dispatch.ts';
+import { type Effect, type Owed, postEffects } from './effects.ts';
+import type { Declarations } from './external/declaration.ts';
 import type { FactBoard } from './fact-board.ts';
-import type { About, Facts } from './facts.ts';
-import type { CommandsMetrics } from './metrics.ts';
-import { type Effect, postEffects } from './outbox.ts';
+import type { About, Facts, Hit } from './facts.ts';
+import { type Ledger, LIMITED, readLedger } from './ledger.ts';
+import type { CommandOutcome, CommandsMetrics } from './metrics.ts';
 import { persevere } from './persevere.ts';
+import { type Received, receive, repeated } from './receive.ts';
+import { LEASE_MS } from './reply-lanes.ts';
+import { RecentAnswers } from './rules.ts';
+import type { SearchIn } from './search.ts';
 
 export interface HandlerDeps {
   readonly codec: Pick<Codec, 'decode' | 'encode'>;
   readonly pool: Pool;
   readonly board: Pick<FactBoard, 'read'>;
+  /** Undefined where it cannot be found out in time. */
+  readonly search: (what: SearchIn) => Promise<readonly Hit[] | undefined>;
   readonly about: About;
+  readonly declarations: Declarations;
+  readonly language: Language;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CommandsMetrics;
   readonly maxAgeMs: number;
   readonly outgoingPartitions: number;
-  /** Something was posted: the relay need not wait for its next look. */
-  readonly onPosted: () => void;
+  /** Whether posted replies can be appended from memory; else they are left to the relay. */
+  readonly takesReplies: () => boolean;
+  /** These were posted. `isLeased`: they are the receiver's to append. */
+  readonly onReplies: (replies: readonly OutboxReply[], isLeased: boolean) => void;
+  /** A call was posted for that endpoint. */
+  readonly onCall: (target: string) => void;
   /** The database or the registry did not answer (a reason) or did (undefined). */
   readonly onDependency: (name: 'database' | 'registry', problem: string | undefined) => void;
 }
 
-interface Received {
-  readonly event: IncomingEvent;
-  readonly eventKey: string;
-  readonly command: Command;
-  readonly offset: Offset;
+/** A command with its decision. */
+interface Decided {
+  readonly received: Received;
+  readonly effect: Effect;
+  readonly outcome: CommandOutcome;
 }
 
 export async function handleBatch(batch: Batch, deps: HandlerDeps): Promise<void> {
@@ -57,101 +69,153 @@ export async function handleBatch(batch: Batch, deps: HandlerDeps): Promise<void
   }
 }
 
-/** The commands of a batch, each event once. */
-async function receive(batch: Batch, deps: HandlerDeps): Promise<readonly Received[]> {
-  const commands = new Map<string, Received>();
-  for (const record of batch.records) {
-    const event = await decode(record, batch.signal, deps);
-    const parsed = event === undefined ? undefined : parseEvent(event);
-    if (event === undefined || parsed === undefined || parsed.kind === 'not-a-command') continue;
-    if (parsed.kind === 'own-reply') {
-      deps.metrics.handled('unknown', 'own');
-      continue;
-    }
-    const { command } = parsed;
-    const key = eventKey(event, event.payload, parsed.timestamp);
-    if (commands.has(key)) repeated(command, deps);
-    else commands.set(key, { event, eventKey: key, command, offset: record.offset });
-  }
-  return [...commands.values()];
-}
-
-async function decode(record: LogRecord, signal: AbortSignal, deps: HandlerDeps): Promise<IncomingEvent | undefined> {
-  const { codec, logger, metrics, onDependency } = deps;
-  const decoded = await persevere(() => codec.decode(TOPIC.incoming, record.value), {
-    step: 'decode',
-    signal,
-    logger,
-    isPassing: isRetriable,
-    onRetry: () => {
-      metrics.retried();
-      onDependency('registry', 'the schema registry does not answer');
-    },
-  });
-  onDependency('registry', undefined);
-  if (decoded.ok) return decoded.value;
-  // Of the registry, not of the record: it can be put right, and the command waits until it is.
-  if (decoded.error.code === 'PMC_SCHEMA_ID_REUSED') throw decoded.error;
-  // Not lost: the same record is in persistence's hands, which quarantines it.
-  logger.debug(
-    { partition: record.partition, offset: String(record.offset), code: decoded.error.code },
-    'commands.record.undecodable',
-  );
-  metrics.handled('unknown', 'undecodable');
-  return undefined;
-}
-
 async function answer(batch: Batch, received: readonly Received[], deps: HandlerDeps): Promise<void> {
-  const { clock, logger, metrics, pool } = deps;
-  const isFresh = ({ event }: Received): boolean => clock.nowMs() - event.receivedAt <= deps.maxAgeMs;
-  const fresh = new Set(received.filter(isFresh));
-  const facts = await deps.board.read([...new Set([...fresh].flatMap(({ command }) => neededFacts(command)))]);
-  const effects = received.map((one) => toEffect(one, fresh.has(one), facts, deps));
-  const posted = await persevere(() => postEffects(pool, batch, effects), {
-    step: 'post',
+  const ledger = await withDatabase(batch, deps, 'ledger', () =>
+    readLedger(deps.pool, {
+      eventKeys: received.map(({ eventKey }) => eventKey),
+      limitKeys: [...new Set(received.map(({ limitKey }) => limitKey))],
+      earliestMs: Math.min(...received.map(({ event }) => event.receivedAt)),
+      targets: [...new Set(received.flatMap(({ request: { api } }) => (api === undefined ? [] : [api.target])))],
+    }),
+  );
+  const answers = new RecentAnswers(ledger.answered);
+  const waiting = new Map(ledger.waiting);
+  const fresh = received.filter((one) => {
+    if (ledger.known.has(one.eventKey)) repeated(one.request, deps.metrics);
+    return !ledger.known.has(one.eventKey);
+  });
+  // What needs no question is not held up by what does.
+  const needsQuestions = ({ request }: Received): boolean =>
+    neededFacts(request).length > 0 || searchedText(request) !== undefined;
+  for (const some of [fresh.filter((one) => !needsQuestions(one)), fresh.filter(needsQuestions)]) {
+    if (some.length === 0) continue;
+    const judged = some.map((one) => ({ one, judgement: judge(one, ledger, answers, deps) }));
+    const admitted = judged.filter(({ judgement }) => judgement === 'admitted').map(({ one }) => one);
+    const facts = await deps.board.read([...new Set(admitted.flatMap(({ request }) => neededFacts(request)))]);
+    const hits = await search(admitted, deps);
+    const decided = judged.map(({ one, judgement }) =>
+      judgement === 'admitted'
+        ? reply(one, facts, hits.get(one.eventKey), waiting, deps)
+        : refuse(one, judgement, deps),
+    );
+    await post(batch, decided, deps);
+  }
+}
+
+type Judgement = 'admitted' | 'limited' | 'silenced' | 'stale';
+
+function judge(
+  { event, limitKey, request }: Received,
+  ledger: Ledger,
+  answers: RecentAnswers,
+  deps: HandlerDeps,
+): Judgement {
+  const isOld = deps.clock.nowMs() - event.receivedAt > deps.maxAgeMs;
+  // Whether it was answered is forgotten: then it counts as answered.
+  if (isOld || event.receivedAt < ledger.remembersFromMs) return 'stale';
+  const admission = answers.admit(limitKey, event.receivedAt, request.rule);
+  return admission === 'told' ? 'limited' : admission;
+}
+
+/** The searches of a batch share one time-out, so that they cannot hold up a partition one after the other. */
+async function search(
+  admitted: readonly Received[],
+  deps: HandlerDeps,
+): Promise<ReadonlyMap<string, readonly Hit[] | undefined>> {
+  const searches = admitted.flatMap(({ event: { source, chat }, eventKey, request }) => {
+    const text = searchedText(request);
+    return text === undefined || chat === null ? [] : [{ eventKey, what: { source, chat, text } }];
+  });
+  return new Map(
+    await Promise.all(searches.map(async ({ eventKey, what }) => [eventKey, await deps.search(what)] as const)),
+  );
+}
+
+function reply(
+  one: Received,
+  facts: Facts,
+  hits: readonly Hit[] | undefined,
+  waiting: Map<string, number>,
+  deps: HandlerDeps,
+): Decided {
+  const { event, eventKey, request } = one;
+  const { source, chat, actor, receivedAt } = event;
+  const nowMs = deps.clock.nowMs();
+  const { about, language, declarations } = deps;
+  const asked = { source, chat, actor, receivedAtMs: receivedAt, nowMs, facts, hits, about, language };
+  const decision = decide(request, { ...asked, ...visibleTo(event, declarations) });
+  if (typeof decision === 'string') return decided(one, 'replied', request.label, replyOwed(one, decision, deps));
+  const { api, values } = decision;
+  const before = waiting.get(api.target) ?? 0;
+  if (before >= api.waitingMax) {
+    const text = `${api.name}: not done, ${before} calls are waiting already. Try again later.`;
+    return decided(one, 'replied', 'busy', replyOwed(one, text, deps));
+  }
+  waiting.set(api.target, before + 1);
+  const given = { ...values, source, chat, sender: actor, command_id: eventKey };
+  const { createdAt: _, content: __, ...whom } = toDispatch(event, eventKey, request.command, '', nowMs);
+  const owed = { kind: 'call', target: api.target, given: JSON.stringify(given), asked: JSON.stringify(whom) } as const;
+  return decided(one, 'called', api.target, owed);
+}
+
+function refuse(one: Received, judgement: Exclude<Judgement, 'admitted'>, deps: HandlerDeps): Decided {
+  switch (judgement) {
+    case 'limited':
+      return decided(one, 'limited', LIMITED, replyOwed(one, limitReply(one.request), deps));
+    case 'silenced':
+    case 'stale':
+      return decided(one, judgement, judgement, { kind: 'nothing' });
+  }
+}
+
+function decided(received: Received, outcome: CommandOutcome, detail: string, owed: Owed): Decided {
+  const { event, eventKey, offset, limitKey } = received;
+  const about = { eventKey, source: event.source, recordOffset: offset, receivedAtMs: event.receivedAt, detail };
+  return { received, outcome, effect: { ...about, limitKey: owed.kind === 'nothing' ? undefined : limitKey, owed } };
+}
+
+function replyOwed({ event, eventKey, request }: Received, content: string, deps: HandlerDeps): Owed {
+  const dispatch = toDispatch(event, eventKey, request.command, content, deps.clock.nowMs());
+  const value = deps.codec.encode(TOPIC.outgoing, dispatch);
+  return { kind: 'reply', reply: toOutboxReply(dispatch, TOPIC.outgoing, deps.outgoingPartitions, value) };
+}
+
+async function post(batch: Batch, all: readonly Decided[], deps: HandlerDeps): Promise<void> {
+  const { clock, metrics, onCall, onReplies, pool, takesReplies } = deps;
+  const isLeased = takesReplies();
+  killPoint('commands.batch.decided');
+  const effects = all.map(({ effect }) => effect);
+  const posted = await withDatabase(batch, deps, 'post', () =>
+    postEffects(pool, batch, effects, isLeased ? LEASE_MS : 0),
+  );
+  killPoint('commands.batch.posted');
+  const isNew = ({ received }: Decided): boolean => posted.has(received.eventKey);
+  const replies = all.filter(isNew).flatMap(({ effect: { owed } }) => (owed.kind === 'reply' ? [owed.reply] : []));
+  if (replies.length > 0) onReplies(replies, isLeased);
+  for (const one of all) {
+    const { received, effect, outcome } = one;
+    if (!isNew(one)) repeated(received.request, metrics);
+    else {
+      metrics.handled(received.request.label, outcome);
+      if (effect.owed.kind === 'nothing') metrics.suppressed('reply');
+      else if (effect.owed.kind === 'call') onCall(effect.owed.target);
+      else metrics.answered(clock.nowMs() - received.event.receivedAt);
+    }
+  }
+}
+
+/** Repeats a statement while the database is away, for as long as the batch is ours. */
+async function withDatabase<T>(batch: Batch, deps: HandlerDeps, step: string, work: () => Promise<T>): Promise<T> {
+  const result = await persevere(work, {
+    step,
     signal: batch.signal,
-    logger,
+    logger: deps.logger,
     isPassing: (error) => failureOf(error) === 'infrastructure',
     onRetry: () => {
-      metrics.retried();
+      deps.metrics.retried();
       deps.onDependency('database', 'PostgreSQL does not take the effects of commands');
     },
   });
   deps.onDependency('database', undefined);
-  if (posted.size > 0) deps.onPosted();
-  for (const one of received) {
-    if (!posted.has(one.eventKey)) repeated(one.command, deps);
-    else if (fresh.has(one)) {
-      metrics.handled(labelOf(one.command), 'replied');
-      metrics.answered(clock.nowMs() - one.event.receivedAt);
-    } else {
-      metrics.handled(labelOf(one.command), 'stale');
-      metrics.suppressed('reply');
-    }
-  }
-}
-
-function toEffect(
-  { event, eventKey: key, command, offset }: Received,
-  isFresh: boolean,
-  facts: Facts,
-  deps: HandlerDeps,
-): Effect {
-  const about = { eventKey: key, target: event.source, recordOffset: offset };
-  if (!isFresh) return { ...about, detail: 'stale', reply: null };
-  const nowMs = deps.clock.nowMs();
-  const content = decide({ command, receivedAtMs: event.receivedAt, nowMs, facts, about: deps.about });
-  const dispatch = toDispatch(event, key, command, content, nowMs);
-  const value = deps.codec.encode(TOPIC.outgoing, dispatch);
-  return {
-    ...about,
-    detail: labelOf(command),
-    reply: toOutboxReply(dispatch, TOPIC.outgoing, deps.outgoingPartitions, value),
-  };
-}
-
-/** The same event again: a resend, or a replay. It has its effect already. */
-function repeated(command: Command, { metrics }: HandlerDeps): void {
-  metrics.handled(labelOf(command), 'repeated');
-  metrics.suppressed('reply');
+  return result;
 }

@@ -3,4 +3,6 @@ import { runService } from '../../service/lifecycle.ts';
 import { startCommands } from './commands.ts';
 import { commandsSettings } from './config.ts';
 
-await runService('commands', process.env, commandsSettings, startCommands);
+await runService('commands', process.env, commandsSettings, (config, context) =>
+  startCommands(config, context, process.env),
+);

@@ -3,7 +3,15 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { GROUP } from '../../schemas/topics.ts';
 
 /** What became of a command that was read. */
-export type CommandOutcome = 'replied' | 'stale' | 'repeated' | 'own' | 'undecodable';
+export type CommandOutcome =
+  | 'replied'
+  | 'called'
+  | 'limited'
+  | 'silenced'
+  | 'stale'
+  | 'repeated'
+  | 'own'
+  | 'undecodable';
 
 export interface CommandsMetrics {
   readonly totals: Readonly<Record<TotalName, number>>;
@@ -12,7 +20,13 @@ export interface CommandsMetrics {
   /** An effect that did not take place because it had already, or because its command was too old. */
   suppressed(kind: 'reply'): void;
   answered(sinceReceiptMs: number): void;
+  /** A call of an external API or a webhook ended, or was put off. */
+  callEnded(target: string, status: 'done' | 'failed' | 'unknown' | 'postponed'): void;
+  /** One attempt of a call ended. */
+  attempted(target: string, status: 'done' | 'failed' | 'unknown'): void;
   relayed(replies: number): void;
+  /** Retention deleted rows. */
+  forgot(what: 'effects' | 'outbox', rows: number): void;
   appendFailed(outcome: 'rejected' | 'unknown', replies: number): void;
   unsent(replies: number): void;
   retried(): void;
@@ -37,7 +51,7 @@ export function commandsMetrics(registry: Registry): CommandsMetrics {
   });
   const commands = new Counter({
     name: 'pmc_commands_total',
-    help: 'Commands by name (unknown for names that do not exist) and outcome: replied, stale, repeated (the same command again), own (one of our own replies), undecodable.',
+    help: 'Commands by name (unknown for names that do not exist) and outcome: replied, called (an external API), limited (told that it is sent too often), silenced (told so too often), stale, repeated (the same command again), own (one of our own replies), undecodable.',
     labelNames: ['command', 'outcome'],
     registers,
   });
@@ -63,6 +77,24 @@ export function commandsMetrics(registry: Registry): CommandsMetrics {
     name: 'pmc_outbox_append_failures_total',
     help: 'Replies whose append was rejected or has an unknown outcome; each is appended again.',
     labelNames: ['outcome'],
+    registers,
+  });
+  const calls = new Counter({
+    name: 'pmc_api_calls_total',
+    help: 'Calls of external APIs and webhooks by target and status: done, failed, unknown (nobody can say whether it was done); postponed each time that a webhook could not be told and will be told later.',
+    labelNames: ['target', 'status'],
+    registers,
+  });
+  const attempts = new Counter({
+    name: 'pmc_api_attempts_total',
+    help: 'Attempts at calls of external APIs and webhooks, by target and status; a call may need several.',
+    labelNames: ['target', 'status'],
+    registers,
+  });
+  const forgotten = new Counter({
+    name: 'pmc_retention_deleted_total',
+    help: 'Rows that retention deleted, by table.',
+    labelNames: ['table'],
     registers,
   });
   const retries = new Counter({
@@ -97,7 +129,7 @@ export function commandsMetrics(registry: Registry): CommandsMetrics {
     },
     handled: (command, outcome) => {
       commands.inc({ command, outcome });
-      if (outcome === 'replied') totals.commandsHandled += 1;
+      if (outcome === 'replied' || outcome === 'called' || outcome === 'limited') totals.commandsHandled += 1;
       if (outcome === 'undecodable') totals.undecodable += 1;
     },
     suppressed: (kind) => {
@@ -105,6 +137,9 @@ export function commandsMetrics(registry: Registry): CommandsMetrics {
       totals.effectsSuppressed += 1;
     },
     answered: (sinceReceiptMs) => duration.observe(Math.max(0, sinceReceiptMs) / 1_000),
+    callEnded: (target, status) => calls.inc({ target, status }),
+    attempted: (target, status) => attempts.inc({ target, status }),
+    forgot: (table, rows) => forgotten.inc({ table }, rows),
     relayed: (replies) => {
       relayed.inc(replies);
       totals.repliesRelayed += replies;

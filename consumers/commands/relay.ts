@@ -1,6 +1,6 @@
-// Moves replies from the outbox to the log. It promises that every reply that was committed is appended at least once, under
-// its own reply id and in order within a chat as far as one relay goes; several relays share the rows without waiting for
-// each other.
+// Sweeps the outbox: replies that nobody is appending (their poster crashed, could not append them, or had no room) go to the
+// log. It promises that every reply that was committed is appended at least once, under its own reply id and in order within a
+// chat as far as one relay goes; several relays share the rows without waiting for each other.
 //
 //   take (row locks) → append, acks=all → mark sent → COMMIT
 // A crash, or a lost database, between append and COMMIT: the rows are still unsent, and the same replies are appended again
@@ -10,6 +10,7 @@ import type { Appender, TopicPartition } from '../../kafka/log.ts';
 import { backoffMs, pause } from '../../service/backoff.ts';
 import type { Pool, PoolClient } from '../../service/database.ts';
 import { describeError, type PmcError } from '../../service/errors.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { type OutboxReply, toAppendRecord } from './dispatch.ts';
 import type { CommandsMetrics } from './metrics.ts';
@@ -25,7 +26,7 @@ export interface RelayOptions {
 }
 
 const REPLIES_MAX = 200;
-/** How often rows are looked for that nobody announced: those of a member that crashed. */
+/** How often rows are looked for that nobody announced: those whose lease has ended. */
 const LOOK_MS = 1_000;
 const RETRY_BACKOFF = { initialMs: 200, maxMs: 5_000 };
 
@@ -106,7 +107,9 @@ export class Relay {
     const lanes = Map.groupBy(replies, ({ topic, partition }) => `${topic}-${partition}`);
     const results = await Promise.all([...lanes.values()].map((lane) => this.#append(lane)));
     const sent = results.flatMap((result) => result.sent);
+    killPoint('commands.relay.appended');
     if (sent.length > 0) await markSent(client, sent);
+    killPoint('commands.relay.marked');
     await client.query('commit');
     return { sent: sent.length, problem: results.find(({ error }) => error !== undefined)?.error?.message };
   }

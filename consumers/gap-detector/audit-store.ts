@@ -1,16 +1,25 @@
 // Where reports and findings go: every report is immutable; a finding keeps its first sight and may recover later.
 import type { Pool } from '../../service/database.ts';
-import type { AuditReport } from './report.ts';
-import { type Finding, findingKey } from './verdict.ts';
+import type { AuditReport, HealedFinding, PartitionReport } from './report.ts';
+import { type Finding, type FindingKind, findingKey } from './verdict.ts';
 
 /** Live reports are kept for this long, with this many findings; bounded runs for ever and whole. */
 const LIVE_KEPT = '1 hour';
 const LIVE_FINDINGS_MAX = 500;
+/** Of a report with more streams none is kept. */
+const STREAMS_KEPT_MAX = 200;
 
 export async function storeReport(pool: Pool, report: AuditReport): Promise<void> {
   const { runId, mode, startedAt, finishedAt, verdict } = report;
   // One is written every few seconds: the accounts count all, audit.findings has all, the report shows the first.
-  const kept = mode === 'live' ? { ...report, findings: report.findings.slice(0, LIVE_FINDINGS_MAX) } : report;
+  const kept = {
+    ...report,
+    findings: mode === 'live' ? report.findings.slice(0, LIVE_FINDINGS_MAX) : report.findings,
+    // Tens of thousands of streams are what `pmc audit run --json` may print; the books have the sums and the findings.
+    stages: report.stages.map(({ streams, ...stage }) =>
+      streams === undefined || streams.length > STREAMS_KEPT_MAX ? stage : { ...stage, streams },
+    ),
+  };
   await pool.query(
     'insert into audit.runs (id, mode, started_at, finished_at, verdict, report) values ($1, $2, $3, $4, $5, $6)',
     [runId, mode, startedAt, finishedAt, verdict, asJson(kept)],
@@ -20,42 +29,165 @@ export async function storeReport(pool: Pool, report: AuditReport): Promise<void
   }
 }
 
+export interface StoreFindingsOptions {
+  /** Whether what the report looked at and did not find any more is healed. */
+  readonly isComplete: boolean;
+  /** When the look began that tells what became of a finding; undefined means: with the report. */
+  readonly lookedAtMs?: (finding: Finding) => number | undefined;
+}
+
+interface BookOptions {
+  readonly runId: string;
+  readonly at: Date;
+  readonly lookedAt?: (finding: Finding) => Date;
+}
+
 /**
- * Adds new findings and confirms those seen again; `isComplete` says that what the report looked at and did not find any
- * more has recovered.
+ * Adds new findings and confirms those seen again. Returns what was healed now: the first verdict stays as it was, the second
+ * one stands beside it. Auditors that run at once share these books, so the later look has the last word: one that began before
+ * a finding was healed does not open it again, one that began before it was last seen does not heal it.
  */
-export async function storeFindings(pool: Pool, report: AuditReport, isComplete: boolean): Promise<void> {
-  const findings = report.findings.map((finding) => ({ key: findingKey(finding), finding }));
-  const keys = findings.map(({ key }) => key);
+export async function storeFindings(
+  pool: Pool,
+  report: AuditReport,
+  { isComplete, lookedAtMs = () => undefined }: StoreFindingsOptions,
+): Promise<readonly HealedFinding[]> {
+  const keys = report.findings.map(findingKey);
+  const lookedAt = (finding: Finding): Date => new Date(lookedAtMs(finding) ?? report.startedAt);
+  await bookFindings(pool, report.findings, { runId: report.runId, at: new Date(report.finishedAt), lookedAt });
+  if (!isComplete) return [];
+  const { rows } = await pool.query<{
+    finding_key: string;
+    detail: string;
+    first_run: string;
+    first_seen_at: Date;
+    last_seen_at: Date;
+  }>(
+    `select finding_key, detail::text as detail, first_run, first_seen_at, last_seen_at from audit.findings
+     where state = 'open' and finding_key <> all($1::text[])
+       and (not (kind = any($2::text[])) or (kind, detail ->> 'topic', detail ->> 'partition', detail ->> 'offset') in
+         (select * from unnest($3::text[], $4::text[], $5::text[], $6::text[])))`,
+    [keys, FACTS_OF_THE_LOG, ...replacedBy(report.findings)],
+  );
+  const unseen = rows
+    .map((row) => ({ ...row, finding: JSON.parse(row.detail) as Finding }))
+    .filter(({ finding, last_seen_at }) => last_seen_at <= lookedAt(finding) && isLookedAt(report, finding))
+    .filter(({ finding }) => !report.findings.some((one) => isPartOf(one, finding)));
+  const unhandled = await withoutEffect(
+    pool,
+    unseen.map(({ finding }) => finding),
+  );
+  const gone = unseen
+    .filter(({ finding }) => !unhandled.has(finding))
+    .map((one) => ({ ...one, healedAt: lookedAt(one.finding) }));
   await pool.query(
-    `insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, last_seen_at)
-     select key, kind, stage, detail::json, $5, $6, $6
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as found(key, kind, stage, detail)
-     on conflict (finding_key) do update set last_seen_at = excluded.last_seen_at, state = 'open', recovered_at = null`,
+    `update audit.findings set state = 'healed', healed_at = at, healed_run = $3
+     from unnest($1::text[], $2::timestamptz[]) as gone(key, at) where finding_key = key`,
+    [gone.map(({ finding_key }) => finding_key), gone.map(({ healedAt }) => healedAt), report.runId],
+  );
+  return gone.map(({ finding, first_run: firstRun, first_seen_at, healedAt }) => ({
+    finding,
+    firstRun,
+    firstSeenAt: first_seen_at.toISOString(),
+    healedAt: healedAt.toISOString(),
+  }));
+}
+
+/**
+ * `at`: told then. `lookedAt`: when the look began that saw it, unless then; who only tells again what an earlier look saw does not keep
+ * open what was well in between.
+ */
+export async function bookFindings(
+  pool: Pool,
+  findings: readonly Finding[],
+  { runId, at, lookedAt = () => at }: BookOptions,
+): Promise<void> {
+  await pool.query(
+    `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, last_seen_at)
+     select distinct on (key) key, kind, stage, detail::json, coincident::json, $6, $7, looked_at
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $8::timestamptz[])
+       as found(key, kind, stage, detail, coincident, looked_at)
+     where not exists (select 1 from audit.findings as booked where booked.finding_key = key and booked.healed_at > looked_at)
+     on conflict (finding_key) do update
+       set last_seen_at = greatest(findings.last_seen_at, excluded.last_seen_at), state = 'open', healed_at = null, healed_run = null`,
     [
-      keys,
-      findings.map(({ finding }) => finding.kind),
-      findings.map(({ finding }) => finding.stage),
-      findings.map(({ finding }) => asJson(finding)),
-      report.runId,
-      report.finishedAt,
+      findings.map(findingKey),
+      findings.map(({ kind }) => kind),
+      findings.map(({ stage }) => stage),
+      findings.map((finding) => asJson(finding)),
+      findings.map(({ coincident = [] }) => asJson(coincident)),
+      runId,
+      at,
+      findings.map(lookedAt),
     ],
-  );
-  if (!isComplete) return;
-  const { rows } = await pool.query<{ finding_key: string; detail: string }>(
-    `select finding_key, detail::text as detail from audit.findings
-     where state = 'open' and kind <> 'duplicate' and finding_key <> all($1::text[])`,
-    [keys],
-  );
-  const gone = rows.filter(({ detail }) => isLookedAt(report, JSON.parse(detail) as Finding));
-  await pool.query(
-    `update audit.findings set state = 'recovered', recovered_at = $2 where finding_key = any($1::text[])`,
-    [gone.map(({ finding_key }) => finding_key), report.finishedAt],
   );
 }
 
-/** Whether a report looked at what a finding is about: what expired, or an ended incarnation or epoch, has not recovered. */
-export function isLookedAt(report: AuditReport, { incarnation, partition, offset, gatewayEpoch }: Finding): boolean {
+/**
+ * Commands that no effect heals. That one is not found any more may only say that its group was set back, or that its row is gone; it is
+ * well again when somebody has handled it.
+ */
+async function withoutEffect(pool: Pool, findings: readonly Finding[]): Promise<ReadonlySet<Finding>> {
+  const commands = findings.filter(({ stage }) => stage === 'command-to-reply');
+  if (commands.length === 0) return new Set();
+  const { rows } = await pool.query<{ event_key: string }>(
+    'select event_key from effects where event_key = any($1::uuid[])',
+    [commands.map(({ eventKey }) => eventKey)],
+  );
+  const handled = new Set(rows.map(({ event_key }) => event_key));
+  return new Set(commands.filter(({ eventKey = '' }) => !handled.has(eventKey)));
+}
+
+/** A range of numbers of which some have come keeps its name until all have: what is left of it is found under another. */
+function isPartOf(one: Finding, whole: Finding): boolean {
+  const { kind, gatewayEpoch, from, to = from } = whole;
+  if (from === undefined || to === undefined || one.from === undefined || one.kind !== kind) return false;
+  const isSameCount = one.gatewayEpoch === gatewayEpoch && isSameStream(one, whole);
+  return isSameCount && one.from <= to && (one.to ?? one.from) >= from;
+}
+
+type StreamName = Pick<Finding, 'source' | 'stream' | 'streamEpoch'>;
+
+function isSameStream(one: StreamName, other: StreamName): boolean {
+  return one.source === other.source && one.stream === other.stream && one.streamEpoch === other.streamEpoch;
+}
+
+/** A repeated record is a repetition or in conflict, by what is stored; a row that is lost can change which. As columns: kind, place. */
+function replacedBy(findings: readonly Finding[]): readonly (readonly string[])[] {
+  const other = { conflict: 'duplicate', duplicate: 'conflict' } as const;
+  const places = findings.flatMap(({ kind, stage, topic, partition, offset }) => {
+    const isAccount = stage === 'log-to-stored' && (kind === 'conflict' || kind === 'duplicate');
+    return isAccount && topic !== undefined ? [[other[kind], topic, String(partition), String(offset)]] : [];
+  });
+  return [0, 1, 2, 3].map((column) => places.map((place) => place[column] ?? ''));
+}
+
+/** What the log holds does not change any more. */
+const FACTS_OF_THE_LOG: readonly FindingKind[] = ['duplicate', 'conflict', 'reordered'];
+/** What happened to the log is seen once, by whichever auditor comes first, and stays a finding of all that follow. */
+const EVENTS_OF_THE_LOG: readonly FindingKind[] = ['truncated', 'recreated', 'epoch-regressed', 'expired-unaudited'];
+/** By then nothing of the log that it happened to could be there any more. */
+const EVENTS_KEPT = '7 days';
+
+export async function openEvents(pool: Pool, topic: string): Promise<readonly Finding[]> {
+  const { rows } = await pool.query<{ detail: string }>(
+    `select detail::text as detail from audit.findings
+     where state = 'open' and kind = any($1::text[]) and detail ->> 'topic' = $2 and first_seen_at > now() - $3::interval
+     order by first_seen_at, finding_key limit 1000`,
+    [EVENTS_OF_THE_LOG, topic, EVENTS_KEPT],
+  );
+  return rows.map(({ detail }) => JSON.parse(detail) as Finding);
+}
+
+/** Each finding once. */
+export function distinct(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((finding) => [findingKey(finding), finding])).values()];
+}
+
+/** Whether a report looked at what a finding is about: what expired, or an ended incarnation or epoch, is not healed. */
+export function isLookedAt(report: AuditReport, finding: Finding): boolean {
+  const { kind: what, incarnation, partition, offset, gatewayEpoch } = finding;
+  if (finding.stream !== undefined) return isJudgedStream(report, finding);
   if (partition === undefined) {
     return report.stages.some(({ epochs }) => epochs?.some((one) => one.gatewayEpoch === gatewayEpoch) ?? false);
   }
@@ -64,9 +196,16 @@ export function isLookedAt(report: AuditReport, { incarnation, partition, offset
   if (offset === undefined) return report.perPartition.some(isAt);
   const isUnaudited = ({ kind, from = 0, to = 0, ...at }: Finding): boolean =>
     kind === 'expired-unaudited' && isAt(at) && offset >= from && offset <= to;
-  return (
-    report.perPartition.some((one) => isAt(one) && offset >= one.from && offset < one.to) &&
-    !report.findings.some(isUnaudited)
+  // Rows beyond the log are looked for without an end.
+  const isWithin = ({ from, to }: PartitionReport) => offset >= from && (offset < to || what === 'extra');
+  return report.perPartition.some((one) => isAt(one) && isWithin(one)) && !report.findings.some(isUnaudited);
+}
+
+/** A number that came later than it might have is no gap any more. */
+function isJudgedStream({ stages }: AuditReport, finding: Finding): boolean {
+  const { from = 0, to = from } = finding;
+  return stages.some(({ streams }) =>
+    streams?.some((one) => isSameStream(one, finding) && one.from <= from && to <= one.judgedUpTo),
   );
 }
 

@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Codec } from '../../kafka/codec.ts';
 import type { RangeEntry, TopicPartition } from '../../kafka/log.ts';
+import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
-import { AuditedLog, nameOf } from './audited-log.ts';
+import { AuditedLog } from './audited-log.ts';
 import { recordHash } from './digest.ts';
+import { nameOf } from './partition-name.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -38,17 +40,20 @@ function event(offset: number, ingestSeq = offset + 1): RangeEntry {
   return entry(INCOMING, offset, value);
 }
 
-function rejected(offset: number, ingestSeq: number): RangeEntry {
+const FAR_MS = 8.64e15;
+const NO_PLACE = { stream: null, streamEpoch: null, seq: null };
+
+function rejected(offset: number, ingestSeq: number, seq: number | null = null): RangeEntry {
   const raw = Buffer.from('?');
   const receipt = { source: 's', connection: 'c', gatewayEpoch: EPOCH, ingestSeq, receivedAt: NOW_MS };
   const frame = { ...receipt, code: 104, reason: 'r', binary: false, raw, sizeBytes: 1, sha256: Buffer.alloc(32) };
-  return entry(REJECTED, offset, codec.encode(TOPIC.rejected, frame));
+  const place = seq === null ? NO_PLACE : { stream: 's', streamEpoch: 'e', seq };
+  return entry(REJECTED, offset, codec.encode(TOPIC.rejected, { ...frame, ...place }));
 }
 
 function checkpoint(offset: number, changes: Partial<SourceCheckpoint> = {}): RangeEntry {
-  const claim = { settledUpTo: 0, received: 0, inFlightMax: 64, ends: [], settledElsewhere: [], reason: null };
-  const about = { kind: 'progress', source: null, gatewayEpoch: EPOCH, instance: 'c1', at: NOW_MS } as const;
-  return entry(SOURCES, offset, codec.encode(TOPIC.sources, { ...about, ...claim, ...changes }));
+  const about = { kind: 'progress', gatewayEpoch: EPOCH, instance: 'c1', at: NOW_MS, inFlightMax: 64 } as const;
+  return entry(SOURCES, offset, codec.encode(TOPIC.sources, { ...BLANK_CHECKPOINT, ...about, ...changes }));
 }
 
 function ledgerNow() {
@@ -89,6 +94,22 @@ describe('what was read of the log', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  test('takes a number whose frame was refused for good for no gap', async () => {
+    const counted = (seq: number) =>
+      codec.encode(
+        TOPIC.incoming,
+        incomingEvent('{}', { source: 's', gatewayEpoch: EPOCH, ingestSeq: seq, stream: 's', streamEpoch: 'e', seq }),
+      );
+    audited.begin(INCOMING, 0n);
+    audited.begin(REJECTED, 0n);
+    await audited.take(INCOMING, [entry(INCOMING, 0, counted(1)), entry(INCOMING, 1, counted(4))], 2n);
+    const gaps = () =>
+      audited.sources.judge(() => FAR_MS, new Map(), FAR_MS).findings.map(({ from, to }) => [from, to]);
+    expect(gaps()).toEqual([[2, 3]]);
+    await audited.take(REJECTED, [rejected(0, 2, 2)], 1n);
+    expect(gaps()).toEqual([[3, 3]]);
   });
 
   test('counts for the rows only below the settled watermark, and for the gateway all of it', async () => {
@@ -139,7 +160,7 @@ describe('what was read of the log', () => {
 
   test('is not advanced when the registry is away, so that it is taken again', async () => {
     audited.begin(INCOMING, 0n);
-    const decode = vi.spyOn(codec, 'decode').mockRejectedValueOnce(new Error('away'));
+    const decode = vi.spyOn(codec, 'decodeParts').mockRejectedValueOnce(new Error('away'));
     await expect(audited.take(INCOMING, [event(0), event(1)], 2n)).rejects.toThrow('away');
     expect(audited.position(INCOMING)).toBe(0n);
     decode.mockRestore();
@@ -172,4 +193,18 @@ describe("the gateway's account", () => {
 
 test('a partition is named as people name it', () => {
   expect(nameOf(INCOMING)).toBe('pmc.messages.incoming-2');
+});
+
+test('a value is refused for a kind that there is not, contents alone or not', async () => {
+  const [message, typing] = (['message', 'typing'] as const).map((kind) =>
+    codec.encode(TOPIC.incoming, incomingEvent('{}', { kind, gatewayEpoch: EPOCH, ingestSeq: 1 })),
+  ) as [Buffer, Buffer];
+  const place = message.findIndex((byte, index) => byte !== typing[index]);
+  message[place] = 0x7e;
+  for (const isContentOnly of [false, true]) {
+    const one = new AuditedLog(codec, { isContentOnly });
+    one.begin(INCOMING, 0n);
+    await one.take(INCOMING, [entry(INCOMING, 0, message), entry(INCOMING, 1, typing)], 2n);
+    expect(one.digest(INCOMING.partition)?.upTo(2n)).toMatchObject([{ records: 1, plain: false }]);
+  }
 });

@@ -2,21 +2,42 @@
 // nothing to what the running service believes. Reads the log without a group, so it disturbs nobody.
 import { ulid } from 'ulid';
 import type { LogAdmin, PartitionEnds, TopicDescription, TopicPartition } from '../../kafka/log.ts';
-import { GROUP, TOPIC } from '../../schemas/topics.ts';
+import { GROUP } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import type { Clock } from '../../service/clock.ts';
 import { addBalances } from './accounts.ts';
-import { AUDITED_TOPICS, AuditedLog, nameOf } from './audited-log.ts';
+import { checkAnchors, moveAnchors } from './anchor-check.ts';
+import { openEvents } from './audit-store.ts';
+import { AuditedLog, type AuditedTopics, SYSTEM_TOPICS } from './audited-log.ts';
+import { rowsBeyondLog } from './beyond-log.ts';
+import { danglingReferences } from './dangling-references.ts';
+import { incomingStarts } from './judge-ledgers.ts';
 import { type Look, lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
-import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
-import { settledWatermark } from './settled.ts';
+import { OutgoingLog } from './outgoing-log.ts';
+import { nameOf } from './partition-name.ts';
+import { type LogTools, readIncoming, readTopic } from './read-log.ts';
+import { lookAtReplies } from './reply-ledgers.ts';
+import type { AuditReport, PartitionReport } from './report.ts';
+import { type Rules, SOUND_RULES } from './rules.ts';
 import { coverageOf, unaccountedBelow } from './stored-side.ts';
 import { Suspects } from './suspects.ts';
+import { loadTimeline } from './timeline-store.ts';
 import type { Finding } from './verdict.ts';
+import { wholeReport } from './whole-report.ts';
 
-export interface AuditTools extends Sides {
+export interface AuditTools extends Sides, LogTools {
   readonly admin: LogAdmin;
   readonly clock: Clock;
+  /** Others than the system's own in the drill. */
+  readonly topics?: AuditedTopics;
+  /** The topic of replies; undefined leaves the stages of replies out. */
+  readonly outgoing?: string;
+  /** The group of the commands service: another than the system's own in the drill. */
+  readonly commandsGroup?: string;
+  /** Broken ones in the drill's own tests; nothing else is ever judged by them. */
+  readonly rules?: Rules;
+  /** Nothing is remembered of what is audited. */
+  readonly isPassing?: true;
 }
 
 export interface BoundedAuditOptions {
@@ -25,20 +46,26 @@ export interface BoundedAuditOptions {
   readonly coverageMin: number;
   /** How long to wait for what was on the log at the call to settle; 0 judges what has settled now. */
   readonly waitMs: number;
+  /** After a first look that leaves suspects, before the grace period. */
+  readonly onSuspects?: () => Promise<void>;
   readonly signal?: AbortSignal;
   /** For people: what is being done. */
   readonly onProgress?: (text: string) => void;
 }
 
 const POLL_MS = 200;
+const NOWHERE: PartitionEnds = { logStart: 0n, lastStable: 0n, highWatermark: 0n };
 
 export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptions): Promise<AuditReport> {
-  const { admin, clock } = tools;
+  const { admin, clock, topics: names = SYSTEM_TOPICS, rules, isContentOnly = false } = tools;
   const startedAtMs = clock.nowMs();
-  const [{ clusterId }, topics] = await Promise.all([admin.cluster(), admin.topics(AUDITED_TOPICS)]);
-  const incoming = topics.find(({ topic }) => topic === TOPIC.incoming) as TopicDescription;
-  const asked = await admin.ends(TOPIC.incoming);
-  const audited = new AuditedLog(tools.codec);
+  const [{ clusterId }, topics] = await Promise.all([admin.cluster(), admin.topics(Object.values(names))]);
+  const incoming = topics.find(({ topic }) => topic === names.incoming) as TopicDescription;
+  const asked = await admin.ends(names.incoming);
+  const runId = ulid(startedAtMs);
+  const described = { runId, clusterId, topic: incoming, nowMs: startedAtMs };
+  const events = tools.isPassing === true ? [] : [...(await checkAnchors(tools, described))];
+  const audited = new AuditedLog(tools.codec, { topics: names, isContentOnly, ...(rules && { rules }) });
   const logStarts = new Map<string, bigint>();
   const deadlineMs = startedAtMs + options.waitMs;
   const isSettled = await untilSettled(tools, incoming, asked, deadlineMs, options);
@@ -46,16 +73,16 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
   // Checkpoints first: every end offset they name is then below the ends that are read up to.
   // An epoch is silent or not as of now: reading and comparing the rest may take longer than an epoch's silence may.
   const heardAtMs = clock.nowMs();
-  for (const topic of [TOPIC.sources, TOPIC.rejected]) await readTopic(tools, audited, topic, logStarts, options);
+  for (const topic of [names.sources, names.rejected]) await readTopic(tools, audited, topic, logStarts, options);
   const settled = await settledOf(tools, incoming);
-  await readTopic(tools, audited, TOPIC.incoming, logStarts, options, settled);
+  await readIncoming(tools, audited, names.incoming, logStarts, { ...options, digestUppers: settled });
 
   const partitions: PartitionReport[] = [];
   const findings: Finding[] = [];
   // Retention may have moved on while the log was read.
-  const now = await admin.ends(TOPIC.incoming);
+  const now = await admin.ends(names.incoming);
   for (const [partition, { logStart, highWatermark }] of asked) {
-    const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
+    const at = { topic: names.incoming, partition, incarnation: incoming.incarnation };
     options.onProgress?.(`comparing ${nameOf(at)} with the rows`);
     const bounds = { upper: settled.get(partition) ?? logStart, logStart: now.get(partition)?.logStart ?? logStart };
     const look = await lookTwice(tools, audited, at, bounds, options);
@@ -72,18 +99,41 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     });
     findings.push(...look.findings, ...(await expiredUnaudited(tools, at, logStart)));
   }
+  const replies =
+    tools.outgoing === undefined
+      ? undefined
+      : await lookAtReplies(
+          tools,
+          new OutgoingLog(),
+          { incoming, outgoing: tools.outgoing },
+          clock.nowMs(),
+          options.signal,
+        );
+  const beyond = await rowsBeyondLog(tools, incoming);
+  if (tools.isPassing !== true) {
+    const standings = partitions
+      .filter(({ suspect }) => suspect === 0)
+      .map(({ partition, to }) => ({ partition, auditedTo: BigInt(to), ends: now.get(partition) ?? NOWHERE }));
+    await moveAnchors(tools, described, standings, events);
+    events.push(...(await openEvents(tools.pool, names.incoming)));
+    for (const event of await loadTimeline(tools.pool)) audited.timeline.add(event);
+  }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);
-  return buildReport({
-    runId: ulid(startedAtMs),
-    mode: 'run',
-    startedAtMs,
-    finishedAtMs: clock.nowMs(),
-    clusterId,
-    coverageMin: options.coverageMin,
-    perPartition: partitions,
-    findings: [...findings, ...gateway.findings],
-    epochs: gateway.epochs,
-    unreadable: audited.unreadable,
+  const untilMs = (epoch: string) => audited.gateway.settledUntilMs(epoch, audited.positions, heardAtMs);
+  const sources = audited.sources.judge(untilMs, incomingStarts(logStarts, names.incoming), heardAtMs);
+  const looked = {
+    incoming,
+    audited,
+    partitions,
+    findings: [...findings, ...events],
+    beyond,
+    gateway,
+    sources,
+    replies,
+  };
+  return await wholeReport(tools, looked, {
+    ...{ runId, mode: 'run', startedAtMs, clusterId, coverageMin: options.coverageMin },
+    hints: tools.isPassing === true ? [] : await danglingReferences(tools.pool),
     overdue: { settling: options.waitMs > 0 && !isSettled, gateways: options.waitMs > 0 && !isHeard },
   });
 }
@@ -109,18 +159,18 @@ export async function expiredUnaudited(
 
 /** The settled watermark of each partition now. */
 export async function settledOf(
-  { admin, pool }: Pick<AuditTools, 'admin' | 'pool'>,
+  { admin, pool, rules = SOUND_RULES }: Pick<AuditTools, 'admin' | 'pool' | 'rules'>,
   incoming: TopicDescription,
 ): Promise<ReadonlyMap<number, bigint>> {
   const [committed, covered, ends] = await Promise.all([
-    admin.committed(GROUP.persistence, TOPIC.incoming),
+    admin.committed(GROUP.persistence, incoming.topic),
     coverageOf(pool, incoming.incarnation),
-    admin.ends(TOPIC.incoming),
+    admin.ends(incoming.topic),
   ]);
   return new Map(
     [...ends].map(([partition, { logStart, lastStable }]) => {
       const claims = { committed: committed.get(partition), covered: covered.get(partition) };
-      return [partition, settledWatermark({ logStart, lastStable, ...claims })];
+      return [partition, rules.settled({ logStart, lastStable, ...claims })];
     }),
   );
 }
@@ -152,39 +202,12 @@ async function untilHeard(
   options: BoundedAuditOptions,
 ): Promise<boolean> {
   while (tools.clock.nowMs() < deadlineMs && options.signal?.aborted !== true) {
-    await readTopic(tools, audited, TOPIC.sources, logStarts, options);
+    await readTopic(tools, audited, (tools.topics ?? SYSTEM_TOPICS).sources, logStarts, options);
     if (audited.gateway.heardSince(sinceMs, tools.clock.nowMs())) return true;
     options.onProgress?.('waiting for a word of every gateway');
     await pause(POLL_MS, options.signal);
   }
   return false;
-}
-
-/** Reads a topic from where it was read to before (at first from its log start) up to its end now. */
-async function readTopic(
-  tools: AuditTools,
-  audited: AuditedLog,
-  topic: string,
-  logStarts: Map<string, bigint>,
-  { signal, onProgress }: BoundedAuditOptions,
-  settled?: ReadonlyMap<number, bigint>,
-): Promise<void> {
-  for (const [partition, { logStart, lastStable }] of await tools.admin.ends(topic)) {
-    const at: TopicPartition = { topic, partition };
-    onProgress?.(`reading ${nameOf(at)}`);
-    if (!audited.positions.has(nameOf(at))) {
-      audited.begin(at, logStart);
-      logStarts.set(nameOf(at), logStart);
-    }
-    const digestUpper = settled?.get(partition);
-    for await (const entries of tools.ranges.read(at, audited.position(at), lastStable, signal)) {
-      const last = entries.at(-1);
-      if (last === undefined) continue;
-      const reached = (last.kind === 'record' ? last.record.offset : last.offset) + 1n;
-      await audited.take(at, entries, reached, digestUpper);
-    }
-    await audited.take(at, [], lastStable, digestUpper);
-  }
 }
 
 /** First look, and a second one after the grace period when there are suspects. */
@@ -193,15 +216,17 @@ async function lookTwice(
   audited: AuditedLog,
   at: TopicPartition & { readonly incarnation: string },
   { upper, logStart }: { readonly upper: bigint; readonly logStart: bigint },
-  { graceMs, signal }: BoundedAuditOptions,
+  { graceMs, signal, onSuspects }: BoundedAuditOptions,
 ): Promise<Look> {
   const suspects = new Suspects();
   const digests = audited.digest(at.partition)?.upTo(upper) ?? [];
   const looks: Look[] = [];
   for (const window of windowsOf(digests, WINDOW_BUCKETS)) {
-    const options = { graceMs, suspects, logStart, ...(signal === undefined ? {} : { signal }) };
+    const { rules } = tools;
+    const options = { graceMs, suspects, logStart, ...(signal && { signal }), ...(rules && { rules }) };
     let look = await lookAtPartition(tools, at, window, { ...options, nowMs: tools.clock.nowMs() });
     if (look.waiting > 0) {
+      await onSuspects?.();
       await pause(graceMs, signal);
       look = await lookAtPartition(tools, at, window, { ...options, nowMs: tools.clock.nowMs() });
     }

@@ -11,11 +11,18 @@ function range(lower: number, upper: number): BucketRange {
 }
 
 function entry(offset: number): LogEntry {
-  return { kind: 'record', payloadHash: `hash ${offset}`, eventKey: `key ${offset}`, id: `m${offset}` };
+  return {
+    kind: 'record',
+    payloadHash: `hash ${offset}`,
+    columns: 0n,
+    eventKey: `key ${offset}`,
+    id: `m${offset}`,
+    receivedAt: 0,
+  };
 }
 
 function rowOf(offset: number): Row {
-  return { id: `key ${offset}`, payloadHash: `hash ${offset}` };
+  return { id: `key ${offset}`, payloadHash: `hash ${offset}`, columns: 0n };
 }
 
 /** A log and a database that agree in every offset; a test spoils them. */
@@ -55,6 +62,11 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
     account: 'altered',
     finding: 'altered',
     spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), payloadHash: 'other' }),
+  },
+  'a derived column of a row was altered': {
+    account: 'altered',
+    finding: 'altered',
+    spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), columns: 1n }),
   },
   'a row has another key': {
     account: 'altered',
@@ -187,12 +199,8 @@ describe('one spoiled offset', () => {
     const { suspects, findings } = world.classify();
     expect(suspects[0]?.finding).toEqual({
       ...AT,
-      kind: 'missing',
-      stage: 'log-to-stored',
-      offset: 5,
-      eventKey: 'key 5',
-      id: 'm5',
-      detail: 'no row',
+      ...{ kind: 'missing', stage: 'log-to-stored', offset: 5, eventKey: 'key 5', receivedAt: 0 },
+      ...{ id: 'm5', detail: 'no row' },
     });
     expect(findings[0]).toMatchObject({ kind: 'altered', offset: 6, id: 'm6' });
   });

@@ -2,10 +2,19 @@
 // buckets whose digests differ, at most 4,096 offsets at a time. A claim of persistence (duplicate, quarantined) counts only
 // with its proof; without it the offset is as missing as if nobody had said anything. Pure.
 import { type Account, noAccounts } from './accounts.ts';
+import { type Rules, SOUND_RULES } from './rules.ts';
 import type { Finding } from './verdict.ts';
 
 export type LogEntry =
-  | { readonly kind: 'record'; readonly payloadHash: string; readonly eventKey: string; readonly id: string | null }
+  | {
+      readonly kind: 'record';
+      readonly payloadHash: string;
+      /** Of the derived columns that the row has to have. */
+      readonly columns: bigint;
+      readonly eventKey: string;
+      readonly id: string | null;
+      readonly receivedAt: number;
+    }
   | { readonly kind: 'undecodable'; readonly reason: string }
   | { readonly kind: 'control' }
   | { readonly kind: 'aborted' };
@@ -13,6 +22,7 @@ export type LogEntry =
 export interface Row {
   readonly id: string;
   readonly payloadHash: string;
+  readonly columns: bigint;
 }
 
 export interface StoredSide {
@@ -40,7 +50,12 @@ export interface Classified {
   readonly findings: readonly Finding[];
 }
 
-export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>, stored: StoredSide): Classified {
+export function classify(
+  range: BucketRange,
+  log: ReadonlyMap<bigint, LogEntry>,
+  stored: StoredSide,
+  rules: Rules = SOUND_RULES,
+): Classified {
   const counts = noAccounts();
   const findings: Finding[] = [];
   const suspects: { offset: bigint; finding: Finding }[] = [];
@@ -53,14 +68,15 @@ export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>,
     partition,
     incarnation,
     offset: Number(offset),
-    ...(about?.kind === 'record' ? { eventKey: about.eventKey, ...(about.id === null ? {} : { id: about.id }) } : {}),
+    ...(about?.kind === 'record' && { eventKey: about.eventKey, receivedAt: about.receivedAt }),
+    ...(about?.kind === 'record' && about.id !== null && { id: about.id }),
     detail,
   });
   for (let offset = range.lower; offset < range.upper; offset += 1n) {
     const entry = log.get(offset);
     const row = stored.rows.get(offset);
     if (entry === undefined || entry.kind === 'control' || entry.kind === 'aborted') {
-      if (row !== undefined) {
+      if (row !== undefined && rules.isRowless(entry)) {
         extra += 1;
         findings.push(found('extra', offset, 'a row exists, but the log has no such record'));
       }
@@ -69,7 +85,7 @@ export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>,
       else counts[entry.kind] += 1;
       continue;
     }
-    const judged = judgeRecord(offset, entry, row, stored);
+    const judged = judgeRecord(offset, entry, row, stored, rules);
     if (judged.account === undefined)
       suspects.push({ offset, finding: found('missing', offset, judged.detail, entry) });
     else counts[judged.account] += 1;
@@ -82,35 +98,38 @@ export function classify(range: BucketRange, log: ReadonlyMap<bigint, LogEntry>,
 type Judged = { readonly account: Account | undefined; readonly detail: string };
 
 /** The order is the precedence: stored, then duplicate, then quarantined, then purged. */
-function judgeRecord(offset: bigint, entry: LogEntry, row: Row | undefined, stored: StoredSide): Judged {
+function judgeRecord(offset: bigint, entry: LogEntry, row: Row | undefined, stored: StoredSide, rules: Rules): Judged {
   if (row !== undefined) {
-    const same = entry.kind === 'record' && entry.payloadHash === row.payloadHash && entry.eventKey === row.id;
-    return same
+    return rules.isStored(entry, row)
       ? { account: 'stored', detail: 'the row has the bytes of the record' }
-      : { account: 'altered', detail: 'the row differs from the record in content or key' };
+      : { account: 'altered', detail: `the row differs from the record in ${differences(entry, row)}` };
   }
   let unproved = 'no row';
   if (stored.duplicates.has(offset)) {
-    const first = stored.duplicates.get(offset);
-    if (
-      entry.kind === 'record' &&
-      first !== undefined &&
-      first.payloadHash === entry.payloadHash &&
-      first.id === entry.eventKey
-    ) {
+    if (rules.isDuplicate(entry, stored.duplicates.get(offset))) {
       return { account: 'duplicateOf', detail: 'the same event is stored under an earlier offset' };
     }
     unproved = 'called a duplicate, but the row it points at is not the same event';
   }
   const quarantined = stored.quarantined.get(offset);
   if (quarantined !== undefined) {
-    if (entry.kind === 'undecodable' || quarantined.refusedAgain) {
+    if (rules.isQuarantined(entry, quarantined.refusedAgain)) {
       return { account: 'quarantined', detail: 'the record cannot be stored' };
     }
     unproved = 'quarantined, but the record is readable and the database takes it';
   }
-  if (stored.purged.some(({ lower, upper }) => offset >= lower && offset < upper)) {
+  if (rules.isPurged(offset, stored.purged)) {
     return { account: 'purged', detail: 'deleted by retention' };
   }
   return { account: undefined, detail: unproved };
+}
+
+function differences(entry: LogEntry, row: Row): string {
+  if (entry.kind !== 'record') return 'everything: the record cannot be read';
+  const differing = [
+    entry.payloadHash === row.payloadHash ? '' : 'its text',
+    entry.eventKey === row.id ? '' : 'its key',
+    entry.columns === row.columns ? '' : 'its derived columns',
+  ].filter((part) => part !== '');
+  return differing.length === 0 ? 'nothing that was compared' : differing.join(', ');
 }

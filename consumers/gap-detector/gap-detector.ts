@@ -7,16 +7,21 @@ import type { TopicDescription } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import type { ConfigOf, serviceSettings } from '../../service/config.ts';
-import { createPool } from '../../service/database.ts';
-import { describeError } from '../../service/errors.ts';
+import { checkDatabase, createPool } from '../../service/database.ts';
+import { describeError, PmcError } from '../../service/errors.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { storeFindings, storeReport } from './audit-store.ts';
-import { AUDITED_TOPICS } from './audited-log.ts';
+import { SYSTEM_TOPICS } from './audited-log.ts';
 import { COVERAGE_MIN, type gapDetectorSettings } from './config.ts';
 import { LiveAudit } from './live-audit.ts';
 import { auditMetrics } from './metrics.ts';
+import { loadTimeline, storeTimeline } from './timeline-store.ts';
 
 export type GapDetectorConfig = ConfigOf<typeof gapDetectorSettings & typeof serviceSettings>;
+
+/** What was done before is no help in explaining what is found now. */
+const ACTIONS_SEEN_MS = 3_600_000;
 
 export async function startGapDetector(config: GapDetectorConfig, context: ServiceContext): Promise<Service> {
   const { logger, health, clock } = context;
@@ -26,35 +31,65 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
   const ranges = openRangeReader(clients);
   const pool = createPool(config.databaseUrl, logger);
   const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger });
-  const tools = { admin, ranges, pool, codec, clock };
+  const tools = { admin, ranges, pool, codec, clock, outgoing: TOPIC.outgoing };
   const audit = new LiveAudit({ tools, logger, graceMs: config.graceMs, coverageMin: COVERAGE_MIN });
   health.set('audit', false, 'no round has ended yet');
+  await checkDatabase(pool, config.databaseUrl).catch((error: unknown) => {
+    // Rounds wait for one that is away.
+    if (!(error instanceof PmcError && error.retriable)) throw error;
+  });
 
   const reader = await openReader(clients, {
     admin,
     groupId: GROUP.gapDetector,
-    topics: AUDITED_TOPICS,
+    topics: Object.values(SYSTEM_TOPICS),
     batchRecordsMax: 1_000,
-    handleBatch: (batch) => audit.handleBatch(batch, GROUP.gapDetector),
+    handleBatch: async (batch) => {
+      await audit.handleBatch(batch, GROUP.gapDetector);
+      killPoint('audit.batch.taken');
+    },
     onConnection: (problem) => {
       if (problem !== undefined) health.set('audit', false, describeError(problem));
     },
     onAssigned: (assigned) => audit.assigned(assigned, GROUP.gapDetector),
     onFatal: context.fail,
+    stopping: context.stopping,
   });
 
+  // The first round may end before the group has joined: what has been judged by then is of one incarnation all the same.
+  let audited: string | undefined;
   const round = async (): Promise<void> => {
     const [{ clusterId }, topics] = await Promise.all([admin.cluster(), admin.topics([TOPIC.incoming])]);
-    const report = await audit.round(topics[0] as TopicDescription, clusterId, ulid());
-    await storeReport(pool, report);
-    await storeFindings(pool, report, report.coverage === 1 && report.suspect === 0);
+    // People act by other processes, which leave word on the books.
+    const sinceMs = clock.nowMs() - ACTIONS_SEEN_MS;
+    for (const event of await loadTimeline(pool, { kind: 'operator-action', sinceMs })) audit.timeline.add(event);
+    const incoming = topics[0] as TopicDescription;
+    audited ??= incoming.incarnation;
+    if (incoming.incarnation !== audited) return context.fail(recreated(incoming, audited));
+    const report = await audit.round(incoming, clusterId, ulid());
+    killPoint('audit.round.judged');
+    const healed = await storeFindings(pool, report, {
+      isComplete: report.suspect === 0,
+      lookedAtMs: (finding) => audit.lookedAtMs(finding),
+    });
+    killPoint('audit.findings.stored');
+    await storeReport(pool, { ...report, healed });
+    killPoint('audit.report.stored');
+    await storeTimeline(pool, audit.timeline.events);
+    failingSinceMs = undefined;
     metrics.report(report);
     health.set('audit', true, `${report.verdict} at ${report.finishedAt}`);
     health.fact('verdict', () => report.verdict);
   };
+  let failingSinceMs: number | undefined;
   const stopping = new AbortController();
   const rounds = repeat(round, config.intervalMs, stopping.signal, (error) => {
     metrics.rounds.inc({ outcome: 'failed' });
+    if (failingSinceMs === undefined) {
+      failingSinceMs = clock.nowMs();
+      const detail = describeError(error);
+      audit.timeline.add({ atMs: failingSinceMs, kind: 'outage', subject: 'audit', detail });
+    }
     health.set('audit', false, describeError(error));
     logger.warn({ error: describeError(error) }, 'audit.round.failed');
   });
@@ -66,6 +101,11 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
       await Promise.all([ranges.stop(), admin.stop(), pool.end()]);
     },
   };
+}
+
+function recreated({ topic, incarnation }: TopicDescription, audited: string): PmcError {
+  const message = `topic ${topic} was deleted and created again while it was being audited`;
+  return new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: audited, now: incarnation });
 }
 
 async function repeat(

@@ -1,6 +1,7 @@
 // A gateway epoch in memory, played the way the communicator does it, and what an audit reads of it: the truth that the
 // ledger's verdicts are compared with.
 import fc from 'fast-check';
+import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { CheckpointKind, SourceCheckpoint } from '../../schemas/generated.ts';
 import { GatewayLedger } from './gateway-ledger.ts';
 import type { Finding } from './verdict.ts';
@@ -71,8 +72,8 @@ export class GatewayEpoch {
 
   checkpoint(kind: CheckpointKind): void {
     this.checkpoints.push({
+      ...BLANK_CHECKPOINT,
       kind,
-      source: null,
       gatewayEpoch: this.gatewayEpoch,
       instance: this.instance,
       at: this.nowMs,
@@ -81,7 +82,6 @@ export class GatewayEpoch {
       inFlightMax: this.inFlightMax,
       ends: [...this.#ends].map(([partition, offset]) => ({ topic: 'log', partition, offset })),
       settledElsewhere: this.#elsewhere,
-      reason: null,
     });
     this.#elsewhere = [];
   }

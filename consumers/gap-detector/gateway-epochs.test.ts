@@ -133,6 +133,21 @@ describe('what has expired', () => {
     expect(numbersOf(findings, 'missing')).toEqual([2]);
   });
 
+  test('makes the end of a crashed epoch no wider than what can have been in flight', () => {
+    fc.assert(
+      fc.property(STEPS, fc.array(fc.nat(30), { minLength: 3, maxLength: 3 }), (steps, cut) => {
+        const inFlightMax = 4;
+        const epoch = played(steps, inFlightMax);
+        const logStarts = starts(
+          ...epoch.partitions.map((log, partition) => BigInt(Math.min(log.length, cut[partition] as number))),
+        );
+        for (const { tail } of judged(epoch, { logStarts }).epochs)
+          expect(tail?.to ?? 0).toBeLessThanOrEqual(epoch.received + inFlightMax);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test('takes an epoch with it that lies before it altogether', () => {
     const epoch = settledEpoch(9);
     expect(judged(epoch, { logStarts: starts(50n, 50n, 50n) })).toEqual({ epochs: [], findings: [] });

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
+import { OPEN_END } from '../../schemas/settled-elsewhere.ts';
 import { EPOCH, GatewayEpoch, judged, numbersOf, played, STEPS, settledEpoch } from './gateway-epoch.testing.ts';
 import { type EpochReport, GatewayLedger } from './gateway-ledger.ts';
 
@@ -179,4 +181,99 @@ describe('the tail', () => {
     expect(only(epochs).tail).toEqual({ from: 5, to: 7 });
     expect(only(findings)).toMatchObject({ kind: 'tail-unknown', from: 5, to: 7 });
   });
+
+  test('of an epoch that a successor closed without knowing its end is bounded as that of a crashed one', () => {
+    const epoch = settledEpoch(9);
+    const ledger = new GatewayLedger();
+    epoch.read(ledger);
+    const last = { instance: epoch.instance, inFlightMax: 8, at: epoch.nowMs, gatewayEpoch: epoch.gatewayEpoch };
+    ledger.checkpoint({ ...BLANK_CHECKPOINT, ...last, kind: 'closed', settledUpTo: 9, received: OPEN_END });
+    const { epochs } = ledger.judge(epoch.positions, NO_STARTS, LONG_AFTER_MS);
+    expect(only(epochs)).toMatchObject({ state: 'closed', tail: { from: 10, to: 9 + 8 } });
+  });
+
+  test('is empty where a successor knows that nobody was told of it, and hides nothing below', () => {
+    const epoch = settledEpoch(9);
+    for (let number = 0; number < 4; number += 1) epoch.receive(number);
+    epoch.append(3);
+    epoch.append(2, false);
+    const ledger = new GatewayLedger();
+    epoch.read(ledger, { without: new Set([5]) });
+    const last = { instance: epoch.instance, inFlightMax: 8, at: epoch.nowMs };
+    const unacknowledged = { from: 10, to: OPEN_END, reason: 'unacknowledged' };
+    ledger.checkpoint({
+      ...BLANK_CHECKPOINT,
+      ...last,
+      kind: 'closed',
+      gatewayEpoch: epoch.gatewayEpoch,
+      settledUpTo: 9,
+      received: 9,
+      settledElsewhere: [unacknowledged],
+    });
+    const { findings, epochs } = ledger.judge(epoch.positions, NO_STARTS, LONG_AFTER_MS);
+    expect(only(epochs)).toMatchObject({ state: 'closed', tail: null, elsewhere: 0 });
+    expect(numbersOf(findings, 'missing')).toEqual([5]);
+    expect(findings).toHaveLength(1);
+  });
+});
+
+describe('the order of frames on the log', () => {
+  const at = (offset: number, partition = 0) => ({ topic: 't', partition, offset: BigInt(offset) });
+
+  test('is by number in each partition; a number that comes again is a duplicate, one that comes late is reordered', () => {
+    const ledger = new GatewayLedger();
+    const places = [
+      [1, at(0)],
+      [4, at(1)],
+      [2, at(0, 1)],
+      [3, at(2)],
+      [4, at(3)],
+      [3, at(1, 1)],
+      [5, at(2, 1)],
+    ] as const;
+    for (const [number, place] of places) ledger.observe(EPOCH, number, 0, place);
+    const { findings } = ledger.judge(new Map(), NO_STARTS, 0);
+    expect(findings.map(({ kind, partition, offset, from }) => [kind, partition, offset, from])).toEqual([
+      ['reordered', 0, 2, 3],
+      ['duplicate', 0, 3, 4],
+      ['duplicate', 1, 1, 3],
+    ]);
+  });
+});
+
+test('frames in the spool of a dead instance are spooled elsewhere, not lost, until they come', () => {
+  const ledger = new GatewayLedger();
+  const none = { stream: null, streamEpoch: null, from: null, to: null, upto: null };
+  const said = {
+    ...none,
+    source: null,
+    gatewayEpoch: EPOCH,
+    instance: 'c1',
+    at: 0,
+    inFlightMax: 4,
+    settledElsewhere: [],
+    reason: null,
+  };
+  ledger.checkpoint({
+    ...said,
+    ...none,
+    kind: 'progress',
+    settledUpTo: 2,
+    received: 6,
+    ends: [],
+    spoolFrom: 3,
+    spoolTo: 6,
+  });
+  for (const number of [1, 2, 4]) ledger.observe(EPOCH, number, 0);
+  const named = () => {
+    const { findings } = ledger.judge(new Map(), NO_STARTS, LONG_AFTER_MS);
+    return findings.map(({ kind, from, to }) => [kind, from, to]);
+  };
+  expect(named()).toEqual([
+    ['spooled-elsewhere', 3, 3],
+    ['spooled-elsewhere', 5, 6],
+    ['tail-unknown', 7, 10],
+  ]);
+  for (const number of [3, 5, 6]) ledger.observe(EPOCH, number, 0);
+  expect(named()).toEqual([['tail-unknown', 7, 10]]);
 });

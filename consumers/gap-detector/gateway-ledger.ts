@@ -2,9 +2,15 @@
 // (incoming or rejected) or in a checkpoint's settledElsewhere. A checkpoint says up to where all is settled and which end
 // offsets to read first. An epoch that ended without a closing checkpoint leaves a tail nobody can know, bounded by what may
 // be in flight. Pure; the clock is an argument.
+import type { TopicPartition } from '../../kafka/log.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
-import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
+import { OPEN_END, REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
+import { type Epoch, expiredUpTo, readUpTo, remember, spooledOf, tailOf } from './epoch-claims.ts';
+import { spoolOf } from './gateway-spool.ts';
+import { Notes } from './notes.ts';
+import { nameOf } from './partition-name.ts';
 import { RangeSet } from './ranges.ts';
+import { type Rules, SOUND_RULES } from './rules.ts';
 import type { Finding } from './verdict.ts';
 
 export type EpochState = 'live' | 'closed' | 'crashed';
@@ -23,53 +29,29 @@ export interface EpochReport {
   readonly tail: { readonly from: number; readonly to: number } | null;
 }
 
-interface Mark {
-  /** Of the checkpoint in its epoch, from 0. */
-  readonly number: number;
-  readonly received: number;
-  readonly settledUpTo: number;
-  readonly ends: ReadonlyMap<string, bigint>;
-}
-
-interface Epoch {
-  /** Numbers found on the log or settled elsewhere. */
-  readonly accounted: RangeSet;
-  inLog: number;
-  elsewhere: number;
-  instance: string;
-  settledUpTo: number;
-  /** The highest number known to be given out. */
-  received: number;
-  inFlightMax: number;
-  closed: boolean;
-  openedMs: number;
-  /** Of its checkpoints. */
-  lastHeardMs: number;
-  /** Of its frames: an epoch whose checkpoints are still to be read is not a dead one. */
-  lastFrameMs: number;
-  ends: ReadonlyMap<string, bigint>;
-  /** Sparse, ascending, evenly spaced: which numbers can have been appended below which offsets. */
-  marks: Mark[];
-  /** Checkpoints from one mark to the next: doubled whenever there are too many. */
-  stride: number;
-  /** The newest ones, all of them: the reading is a few checkpoints behind at most. */
-  recent: Mark[];
-  checkpoints: number;
+/** Where on the log a frame was found. */
+export interface Place extends TopicPartition {
+  readonly offset: bigint;
 }
 
 /** No word for this long, and the epoch is dead: checkpoints are written at least every five seconds. */
 const SILENCE_MAX_MS = 20_000;
-const MARKS_MAX = 256;
-const RECENT_MAX = 32;
 
 export class GatewayLedger {
   readonly #epochs = new Map<string, Epoch>();
+  readonly #notes = new Notes();
+  readonly #rules: Rules;
+
+  constructor(rules: Rules = SOUND_RULES) {
+    this.#rules = rules;
+  }
 
   /** A frame found on the log. */
-  observe(gatewayEpoch: string, ingestSeq: number, receivedAtMs: number): void {
+  observe(gatewayEpoch: string, ingestSeq: number, receivedAtMs: number, at?: Place): void {
     const epoch = this.#epoch(gatewayEpoch);
     epoch.lastFrameMs = Math.max(epoch.lastFrameMs, receivedAtMs);
     epoch.received = Math.max(epoch.received, ingestSeq);
+    if (at !== undefined) this.#noteOrder(gatewayEpoch, epoch, ingestSeq, at);
     epoch.inLog += epoch.accounted.add(ingestSeq, ingestSeq + 1);
   }
 
@@ -78,8 +60,13 @@ export class GatewayLedger {
     const epoch = this.#epoch(checkpoint.gatewayEpoch);
     epoch.instance = checkpoint.instance;
     epoch.inFlightMax = checkpoint.inFlightMax;
+    epoch.spool = spoolOf(checkpoint);
     epoch.settledUpTo = Math.max(epoch.settledUpTo, checkpoint.settledUpTo);
-    epoch.received = Math.max(epoch.received, checkpoint.received);
+    // A successor does not know how many were given out.
+    const isCounted = checkpoint.received !== OPEN_END;
+    const received = isCounted ? checkpoint.received : checkpoint.settledUpTo;
+    epoch.isEndUnknown ||= !isCounted;
+    epoch.received = Math.max(epoch.received, received);
     epoch.closed ||= checkpoint.kind === 'closed';
     if (checkpoint.kind === 'opened') epoch.openedMs = checkpoint.at;
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
@@ -87,10 +74,12 @@ export class GatewayLedger {
       checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]),
     );
     for (const { from, to, reason } of checkpoint.settledElsewhere) {
-      if (reason !== REFUSED_BY_BROKER) epoch.elsewhere += epoch.accounted.add(from, to + 1);
+      if (reason === REFUSED_BY_BROKER) continue;
+      if (to === OPEN_END) epoch.knownFrom = Math.min(epoch.knownFrom, from);
+      else epoch.elsewhere += epoch.accounted.add(from, to + 1);
     }
-    const { received, settledUpTo } = checkpoint;
-    remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends });
+    const { settledUpTo } = checkpoint;
+    remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends, atMs: checkpoint.at });
     epoch.checkpoints += 1;
   }
 
@@ -108,15 +97,21 @@ export class GatewayLedger {
     for (const [gatewayEpoch, epoch] of this.#epochs) {
       const floor = expiredUpTo(epoch, logStarts);
       if (floor === undefined) continue;
-      const judgedUpTo = readUpTo(epoch, floor, positions);
+      const judgedUpTo = readUpTo(epoch, floor, positions, this.#rules);
       let missing = 0;
-      for (const { lower, upper } of epoch.accounted.missing(floor + 1, judgedUpTo + 1)) {
+      for (const { lower, upper } of epoch.accounted.missing(floor + 1, this.#rules.lastJudged(judgedUpTo) + 1)) {
         missing += upper - lower;
         const detail = 'a settled frame is neither on the log nor settled elsewhere';
         findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
       }
       const state = this.#stateOf(epoch, nowMs);
       const tail = judgedUpTo >= epoch.settledUpTo ? tailOf(epoch, state, floor, missing) : null;
+      const spooled = state === 'live' ? [] : spooledOf(epoch, floor);
+      for (const { lower, upper } of spooled) {
+        const detail = `these frames wait in the spool of ${epoch.instance} until it returns`;
+        const range = { from: lower, to: upper - 1 };
+        findings.push({ kind: 'spooled-elsewhere', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
+      }
       if (tail !== null) {
         const detail =
           state === 'closed'
@@ -132,7 +127,7 @@ export class GatewayLedger {
       const { instance, settledUpTo, inLog, elsewhere } = epoch;
       epochs.push({ gatewayEpoch, instance, state, settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail });
     }
-    return { epochs, findings };
+    return { epochs, findings: [...findings, ...this.#notes.findings] };
   }
 
   /** Whether every epoch that is still alive has said something at or after this time: what came in before is then judged. */
@@ -140,6 +135,17 @@ export class GatewayLedger {
     return [...this.#epochs.values()].every(
       (epoch) => this.#stateOf(epoch, nowMs) !== 'live' || epoch.lastHeardMs >= sinceMs,
     );
+  }
+
+  /** Up to when everything that an epoch has received is settled and read; for ever when it has ended. */
+  settledUntilMs(gatewayEpoch: string, positions: ReadonlyMap<string, bigint>, nowMs: number): number {
+    const epoch = this.#epochs.get(gatewayEpoch);
+    if (epoch === undefined) return 0;
+    const judgedUpTo = readUpTo(epoch, 0, positions, this.#rules);
+    if (this.#stateOf(epoch, nowMs) !== 'live') return judgedUpTo >= epoch.settledUpTo ? Number.POSITIVE_INFINITY : 0;
+    return [...epoch.marks, ...epoch.recent]
+      .filter(({ received }) => received <= judgedUpTo)
+      .reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
   }
 
   /** Dead without a last word: silent for too long, or its instance has started anew since it last spoke. */
@@ -150,17 +156,36 @@ export class GatewayLedger {
     return isSuperseded || nowMs - aliveMs > SILENCE_MAX_MS ? 'crashed' : 'live';
   }
 
+  /** An append of unknown outcome that is made again puts a frame on the log twice; nothing should change their order. */
+  #noteOrder(gatewayEpoch: string, { accounted, highest }: Epoch, ingestSeq: number, at: Place): void {
+    const name = nameOf(at);
+    const before = highest.get(name) ?? 0;
+    const note = (kind: 'duplicate' | 'reordered', detail: string): void => {
+      const place = { gatewayEpoch, topic: at.topic, partition: at.partition, offset: Number(at.offset) };
+      this.#notes.add({ kind, stage: 'gateway-to-log', ...place, from: ingestSeq, to: ingestSeq, detail });
+    };
+    if (this.#rules.isRepeated(accounted.has(ingestSeq)))
+      note('duplicate', 'the frame is on the log at another offset too');
+    else if (this.#rules.isReordered(ingestSeq, before))
+      note('reordered', `the frame lies behind frame ${before}, received later`);
+    if (ingestSeq > before) highest.set(name, ingestSeq);
+  }
+
   #epoch(gatewayEpoch: string): Epoch {
     let epoch = this.#epochs.get(gatewayEpoch);
     if (epoch === undefined) {
       epoch = {
         accounted: new RangeSet(),
+        highest: new Map(),
         inLog: 0,
         elsewhere: 0,
         instance: 'unknown',
         settledUpTo: 0,
         received: 0,
         inFlightMax: 0,
+        knownFrom: OPEN_END,
+        isEndUnknown: false,
+        spool: null,
         closed: false,
         openedMs: 0,
         lastHeardMs: 0,
@@ -175,54 +200,4 @@ export class GatewayLedger {
     }
     return epoch;
   }
-}
-
-/** Halving all marks again and again instead would leave nothing of an epoch's long past but its beginning. */
-function remember(epoch: Epoch, mark: Mark): void {
-  epoch.recent.push(mark);
-  if (epoch.recent.length > RECENT_MAX) epoch.recent.shift();
-  if (mark.number % epoch.stride !== 0) return;
-  epoch.marks.push(mark);
-  if (epoch.marks.length <= MARKS_MAX) return;
-  epoch.stride *= 2;
-  epoch.marks = epoch.marks.filter(({ number }) => number % epoch.stride === 0);
-}
-
-/** The highest claim whose end offsets have been read: the newest one alone would always be a moment ahead of the reading. */
-function readUpTo({ marks, recent }: Epoch, floor: number, positions: ReadonlyMap<string, bigint>): number {
-  const isRead = ({ ends }: Mark): boolean => [...ends].every(([name, end]) => (positions.get(name) ?? -1n) >= end);
-  return [...marks, ...recent]
-    .filter(isRead)
-    .reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
-}
-
-/**
- * Numbers above what is settled that may have been given out and are not accounted for. Closed: up to the last one given
- * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.
- */
-function tailOf(
-  { accounted, settledUpTo, received, inFlightMax, checkpoints }: Epoch,
-  state: EpochState,
-  floor: number,
-  missing: number,
-): { from: number; to: number } | null {
-  if (state === 'live' || checkpoints === 0) return null;
-  const from = accounted.firstMissing(Math.max(settledUpTo, floor) + 1);
-  if (state === 'closed') return from <= received ? { from, to: received } : null;
-  return { from, to: Math.max(settledUpTo, accounted.size + missing + floor) + inFlightMax };
-}
-
-/**
- * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
- * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
- */
-function expiredUpTo({ marks, recent, ends: last }: Epoch, logStarts: ReadonlyMap<string, bigint>): number | undefined {
-  const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
-  if (started.length === 0) return 0;
-  if (started.length === last.size && started.every(([name, offset]) => (last.get(name) ?? 0n) < offset))
-    return undefined;
-  // What was settled after a checkpoint is not on a partition where the epoch has appended nothing since.
-  const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
-    (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
-  return [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)))?.received;
 }

@@ -5,9 +5,11 @@ import { eventKey } from '../../schemas/event-key.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
+import { derivedHash } from './derived-columns.ts';
 import { BUCKET_OFFSETS, payloadHash, recordHash } from './digest.ts';
 import { lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
 import { type Digest, LogDigest } from './log-digest.ts';
+import type { RowSums } from './rules.ts';
 import { rowDigests, storedSide } from './stored-side.ts';
 import { Suspects } from './suspects.ts';
 
@@ -16,7 +18,12 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   return { ...(await original<object>()), SchemaRegistry };
 });
 // The database's side from maps; that its SQL agrees is for the tests on a real PostgreSQL.
-vi.mock('./stored-side.ts', () => ({ rowDigests: vi.fn(), storedSide: vi.fn(), isRefusedByDatabase: () => true }));
+vi.mock('./stored-side.ts', () => ({
+  rowDigests: vi.fn(),
+  storedSide: vi.fn(),
+  isRefusedByDatabase: () => true,
+  openWriters: () => Promise.resolve(new Set()),
+}));
 
 const AT = { topic: TOPIC.incoming, partition: 1, incarnation: 'i' };
 const LENGTH = 2 * Number(BUCKET_OFFSETS) + 500;
@@ -29,6 +36,9 @@ function payloadAt(offset: number): Buffer {
 /** The log, which no test changes: payload, hash and value of each offset, and its digests. */
 const payloads = Array.from({ length: LENGTH }, (_, offset) => payloadAt(offset));
 const hashes = payloads.map((payload, offset) => recordHash(BigInt(offset), payload));
+const columns = payloads.map((payload, offset) =>
+  derivedHash(incomingEvent(payload, { id: `m${offset}` }), BigInt(offset), 0),
+);
 const values: Buffer[] = [];
 const codec = new Codec('http://registry');
 let digests: readonly Digest[];
@@ -48,7 +58,8 @@ let logStart: bigint;
 
 beforeEach(() => {
   const digest = new LogDigest(0n);
-  for (const [offset, hash] of hashes.entries()) digest.fold({ kind: 'record', offset: BigInt(offset), hash });
+  for (const [offset, hash] of hashes.entries())
+    digest.fold({ kind: 'record', offset: BigInt(offset), hash, columns: columns[offset] ?? 0n });
   digests = digest.upTo(BigInt(LENGTH));
   rows = new Map(payloads.entries());
   reads = [];
@@ -76,14 +87,15 @@ beforeEach(() => {
   sides = { ranges, codec, pool: {} as Pool };
 
   vi.mocked(rowDigests).mockImplementation((_pool, { lower, upper }) => {
-    const found = new Map<bigint, { rows: number; sum: bigint }>();
+    const found = new Map<bigint, RowSums>();
     for (const [offset, payload] of rows) {
       if (offset < lower || offset >= upper) continue;
       const bucket = BigInt(offset) / BUCKET_OFFSETS;
-      const before = found.get(bucket) ?? { rows: 0, sum: 0n };
+      const before = found.get(bucket) ?? { rows: 0, sum: 0n, columns: 0n };
       const isSound = payload === payloads[offset];
       const hash = isSound ? (hashes[offset] as bigint) : recordHash(BigInt(offset), payload);
-      found.set(bucket, { rows: before.rows + 1, sum: before.sum + hash });
+      const sums = { sum: before.sum + hash, columns: before.columns + (columns[offset] ?? 0n) };
+      found.set(bucket, { rows: before.rows + 1, ...sums });
     }
     return Promise.resolve(found);
   });
@@ -95,7 +107,7 @@ beforeEach(() => {
           .map(([offset, payload]) => {
             const event = incomingEvent(payloadAt(offset), { id: `m${offset}` });
             const id = eventKey(event, payloadAt(offset), undefined);
-            return [BigInt(offset), { id, payloadHash: payloadHash(payload).toString('hex') }];
+            return [BigInt(offset), { id, payloadHash: payloadHash(payload), columns: columns[offset] ?? 0n }];
           }),
       ),
       duplicates: new Map(),
@@ -233,7 +245,12 @@ describe('what was judged before it expired', () => {
     const growing = new LogDigest(0n);
     const grow = (from: number, to: number): readonly Digest[] => {
       for (let offset = from; offset < to; offset += 1)
-        growing.fold({ kind: 'record', offset: BigInt(offset), hash: hashes[offset] ?? 0n });
+        growing.fold({
+          kind: 'record',
+          offset: BigInt(offset),
+          hash: hashes[offset] ?? 0n,
+          columns: columns[offset] ?? 0n,
+        });
       return growing.upTo(BigInt(to));
     };
     const young = grow(0, 100);

@@ -8,7 +8,8 @@ import { type BucketRange, classify } from './classify.ts';
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 import type { Digest } from './log-digest.ts';
 import { readBucket } from './log-side.ts';
-import { isRefusedByDatabase, type RowDigest, rowDigests, storedSide } from './stored-side.ts';
+import { type RowSums, type Rules, SOUND_RULES } from './rules.ts';
+import { isRefusedByDatabase, openWriters, rowDigests, storedSide } from './stored-side.ts';
 import type { Suspects } from './suspects.ts';
 import type { Finding } from './verdict.ts';
 
@@ -16,6 +17,8 @@ export interface Sides {
   readonly pool: Pool;
   readonly ranges: RangeReader;
   readonly codec: Codec;
+  /** Compares the texts alone, not the derived columns. */
+  readonly isContentOnly?: boolean;
 }
 
 export interface Look {
@@ -33,7 +36,7 @@ interface BucketLook extends Omit<Look, 'balance'> {
 /** The latest look at each bucket that left nothing waiting, by its lower offset, and the rows that it holds for. */
 export type Proofs = Map<
   bigint,
-  { readonly upper: bigint; readonly rows: RowDigest | undefined; readonly look: BucketLook }
+  { readonly upper: bigint; readonly rows: RowSums | undefined; readonly look: BucketLook }
 >;
 
 export interface LookOptions {
@@ -44,6 +47,7 @@ export interface LookOptions {
   readonly logStart?: bigint;
   /** Kept by the caller from look to look: what was proved stands after the log has expired, as long as the rows do. */
   readonly proofs?: Proofs;
+  readonly rules?: Rules;
   readonly signal?: AbortSignal;
 }
 
@@ -62,13 +66,13 @@ export async function lookAtPartition(
   const [first] = digests;
   const last = digests.at(-1);
   if (first === undefined || last === undefined) return { balance: balance(counts, 0, 0), findings, waiting };
-  const rows = await rowDigests(sides.pool, { ...at, lower: first.lower, upper: last.upper });
+  const rows = await rowDigests(sides.pool, { ...at, lower: first.lower, upper: last.upper }, sides.isContentOnly);
   for (const digest of digests) {
     const size = Number(digest.upper - digest.lower);
     settled += size;
     const stored = rows.get(bucketOf(digest.lower));
-    const isProved = digest.plain && stored?.rows === digest.records && stored.sum === digest.sum;
-    if (isProved) options.suspects.look(digest.lower, digest.upper, [], options.nowMs, options.graceMs);
+    const isProved = (options.rules ?? SOUND_RULES).isProved(digest, stored);
+    if (isProved) options.suspects.look(digest.lower, digest.upper, [], options);
     const bucket = isProved ? lookOf({ stored: size }) : await lookAgain(sides, at, digest, stored, options);
     if (bucket.waiting === 0 && bucket.counts.expired === 0)
       options.proofs?.set(digest.lower, { upper: digest.upper, rows: stored, look: bucket });
@@ -81,6 +85,10 @@ export async function lookAtPartition(
   return { balance: balance(counts, settled, extra), findings, waiting };
 }
 
+function isSameSums(one: RowSums | undefined, other: RowSums | undefined): boolean {
+  return one?.rows === other?.rows && one?.sum === other?.sum && one?.columns === other?.columns;
+}
+
 function lookOf(counts: Partial<AccountCounts>): BucketLook {
   return { counts: { ...noAccounts(), ...counts }, extra: 0, findings: [], waiting: 0 };
 }
@@ -90,7 +98,7 @@ async function lookAgain(
   sides: Sides,
   at: TopicPartition & { readonly incarnation: string },
   { lower, upper }: Digest,
-  rows: RowDigest | undefined,
+  rows: RowSums | undefined,
   { logStart = lower, proofs, ...options }: LookOptions,
 ): Promise<BucketLook> {
   if (logStart <= lower) return await lookAtBucket(sides, { ...at, lower, upper }, options);
@@ -99,8 +107,8 @@ async function lookAgain(
     const isSame = before.upper === upper;
     const now = isSame
       ? rows
-      : (await rowDigests(sides.pool, { ...at, lower, upper: before.upper })).get(bucketOf(lower));
-    if (now?.rows === before.rows?.rows && now?.sum === before.rows?.sum) {
+      : (await rowDigests(sides.pool, { ...at, lower, upper: before.upper }, sides.isContentOnly)).get(bucketOf(lower));
+    if (isSameSums(now, before.rows)) {
       if (isSame) return before.look;
       return together(before.look, await lookAtBucket(sides, { ...at, lower: before.upper, upper }, options));
     }
@@ -129,6 +137,7 @@ function together(one: BucketLook, other: BucketLook): BucketLook {
 }
 
 async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptions): Promise<BucketLook> {
+  const openBefore = await openWriters(sides.pool);
   const stored = await storedSide(sides.pool, range);
   const { entries, payloads } = await readBucket(sides.ranges, sides.codec, range, stored.quarantined, options.signal);
   const quarantined = new Map(stored.quarantined);
@@ -137,14 +146,10 @@ async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptio
     if (payload !== undefined)
       quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(sides.pool, payload) });
   }
-  const classified = classify(range, entries, { ...stored, quarantined });
-  const { missing, waiting } = options.suspects.look(
-    range.lower,
-    range.upper,
-    classified.suspects,
-    options.nowMs,
-    options.graceMs,
-  );
+  const classified = classify(range, entries, { ...stored, quarantined }, options.rules);
+  const openAfter = classified.suspects.length === 0 ? openBefore : await openWriters(sides.pool);
+  const times = { ...options, openBefore, openAfter };
+  const { missing, waiting } = options.suspects.look(range.lower, range.upper, classified.suspects, times);
   classified.counts.missing += missing.length;
   return {
     counts: classified.counts,

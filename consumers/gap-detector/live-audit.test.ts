@@ -1,11 +1,12 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Codec } from '../../kafka/codec.ts';
-import type { Batch, LogAdmin, LogRecord, RangeReader, TopicPartition } from '../../kafka/log.ts';
+import type { Batch, LogAdmin, LogRecord, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
 import { eventKey } from '../../schemas/event-key.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
+import { derivedHash } from './derived-columns.ts';
 import { BUCKET_OFFSETS, payloadHash, recordHash } from './digest.ts';
 import { LiveAudit } from './live-audit.ts';
 import { coverageOf, rowDigests, storedSide } from './stored-side.ts';
@@ -18,8 +19,14 @@ vi.mock('./stored-side.ts', () => ({
   rowDigests: vi.fn(),
   storedSide: vi.fn(),
   unaccountedBelow: () => Promise.resolve([]),
+  rowsFrom: () => Promise.resolve([]),
   coverageOf: vi.fn(),
   isRefusedByDatabase: () => true,
+  openWriters: () => Promise.resolve(new Set()),
+}));
+
+vi.mock('./conflicts.ts', () => ({
+  withConflicts: (_pool: unknown, _topic: unknown, findings: unknown) => Promise.resolve(findings),
 }));
 
 const AT: TopicPartition = { topic: TOPIC.incoming, partition: 0 };
@@ -65,6 +72,10 @@ function payloadAt(offset: number): Buffer {
   return Buffer.from(`{"n":${offset}}`);
 }
 
+function columnsAt(offset: number): bigint {
+  return derivedHash(incomingEvent(payloadAt(offset), { ingestSeq: offset + 1 }), BigInt(offset), 0);
+}
+
 function append(count: number): void {
   for (let added = 0; added < count; added += 1) {
     const offset = log.length;
@@ -83,15 +94,21 @@ beforeEach(async () => {
     const buckets = Map.groupBy(inRange(lower, upper), (offset) => BigInt(offset) / BUCKET_OFFSETS);
     const sumOf = (offsets: readonly number[]) =>
       offsets.reduce((sum, offset) => sum + recordHash(BigInt(offset), payloadAt(offset)), 0n);
+    const columnsOf = (offsets: readonly number[]) => offsets.reduce((sum, offset) => sum + columnsAt(offset), 0n);
     return Promise.resolve(
-      new Map([...buckets].map(([bucket, offsets]) => [bucket, { rows: offsets.length, sum: sumOf(offsets) }])),
+      new Map(
+        [...buckets].map(([bucket, offsets]) => [
+          bucket,
+          { rows: offsets.length, sum: sumOf(offsets), columns: columnsOf(offsets) },
+        ]),
+      ),
     );
   });
   vi.mocked(storedSide).mockImplementation((_pool, { lower, upper }) => {
     const found = inRange(lower, upper).map((offset) => {
       const payload = payloadAt(offset);
       const id = eventKey(incomingEvent(payload, { ingestSeq: offset + 1 }), payload, undefined);
-      return [BigInt(offset), { id, payloadHash: payloadHash(payload).toString('hex') }] as const;
+      return [BigInt(offset), { id, payloadHash: payloadHash(payload), columns: columnsAt(offset) }] as const;
     });
     return Promise.resolve({ rows: new Map(found), duplicates: new Map(), quarantined: new Map(), purged: [] });
   });
@@ -100,22 +117,18 @@ beforeEach(async () => {
 
 function newAudit(): LiveAudit {
   const clock = { nowMs: () => nowMs };
-  const tools = { admin: admin as unknown as LogAdmin, ranges, codec, clock, pool: {} as Pool };
+  const unasked = { pool: {} as Pool, isPassing: true as const };
+  const tools = { admin: admin as unknown as LogAdmin, ranges, codec, clock, ...unasked };
   return new LiveAudit({ tools, logger: pino({ level: 'silent' }), graceMs: GRACE_MS, coverageMin: 0.95 });
 }
 
+function batchOf(records: readonly LogRecord[], topic: string = AT.topic): Batch {
+  const about = { ...AT, topic, incarnation: INCARNATION, generation: 1, highWatermark: BigInt(log.length) };
+  return { ...about, records, signal: new AbortController().signal };
+}
+
 async function deliver(from: number, to: number): Promise<void> {
-  const records = log.slice(from, to);
-  const signal = new AbortController().signal;
-  const batch: Batch = {
-    ...AT,
-    incarnation: INCARNATION,
-    generation: 1,
-    records,
-    highWatermark: BigInt(log.length),
-    signal,
-  };
-  await audit.handleBatch(batch, GROUP);
+  await audit.handleBatch(batchOf(log.slice(from, to)), GROUP);
 }
 
 async function round() {
@@ -185,6 +198,37 @@ describe('the running audit', () => {
     expect(await round()).toMatchObject({ found: [], accounts: { stored: 100, missing: 0 } });
   });
 
+  test('reads what its group has passed also where nothing more comes', async () => {
+    append(100);
+    committed = 100;
+    audit.assigned([AT], GROUP);
+    await vi.waitFor(async () => expect(await round()).toMatchObject({ accounts: { stored: 100 }, to: 100 }), 20_000);
+  });
+
+  test('says when it looked: a round may rest on the look of one before it', async () => {
+    append(100);
+    await deliver(0, 100);
+    const looked = async (atMs: number, offset: number) => {
+      nowMs = atMs;
+      await round();
+      return audit.lookedAtMs({ kind: 'missing', stage: 'log-to-stored', detail: '', partition: 0, offset });
+    };
+    expect([await looked(1_000, 0), await looked(4_000, 99), await looked(9_000, 50)]).toEqual([1_000, 1_000, 9_000]);
+    expect(await looked(9_000, 100)).toBeUndefined();
+  });
+
+  test('notes each change of a leader once', async () => {
+    for (const leaderEpoch of [5, 5, 6, 6, 8]) {
+      nowMs += 1;
+      const partitions = [{ partition: 0, leader: 1, leaderEpoch }] as unknown as TopicDescription['partitions'];
+      await audit.round({ ...DESCRIPTION, partitions }, 'c', 'r');
+    }
+    expect(audit.timeline.events.map(({ atMs, kind }) => `${kind} ${atMs}`)).toEqual([
+      'leader-change 3',
+      'leader-change 5',
+    ]);
+  });
+
   test('does not begin again, and is not ended, by a failure at the beginning', async () => {
     append(10);
     committed = 5;
@@ -195,6 +239,29 @@ describe('the running audit', () => {
     failing.mockRestore();
     await deliver(5, 10);
     expect(await round()).toMatchObject({ accounts: { settled: 10, stored: 10, residual: 0 } });
+  });
+});
+
+describe('of two running audits in one group', () => {
+  test('neither passes what the other one reads, and the one that is left does', async () => {
+    append(100);
+    const [one, other] = [audit, newAudit()];
+    await deliver(0, 100);
+    const stages = async (of: LiveAudit) => {
+      const { verdict, stages: all, coverage } = await of.round(DESCRIPTION, 'c', 'r');
+      return { verdict, coverage, gateway: all.find(({ stage }) => stage === 'gateway-to-log')?.detail };
+    };
+    // One has the events, the other one the checkpoints.
+    const reading = 'the audit is still reading the log';
+    const unread = { verdict: 'inconclusive', gateway: expect.stringContaining(reading) };
+    expect(await stages(one)).toEqual({ ...unread, coverage: 1 });
+    expect(await stages(other)).toEqual({ ...unread, coverage: 0 });
+    committed = 0;
+    for (const topic of [TOPIC.sources, TOPIC.rejected]) {
+      const records = log.map((record) => ({ ...record, topic }));
+      await one.handleBatch(batchOf(records, topic), GROUP);
+    }
+    expect((await stages(one)).gateway).not.toContain(reading);
   });
 });
 
@@ -226,9 +293,6 @@ describe('what retention takes from the log', () => {
     nowMs += GRACE_MS;
     const { accounts, found } = await round();
     expect(accounts).toMatchObject({ settled: 100, expired: 60, stored: 39, missing: 1, residual: 0 });
-    expect(found).toEqual([
-      ['expired-unaudited', undefined],
-      ['missing', 70],
-    ]);
+    expect(found.map(([kind, at]) => `${kind} ${at}`)).toEqual(['expired-unaudited undefined', 'missing 70']);
   });
 });

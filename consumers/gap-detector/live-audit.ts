@@ -1,16 +1,27 @@
 // The running audit: follows the log in its own consumer group and judges what has settled, over and over. It keeps digests
 // in memory (one per 4,096 offsets) and rebuilds them from the log after a restart, so its own offsets may be reset or lost
 // without a false or a lost finding: an offset is folded once, and what a rewind delivers again is ignored.
-import type { Batch, RangeEntry, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import type { Batch, PartitionEnds, RangeEntry, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import { offsetOf } from '../../kafka/offsets.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Logger } from '../../service/logger.ts';
 import { addBalances } from './accounts.ts';
-import { AuditedLog, nameOf } from './audited-log.ts';
+import { checkAnchors, type Described, moveAnchors } from './anchor-check.ts';
+import { openEvents } from './audit-store.ts';
+import { AuditedLog } from './audited-log.ts';
+import { rowsBeyondLog } from './beyond-log.ts';
 import { type AuditTools, expiredUnaudited, settledOf } from './bounded-audit.ts';
+import { Frontier } from './frontier.ts';
+import { type JudgedLedgers, judgeLedgers } from './judge-ledgers.ts';
 import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
-import { type AuditReport, buildReport, type PartitionReport } from './report.ts';
+import { OutgoingLog } from './outgoing-log.ts';
+import { nameOf } from './partition-name.ts';
+import { lookAtReplies } from './reply-ledgers.ts';
+import type { AuditReport, PartitionReport } from './report.ts';
 import { Suspects } from './suspects.ts';
+import type { Timeline } from './timeline.ts';
 import type { Finding } from './verdict.ts';
+import { wholeReport } from './whole-report.ts';
 
 export interface LiveAuditOptions {
   readonly tools: AuditTools;
@@ -21,7 +32,12 @@ export interface LiveAuditOptions {
 
 /** Buckets per window; the newest window is judged whenever it moved, one older one of each partition in turn. */
 const LIVE_WINDOW_BUCKETS = 16;
-const REPEAT_AFTER_MS = 15_000;
+/** With a round, the grace period and one more round, a row that goes missing in the newest window is listed within 15 s. */
+const REPEAT_AFTER_MS = 6_000;
+const ANCHORS_EVERY_MS = 60_000;
+const REPLIES_EVERY_MS = 60_000;
+
+type Replies = Awaited<ReturnType<typeof lookAtReplies>>;
 
 interface PartitionState {
   readonly suspects: Suspects;
@@ -39,14 +55,28 @@ export class LiveAudit {
   readonly #states = new Map<number, PartitionState>();
   readonly #logStarts = new Map<string, bigint>();
   readonly #beginnings = new Map<string, Promise<void>>();
+  readonly #leaderEpochs = new Map<number, number>();
+  readonly #frontier = new Frontier();
+  readonly #outgoing = new OutgoingLog();
+  #repliesAtMs: number | undefined;
+  #lastReplies: Replies | undefined;
+  #anchorsDueMs = 0;
+  #anchorFindings: readonly Finding[] = [];
 
   constructor(options: LiveAuditOptions) {
     this.#options = options;
     this.#audited = new AuditedLog(options.tools.codec);
   }
 
+  get timeline(): Timeline {
+    return this.#audited.timeline;
+  }
+
   /** Starts each assigned partition at its log start and reads what the group has already passed. */
   assigned(partitions: readonly TopicPartition[], groupId: string): void {
+    this.#anchorsDueMs = 0;
+    const detail = `the audit reads ${partitions.length} partitions`;
+    this.timeline.add({ atMs: this.#options.tools.clock.nowMs(), kind: 'rebalance', subject: groupId, detail });
     for (const at of partitions) void this.#beginning(at, groupId).catch(() => undefined);
   }
 
@@ -67,31 +97,95 @@ export class LiveAudit {
     const { tools, coverageMin } = this.#options;
     const startedAtMs = tools.clock.nowMs();
     const [settled, ends] = await Promise.all([settledOf(tools, incoming), tools.admin.ends(TOPIC.incoming)]);
-    const perPartition: PartitionReport[] = [];
+    const partitions: PartitionReport[] = [];
     const findings: Finding[] = [];
     for (const [partition, { logStart, highWatermark }] of ends) {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
       const report = await this.#judge(at, settled.get(partition) ?? logStart, logStart);
-      perPartition.push({ ...at, end: Number(highWatermark), ...report.partition });
+      partitions.push({ ...at, end: Number(highWatermark), ...report.partition });
       const state = this.#state(partition);
       if (state.expired.logStart !== logStart) {
         state.expired = { logStart, findings: await expiredUnaudited(tools, at, logStart) };
       }
       findings.push(...report.findings, ...state.expired.findings);
     }
-    const gateway = this.#audited.gateway.judge(this.#audited.positions, this.#logStarts, tools.clock.nowMs());
-    return buildReport({
-      runId,
-      mode: 'live',
-      startedAtMs,
-      finishedAtMs: tools.clock.nowMs(),
-      clusterId,
-      coverageMin,
-      perPartition,
-      findings: [...findings, ...gateway.findings],
-      epochs: gateway.epochs,
-      unreadable: this.#audited.unreadable,
-    });
+    const beyond = await rowsBeyondLog(tools, incoming);
+    this.#noteLeaders(incoming);
+    const events =
+      tools.isPassing === true
+        ? []
+        : await this.#anchored({ runId, clusterId, topic: incoming, nowMs: tools.clock.nowMs() }, partitions, ends);
+    const replies = await this.#replies(incoming, tools.clock.nowMs());
+    const { gateway, sources, lagging } = await this.#judgeLedgers(ends, startedAtMs);
+    const looked = { incoming, audited: this.#audited, partitions, beyond, gateway, sources, replies };
+    return await wholeReport(
+      tools,
+      { ...looked, findings: [...findings, ...events] },
+      { ...{ runId, mode: 'live', startedAtMs, clusterId, coverageMin }, ...(lagging !== undefined && { lagging }) },
+    );
+  }
+
+  /** When the look began that a round's word on a finding rests on: windows are looked at in turn, commands once a minute. Undefined: in that round. */
+  lookedAtMs({ stage, partition, offset }: Finding): number | undefined {
+    if (stage === 'command-to-reply') return this.#repliesAtMs;
+    if (partition === undefined || offset === undefined) return undefined;
+    const looks = [...(this.#states.get(partition)?.looks ?? [])];
+    return looks.find(([lower, { upper }]) => offset >= lower && offset < upper)?.[1].atMs;
+  }
+
+  /** `atMs`: before the ends were asked for. */
+  async #judgeLedgers(incoming: ReadonlyMap<number, PartitionEnds>, atMs: number): Promise<JudgedLedgers> {
+    const { admin, clock } = this.#options.tools;
+    const [sources, rejected] = [await admin.ends(TOPIC.sources), await admin.ends(TOPIC.rejected)];
+    const topics = [[TOPIC.incoming, incoming] as const, [TOPIC.sources, sources], [TOPIC.rejected, rejected]] as const;
+    const ends = topics.flatMap(([topic, all]) =>
+      [...all].map(([partition, { lastStable }]) => [nameOf({ topic, partition }), lastStable] as const),
+    );
+    const asOfMs = this.#frontier.look(atMs, new Map(ends), this.#audited.positions);
+    return judgeLedgers(this.#audited, this.#logStarts, asOfMs, clock.nowMs());
+  }
+
+  /** The anchors are looked at every minute and after each assignment; what they tell once stays a finding. */
+  async #anchored(
+    described: Described,
+    partitions: readonly PartitionReport[],
+    ends: ReadonlyMap<number, PartitionEnds>,
+  ): Promise<readonly Finding[]> {
+    const { tools } = this.#options;
+    const { nowMs, topic } = described;
+    if (nowMs >= this.#anchorsDueMs) {
+      const fresh = await checkAnchors(tools, described);
+      const standings = partitions.flatMap(({ partition, to, suspect }) => {
+        const at = ends.get(partition);
+        return suspect > 0 || at === undefined ? [] : [{ partition, auditedTo: BigInt(to), ends: at }];
+      });
+      await moveAnchors(tools, described, standings, fresh);
+      this.#anchorFindings = fresh;
+      this.#anchorsDueMs = nowMs + ANCHORS_EVERY_MS;
+    }
+    return [...this.#anchorFindings, ...(await openEvents(tools.pool, topic.topic))];
+  }
+
+  /** Reading acknowledgements goes over all rows, so replies are looked at once a minute. */
+  async #replies(incoming: TopicDescription, nowMs: number): Promise<Replies | undefined> {
+    const { tools } = this.#options;
+    const { outgoing } = tools;
+    const isDue = this.#repliesAtMs === undefined || nowMs >= this.#repliesAtMs + REPLIES_EVERY_MS;
+    if (outgoing === undefined || !isDue) return this.#lastReplies;
+    this.#lastReplies = await lookAtReplies(tools, this.#outgoing, { incoming, outgoing }, nowMs);
+    this.#repliesAtMs = nowMs;
+    return this.#lastReplies;
+  }
+
+  #noteLeaders({ topic, partitions }: TopicDescription): void {
+    const atMs = this.#options.tools.clock.nowMs();
+    for (const { partition, leader, leaderEpoch } of partitions) {
+      const before = this.#leaderEpochs.get(partition);
+      this.#leaderEpochs.set(partition, leaderEpoch);
+      if (before === undefined || before === leaderEpoch) continue;
+      const detail = `broker ${leader} leads since epoch ${leaderEpoch} (before: ${before})`;
+      this.timeline.add({ atMs, kind: 'leader-change', subject: `${topic}-${partition}`, detail });
+    }
   }
 
   async #judge(at: TopicPartition & { readonly incarnation: string }, settled: bigint, logStart: bigint) {
@@ -104,16 +198,13 @@ export class LiveAudit {
       const lower = window[0]?.lower ?? 0n;
       const upper = window.at(-1)?.upper ?? 0n;
       const before = state.looks.get(lower);
+      const isTurn = index === state.turn || index === windows.length - 1;
       const isDue =
         before === undefined ||
         before.upper !== upper ||
         before.look.waiting > 0 ||
         nowMs - before.atMs > REPEAT_AFTER_MS;
-      if (
-        !isDue ||
-        (before !== undefined && before.upper === upper && before.look.waiting === 0 && index !== state.turn)
-      )
-        continue;
+      if (!isDue || (before !== undefined && before.upper === upper && before.look.waiting === 0 && !isTurn)) continue;
       const { graceMs, tools } = this.#options;
       const { suspects, proofs } = state;
       const look = await lookAtPartition(tools, at, window, { nowMs, graceMs, logStart, suspects, proofs });
@@ -180,8 +271,7 @@ export class LiveAudit {
     this.#options.logger.info({ topic, partition, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
     for await (const entries of this.#options.tools.ranges.read(at, lower, upper, signal)) {
       const last = entries.at(-1);
-      if (last !== undefined)
-        await this.#audited.take(at, entries, (last.kind === 'record' ? last.record.offset : last.offset) + 1n);
+      if (last !== undefined) await this.#audited.take(at, entries, offsetOf(last) + 1n);
     }
     await this.#audited.take(at, [], upper);
   }

@@ -6,7 +6,7 @@ import { type Digest, type Entry, LogDigest } from './log-digest.ts';
 const BUCKET = Number(BUCKET_OFFSETS);
 
 function record(offset: number, hash = BigInt(offset) * 3n + 1n): Entry {
-  return { kind: 'record', offset: BigInt(offset), hash };
+  return { kind: 'record', offset: BigInt(offset), hash, columns: 0n };
 }
 
 /** What lies at each offset: a readable record, something else, or nothing. */
@@ -43,7 +43,7 @@ function defined(found: ReadonlyMap<number, Found>, lower: bigint, upper: bigint
     records += 1;
     sum += BigInt(offset) * 3n + 1n;
   }
-  return { lower, upper, records, sum, plain: BigInt(records) === upper - lower };
+  return { lower, upper, records, sum, columns: 0n, plain: BigInt(records) === upper - lower };
 }
 
 function folded(log: Log, entries = entriesOf(foundAt(log))): LogDigest {
@@ -147,7 +147,7 @@ describe('the digests of a partition', () => {
     digest.reached(7n);
     expect(digest.upTo(100n)).toEqual([]);
     digest.reached(9n);
-    expect(digest.upTo(100n)).toEqual([{ lower: 7n, upper: 9n, records: 0, sum: 0n, plain: false }]);
+    expect(digest.upTo(100n)).toEqual([{ lower: 7n, upper: 9n, records: 0, sum: 0n, columns: 0n, plain: false }]);
   });
 
   test('end in a hole of many buckets as they end anywhere', () => {

@@ -3,8 +3,8 @@
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 
 export type Entry =
-  /** A record whose payload could be read; `hash` is its record hash. */
-  | { readonly kind: 'record'; readonly offset: bigint; readonly hash: bigint }
+  /** A record whose payload could be read; `hash` is its record hash, `columns` that of its derived columns. */
+  | { readonly kind: 'record'; readonly offset: bigint; readonly hash: bigint; readonly columns: bigint }
   /** Something else at an offset: a control record, aborted data, a record that does not decode. */
   | { readonly kind: 'other'; readonly offset: bigint };
 
@@ -13,6 +13,8 @@ export interface Digest {
   readonly upper: bigint;
   readonly records: number;
   readonly sum: bigint;
+  /** The same sum over the derived columns. */
+  readonly columns: bigint;
   /** True when every offset in the range is a readable record: only then can equal sums prove equality. */
   readonly plain: boolean;
 }
@@ -81,11 +83,13 @@ export class LogDigest {
 
 function digestOf(entries: readonly Entry[], lower: bigint, upper: bigint): Digest {
   let sum = 0n;
+  let columns = 0n;
   let records = 0;
   for (const entry of entries) {
     if (entry.kind !== 'record') continue;
     sum += entry.hash;
+    columns += entry.columns;
     records += 1;
   }
-  return { lower, upper, records, sum, plain: BigInt(records) === upper - lower };
+  return { lower, upper, records, sum, columns, plain: BigInt(records) === upper - lower };
 }

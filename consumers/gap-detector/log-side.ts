@@ -1,26 +1,88 @@
 // The audit's own reading of records: its own decoding, its own hashes. A record that does not decode is an entry too.
-import type { Codec } from '../../kafka/codec.ts';
+import { type Codec, type Decoded, partOf, wholeOf } from '../../kafka/codec.ts';
 import type { RangeEntry, RangeReader } from '../../kafka/log.ts';
-import { eventKey } from '../../schemas/event-key.ts';
+import { offsetOf } from '../../kafka/offsets.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { BucketRange, LogEntry } from './classify.ts';
-import { payloadHash, recordHash } from './digest.ts';
+import { derivedHash, derivedKey } from './derived-columns.ts';
+import { locatedHash, payloadHash } from './digest.ts';
 import type { Entry } from './log-digest.ts';
+import { type Rules, SOUND_RULES } from './rules.ts';
+
+/** The gateway's digest of the frame that it received, as hexadecimal text beside the record. */
+export const RECEIVED_HEADER = 'sha256';
+
+/** What the ledgers want to know of an event. */
+export type Envelope = Pick<
+  IncomingEvent,
+  'gatewayEpoch' | 'ingestSeq' | 'receivedAt' | 'source' | 'stream' | 'streamEpoch' | 'seq'
+>;
+
+/** Of entries whose leader epoch is not known or does not count. */
+export const NO_EPOCH = -1;
 
 export interface Observed {
   readonly entry: Entry;
-  /** The envelope, where it could be read. */
-  readonly event: IncomingEvent | undefined;
+  /** Of the leader that wrote a record. */
+  readonly leaderEpoch: number;
+  /** Where it could be read. */
+  readonly envelope: Envelope | undefined;
+  /** Of an event whose payload is not the frame that the gateway says it received. */
+  readonly altered: { readonly id: string | null } | undefined;
 }
 
-/** One offset of pmc.messages.incoming for the digest. Throws only when the registry does not answer. */
-export async function observe(codec: Codec, found: RangeEntry): Promise<Observed> {
-  if (found.kind !== 'record') return { entry: { kind: 'other', offset: found.offset }, event: undefined };
-  const { offset, value } = found.record;
-  const decoded = await codec.decode(TOPIC.incoming, value);
-  if (!decoded.ok) return { entry: { kind: 'other', offset }, event: undefined };
-  return { entry: { kind: 'record', offset, hash: recordHash(offset, decoded.value.payload) }, event: decoded.value };
+export interface ObserveOptions {
+  readonly rules?: Rules;
+  readonly isContentOnly?: boolean;
+}
+
+const WHOLE = wholeOf(TOPIC.incoming);
+/** What the ledgers want to know, and the text; and the kind, which is what else of a damaged value can be refused. */
+const CONTENT = partOf(TOPIC.incoming, [
+  ...(['gatewayEpoch', 'ingestSeq', 'receivedAt', 'source', 'stream', 'streamEpoch', 'seq'] as const),
+  ...(['kind', 'id', 'payload'] as const),
+]);
+type Content = Envelope & Pick<IncomingEvent, 'id' | 'payload'>;
+
+/** Offsets of pmc.messages.incoming for the digest. Decodes first: nothing is observed of entries that wait for the registry. */
+export async function observeAll(
+  codec: Pick<Codec, 'decodeParts'>,
+  entries: readonly RangeEntry[],
+  { rules = SOUND_RULES, isContentOnly = false }: ObserveOptions = {},
+): Promise<readonly Observed[]> {
+  const values = entries.flatMap((entry) => (entry.kind === 'record' ? [entry.record.value] : []));
+  let next = 0;
+  if (isContentOnly) {
+    const decoded = await codec.decodeParts(CONTENT, values);
+    return entries.map((entry) =>
+      observe(entry, entry.kind === 'record' ? decoded[next++] : undefined, rules, () => 0n),
+    );
+  }
+  const decoded = await codec.decodeParts(WHOLE, values);
+  return entries.map((entry) =>
+    observe(entry, entry.kind === 'record' ? decoded[next++] : undefined, rules, derivedHash),
+  );
+}
+
+function observe<E extends Content>(
+  found: RangeEntry,
+  decoded: Decoded<E> | undefined,
+  rules: Rules,
+  columnsOf: (event: E, offset: bigint, timestampMs: number, payloadSha256: string) => bigint,
+): Observed {
+  const offset = offsetOf(found);
+  const leaderEpoch = found.kind === 'record' ? found.leaderEpoch : NO_EPOCH;
+  if (found.kind !== 'record' || decoded?.ok !== true)
+    return { entry: { kind: 'other', offset }, leaderEpoch, envelope: undefined, altered: undefined };
+  const { timestampMs, headers } = found.record;
+  const event = decoded.value;
+  const inner = payloadHash(event.payload);
+  const columns = columnsOf(event, offset, timestampMs, inner);
+  const received = headers[RECEIVED_HEADER]?.toString('latin1');
+  const isFrameAltered = received !== undefined && rules.isFrameAltered(received, inner);
+  const entry = { kind: 'record', offset, hash: locatedHash(offset, inner), columns } as const;
+  return { entry, leaderEpoch, envelope: event, altered: isFrameAltered ? { id: event.id } : undefined };
 }
 
 /** Reads one bucket again, in full, for the merge with the rows; `payloads` are those of the offsets that are `wanted`. */
@@ -39,30 +101,23 @@ export async function readBucket(
         entries.set(one.offset, { kind: one.kind });
         continue;
       }
-      const { offset, value } = one.record;
+      const { offset, value, timestampMs } = one.record;
       const decoded = await codec.decode(TOPIC.incoming, value);
-      entries.set(offset, decoded.ok ? toEntry(decoded.value) : { kind: 'undecodable', reason: decoded.error.message });
+      entries.set(
+        offset,
+        decoded.ok
+          ? toEntry(decoded.value, offset, timestampMs)
+          : { kind: 'undecodable', reason: decoded.error.message },
+      );
       if (decoded.ok && wanted.has(offset)) payloads.set(offset, decoded.value.payload);
     }
   }
   return { entries, payloads };
 }
 
-function toEntry(event: IncomingEvent): LogEntry {
-  return {
-    kind: 'record',
-    payloadHash: payloadHash(event.payload).toString('hex'),
-    eventKey: eventKey(event, event.payload, timestampOf(event.payload)),
-    id: event.id,
-  };
-}
-
-/** The event's own timestamp, undefined where the payload is not the JSON object it should be. */
-function timestampOf(payload: Buffer): unknown {
-  try {
-    const value: unknown = JSON.parse(payload.toString('utf8'));
-    return typeof value === 'object' && value !== null && 'timestamp' in value ? value.timestamp : undefined;
-  } catch {
-    return undefined;
-  }
+function toEntry(event: IncomingEvent, offset: bigint, timestampMs: number): LogEntry {
+  const { id, receivedAt } = event;
+  const inner = payloadHash(event.payload);
+  const columns = derivedHash(event, offset, timestampMs, inner);
+  return { kind: 'record', payloadHash: inner, columns, eventKey: derivedKey(event), id, receivedAt };
 }

@@ -18,6 +18,20 @@ export function auditMetrics(registry: Registry) {
   ]);
   const verdict = gauge('pmc_audit_verdict', 'Verdict of the last round: 0 pass, 1 inconclusive, 2 fail.');
   const coverage = gauge('pmc_audit_coverage_ratio', 'Judged share of the offsets on the log, 0 to 1.');
+  const suspect = gauge(
+    'pmc_audit_suspect_messages',
+    'Settled offsets that are in no account at the first look and wait for the second.',
+  );
+  const stageVerdict = gauge(
+    'pmc_audit_stage_verdict',
+    'Verdict of each stage in the last round: 0 pass, 1 inconclusive, 2 fail; no value where it cannot be measured.',
+    ['stage'],
+  );
+  const unsettled = gauge(
+    'pmc_audit_unsettled_messages',
+    'Offsets on the log that the audit has not judged yet, by partition.',
+    ['topic', 'partition'],
+  );
   const lossRatio = gauge('pmc_audit_loss_ratio', 'Missing offsets divided by settled offsets.');
   const residual = gauge(
     'pmc_audit_residual',
@@ -38,8 +52,14 @@ export function auditMetrics(registry: Registry) {
         const labels = { topic: one.topic, partition: String(one.partition) };
         missing.set(labels, one.missing);
         verified.set(labels, one.to);
+        unsettled.set(labels, Math.max(0, one.end - one.to));
       }
       verdict.set(VERDICTS.indexOf(report.verdict));
+      suspect.set(report.suspect);
+      for (const { stage, verdict: own } of report.stages) {
+        if (own === 'not-measurable') stageVerdict.remove({ stage });
+        else stageVerdict.set({ stage }, VERDICTS.indexOf(own));
+      }
       coverage.set(report.coverage);
       lossRatio.set(report.accounts.settled === 0 ? 0 : report.accounts.missing / report.accounts.settled);
       residual.set(report.accounts.residual);

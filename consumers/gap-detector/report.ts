@@ -1,6 +1,9 @@
 // The document that `pmc audit run --json` prints and the live audit stores: accounts, stages, partitions, findings. Pure.
 import { addBalances, type Balance } from './accounts.ts';
 import type { EpochReport } from './gateway-ledger.ts';
+import type { ReplyStage } from './replies.ts';
+import type { SourceReport } from './source-ledger.ts';
+import { type TimelineEvent, withCoincident } from './timeline.ts';
 import {
   type Finding,
   overallVerdict,
@@ -12,6 +15,7 @@ import {
 } from './verdict.ts';
 
 export const REPORT_SCHEMA_VERSION = 1;
+const TIMELINE_MAX = 1_000;
 
 export interface PartitionReport extends Balance {
   readonly topic: string;
@@ -30,7 +34,11 @@ export interface StageReport {
   readonly stage: Stage;
   readonly verdict: StageVerdict;
   readonly detail: string;
+  /** How many numbers of sources were judged, and how many of them are missing. */
+  readonly judged?: number;
+  readonly missing?: number;
   readonly epochs?: readonly EpochReport[];
+  readonly streams?: readonly SourceReport[];
 }
 
 export interface AuditReport {
@@ -48,7 +56,31 @@ export interface AuditReport {
   readonly stages: readonly StageReport[];
   readonly perPartition: readonly PartitionReport[];
   readonly findings: readonly Finding[];
-  readonly hints: readonly never[];
+  /** Findings of earlier audits that this one looked at and found well: each keeps its first verdict. */
+  readonly healed: readonly HealedFinding[];
+  /** What happened beside the findings, oldest first. */
+  readonly timeline: readonly TimelineEvent[];
+  /** What may point to a loss where nothing can be measured; lowers no verdict. */
+  readonly hints: readonly Hint[];
+}
+
+/** A message that a source without numbers has named and nobody has seen. */
+export interface Hint {
+  readonly kind: 'dangling-reference';
+  readonly source: string;
+  /** The id of the message that is named. */
+  readonly id: string;
+  /** Of the events that name it. */
+  readonly kinds: readonly string[];
+  readonly references: number;
+  readonly firstAt: string;
+}
+
+export interface HealedFinding {
+  readonly finding: Finding;
+  readonly firstRun: string;
+  readonly firstSeenAt: string;
+  readonly healedAt: string;
 }
 
 export interface ReportInput {
@@ -60,9 +92,18 @@ export interface ReportInput {
   readonly coverageMin: number;
   readonly perPartition: readonly PartitionReport[];
   readonly findings: readonly Finding[];
+  readonly timeline?: readonly TimelineEvent[];
+  /** The two stages of replies, where somebody has looked at them. */
+  readonly replies?: readonly ReplyStage[];
+  readonly hints?: readonly Hint[];
   readonly epochs: readonly EpochReport[];
+  /** Streams of sources that count, and events of those that were too many to follow. */
+  readonly sources?: readonly SourceReport[];
+  readonly unfollowed?: number;
   /** Records of the audit's own topics that it could not read: a hole in its own sight. */
   readonly unreadable: number;
+  /** Why the audit's own reading is not far enough to say who is silent and what is overdue. */
+  readonly lagging?: string;
   /** What a run that was told to wait has waited for in vain. */
   readonly overdue?: { readonly settling: boolean; readonly gateways: boolean };
 }
@@ -72,13 +113,17 @@ export function buildReport(input: ReportInput): AuditReport {
   const suspect = input.perPartition.reduce((sum, one) => sum + one.suspect, 0);
   const asked = input.perPartition.reduce((sum, { from, end }) => sum + Math.max(0, end - from), 0);
   const coverage = asked === 0 ? 0 : Math.min(1, accounts.settled / asked);
-  const findings = [...input.findings, ...input.perPartition.flatMap((one) => wrongBooks(one, input.findings))];
+  const { timeline = [] } = input;
+  const wrong = input.perPartition.flatMap((one) => wrongBooks(one, input.findings));
+  const findings = withCoincident([...input.findings, ...wrong], timeline);
   const stages = [
-    notMeasurable('source-to-gateway', 'the sources do not count their events, so nobody can say what they sent'),
+    sourceStage(input, findings),
     gatewayStage(input, findings),
     storedStage(accounts, suspect, findings, input.overdue?.settling ?? false),
-    notMeasurable('command-to-reply', 'this version does not compare commands with replies yet'),
-    notMeasurable('reply-to-delivered', 'the sources do not acknowledge replies'),
+    ...(input.replies ?? [
+      notMeasurable('command-to-reply', 'replies were not looked at'),
+      notMeasurable('reply-to-delivered', 'replies were not looked at'),
+    ]),
   ];
   return {
     schemaVersion: REPORT_SCHEMA_VERSION,
@@ -99,7 +144,9 @@ export function buildReport(input: ReportInput): AuditReport {
     stages,
     perPartition: input.perPartition,
     findings,
-    hints: [],
+    healed: [],
+    timeline: timeline.slice(-TIMELINE_MAX),
+    hints: input.hints ?? [],
   };
 }
 
@@ -120,24 +167,67 @@ function notMeasurable(stage: Stage, detail: string): StageReport {
   return { stage, verdict: 'not-measurable', detail };
 }
 
-function gatewayStage({ epochs, unreadable, overdue, mode }: ReportInput, findings: readonly Finding[]): StageReport {
-  const frames = epochs.reduce((sum, { inLog, elsewhere }) => sum + inLog + elsewhere, 0);
-  const missing = epochs.reduce((sum, one) => sum + one.missing, 0);
-  if (epochs.length === 0) return notMeasurable('gateway-to-log', 'no gateway epoch is on the log');
-  const own = stageVerdict(findings.filter(({ stage }) => stage === 'gateway-to-log'));
+function sourceStage(
+  { sources = [], unfollowed = 0, lagging }: ReportInput,
+  findings: readonly Finding[],
+): StageReport {
+  const stage = 'source-to-gateway';
+  if (sources.length === 0) {
+    if (lagging !== undefined) return { stage, verdict: 'inconclusive', detail: lagging };
+    return notMeasurable(stage, 'the sources do not count their events, so nobody can say what they sent');
+  }
+  const own = stageVerdict(findings.filter((one) => one.stage === stage));
+  const judged = sources.reduce((sum, one) => sum + judgedOf(one), 0);
+  const missing = sources.reduce((sum, one) => sum + one.missing, 0);
+  const isBlind = judged === 0 || unfollowed > 0 || lagging !== undefined;
+  const verdict = isBlind ? worst<Verdict>([own, 'inconclusive']) : own;
+  const blind =
+    (judged === 0 ? '; all of it is too young to be judged, or has expired' : '') +
+    (unfollowed > 0 ? `; ${unfollowed} events of streams that are too many to follow` : '') +
+    (lagging === undefined ? '' : `; ${lagging}`);
+  return {
+    stage,
+    verdict,
+    detail: `${judged} numbers of ${sources.length} streams judged, ${missing} missing${blind}`,
+    judged,
+    missing,
+    streams: sources,
+  };
+}
+
+/** How many of a stream's numbers were judged. */
+export function judgedOf({ from, judgedUpTo }: SourceReport): number {
+  // An infinity comes back from the books as null.
+  return from === null ? 0 : Math.max(0, judgedUpTo - from + 1);
+}
+
+function gatewayStage(
+  { epochs, unreadable, overdue, mode, lagging }: ReportInput,
+  findings: readonly Finding[],
+): StageReport {
+  const sum = (of: (epoch: EpochReport) => number): number => epochs.reduce((all, one) => all + of(one), 0);
+  const [inLog, elsewhere] = [sum((one) => one.inLog), sum((one) => one.elsewhere)];
+  const missing = sum((one) => one.missing);
+  const about = findings.filter(({ stage }) => stage === 'gateway-to-log');
+  const own = stageVerdict(about);
+  if (epochs.length === 0 && own === 'pass' && lagging === undefined)
+    return notMeasurable('gateway-to-log', 'no gateway epoch is on the log');
   // A bounded run has read the log to its end, and so has anybody some time after an epoch's last word: what was claimed
   // beyond that was on the log once and is there no more, or was never read.
   const unread = epochs.filter(
     ({ judgedUpTo, settledUpTo, state }) => judgedUpTo < settledUpTo && (mode === 'run' || state !== 'live'),
   ).length;
   const isUnheard = overdue?.gateways ?? false;
-  const verdict = unreadable > 0 || unread > 0 || isUnheard ? worst<Verdict>([own, 'inconclusive']) : own;
+  const isBlind = unreadable > 0 || unread > 0 || isUnheard || lagging !== undefined;
+  const verdict = isBlind ? worst<Verdict>([own, 'inconclusive']) : own;
   const tails = epochs.filter(({ tail }) => tail !== null).length;
   const blind =
     (unreadable > 0 ? `, ${unreadable} records could not be read` : '') +
     (unread > 0 ? `, ${unread} epochs claim offsets that the log does not have` : '') +
-    (isUnheard ? ', a living gateway has said nothing since the call' : '');
-  const detail = `${frames} frames of ${epochs.length} gateway epochs on the log, ${missing} missing, ${tails} open tails${blind}`;
+    (isUnheard ? ', a living gateway has said nothing since the call' : '') +
+    (lagging === undefined ? '' : `, ${lagging}`);
+  const frames = `${inLog} frames of ${epochs.length} gateway epochs on the log, rejected ones among them`;
+  const detail = `${frames}, ${elsewhere} settled elsewhere, ${missing} missing, ${tails} open tails${blind}`;
   return { stage: 'gateway-to-log', verdict, detail, epochs };
 }
 

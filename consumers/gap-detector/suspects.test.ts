@@ -14,7 +14,7 @@ function look(
   nowMs: number,
   [lower, upper]: [bigint, bigint] = [0n, 100n],
 ) {
-  const { missing, waiting } = suspects.look(lower, upper, offsets.map(suspect), nowMs, GRACE_MS);
+  const { missing, waiting } = suspects.look(lower, upper, offsets.map(suspect), { nowMs, graceMs: GRACE_MS });
   return { missing: missing.map(({ offset }) => offset), waiting };
 }
 
@@ -54,5 +54,16 @@ describe('two looks', () => {
     look(suspects, [10n, 19n, 20n], 0);
     look(suspects, [], 1, [10n, 20n]);
     expect(look(suspects, [10n, 19n, 20n], GRACE_MS)).toEqual({ missing: [20], waiting: 2 });
+  });
+
+  test('wait for whoever was writing at the first look, and not for those who came later', () => {
+    const suspects = new Suspects();
+    const times = { graceMs: GRACE_MS, openAfter: new Set(['3/7']) };
+    const at = (nowMs: number, ...open: readonly string[]) =>
+      suspects.look(0n, 100n, [suspect(5n)], { ...times, nowMs, openBefore: new Set(open) }).missing.length;
+    expect(at(0)).toBe(0);
+    expect(at(GRACE_MS, '3/7')).toBe(0);
+    expect(at(99 * GRACE_MS, '3/7', '4/1')).toBe(0);
+    expect(at(99 * GRACE_MS, '3/8', '4/1')).toBe(1);
   });
 });

@@ -40,11 +40,21 @@ describe('the verdict of a stage', () => {
     missing: 'fail',
     altered: 'fail',
     extra: 'fail',
+    truncated: 'fail',
+    recreated: 'fail',
+    'wrong-cluster': 'fail',
+    'epoch-regressed': 'fail',
+    'source-gap': 'fail',
+    'reply-missing': 'fail',
+    'reply-doubled': 'fail',
     'books-wrong': 'fail',
     hole: 'inconclusive',
     'tail-unknown': 'inconclusive',
+    'spooled-elsewhere': 'inconclusive',
     'expired-unaudited': 'inconclusive',
     duplicate: 'pass',
+    conflict: 'pass',
+    reordered: 'pass',
   };
 
   test.each(Object.entries(expected))('with one finding of the kind %s is %s', (kind, verdict) => {
@@ -110,6 +120,12 @@ describe('the key of a finding', () => {
       finding('missing', { gatewayEpoch: 'e', from: 7, to: 9 }),
       finding('missing', { gatewayEpoch: 'e', from: 8, to: 9 }),
       finding('missing', { gatewayEpoch: 'f', from: 7, to: 9 }),
+      finding('missing', { source: 's', stream: 'a', streamEpoch: 'e', from: 7 }),
+      finding('missing', { source: 's', stream: 'a', streamEpoch: 'f', from: 7 }),
+      finding('missing', { source: 's', stream: 'b', streamEpoch: 'e', from: 7 }),
+      finding('missing', { source: 't', stream: 'a', streamEpoch: 'e', from: 7 }),
+      finding('missing', { ...at, replyId: 'r' }),
+      finding('missing', { ...at, replyId: 'q' }),
     ].map(findingKey);
     expect(new Set(keys).size).toBe(keys.length);
   });

@@ -17,11 +17,21 @@ export const FINDING_WEIGHT = {
   missing: 'fail',
   altered: 'fail',
   extra: 'fail',
+  truncated: 'fail',
+  recreated: 'fail',
+  'wrong-cluster': 'fail',
+  'epoch-regressed': 'fail',
+  'source-gap': 'fail',
+  'reply-missing': 'fail',
+  'reply-doubled': 'fail',
   'books-wrong': 'fail',
   hole: 'inconclusive',
   'tail-unknown': 'inconclusive',
+  'spooled-elsewhere': 'inconclusive',
   'expired-unaudited': 'inconclusive',
   duplicate: 'none',
+  conflict: 'none',
+  reordered: 'none',
 } as const satisfies Record<string, 'fail' | 'inconclusive' | 'none'>;
 
 export type FindingKind = keyof typeof FINDING_WEIGHT;
@@ -37,9 +47,18 @@ export interface Finding {
   readonly from?: number;
   readonly to?: number;
   readonly gatewayEpoch?: string;
+  /** A source that counts, with its stream and the life of the stream's counter. */
+  readonly source?: string;
+  readonly stream?: string;
+  readonly streamEpoch?: string;
+  readonly replyId?: string;
   /** The event's own id, where the log tells it. */
   readonly id?: string;
   readonly eventKey?: string;
+  /** When the gateway received what it is about; milliseconds since the Unix epoch. */
+  readonly receivedAt?: number;
+  /** What happened within ten seconds of that. */
+  readonly coincident?: readonly string[];
   readonly detail: string;
 }
 
@@ -65,8 +84,32 @@ export function overallVerdict(stages: readonly StageVerdict[], coverage: number
 }
 
 /** Two findings with the same key are the same finding seen again. */
-export function findingKey({ kind, stage, incarnation, partition, offset, from, gatewayEpoch }: Finding): string {
-  return [kind, stage, incarnation ?? gatewayEpoch ?? '', partition ?? '', offset ?? from ?? ''].join('|');
+export function findingKey(finding: Finding): string {
+  const { kind, stage, incarnation, topic, partition, offset, from, gatewayEpoch, source, stream, streamEpoch } =
+    finding;
+  if (finding.replyId !== undefined) return [kind, stage, finding.replyId].join('|');
+  if (stream !== undefined)
+    return [kind, stage, JSON.stringify([source, stream, streamEpoch]), from ?? offset].join('|');
+  const life = incarnation ?? gatewayEpoch ?? topic ?? '';
+  return [kind, stage, life, partition ?? '', offset ?? from ?? ''].join('|');
+}
+
+/** Where it is, for people; '' where it names no place. */
+export function placeOf(finding: Finding): string {
+  const { topic, partition, offset, gatewayEpoch, source, stream, streamEpoch, replyId } = finding;
+  if (stream !== undefined)
+    return `${source} stream ${stream} epoch ${streamEpoch} ${rangeOf(finding, 'number')}`.trim();
+  if (replyId !== undefined) return `reply ${replyId}`;
+  if (topic !== undefined && partition !== undefined) {
+    const at = offset === undefined ? rangeOf(finding, '').trim() : String(offset);
+    return `${topic}-${partition}${at === '' ? '' : `@${at}`}`;
+  }
+  return gatewayEpoch === undefined ? '' : `epoch ${gatewayEpoch} ${rangeOf(finding, 'frame')}`.trim();
+}
+
+function rangeOf({ from, to = from }: Finding, unit: string): string {
+  if (from === undefined || to === undefined) return '';
+  return from === to ? `${unit} ${from}` : `${unit}${unit === '' ? '' : 's'} ${from}..${to}`;
 }
 
 export const EXIT_CODE: Readonly<Record<Verdict, number>> = { pass: 0, fail: 3, inconclusive: 8 };

@@ -12,12 +12,20 @@ function row(offset: bigint, id: string): Row {
 }
 
 test('same coordinates and id: replayed', () => {
-  expect(classify([row(1n, 'a')], [row(1n, 'a')])).toEqual({ replayed: [row(1n, 'a')], duplicates: [] });
+  expect(classify([row(1n, 'a')], [row(1n, 'a')])).toEqual({
+    replayed: [row(1n, 'a')],
+    duplicates: [],
+    otherBodies: [],
+  });
 });
 
 test('same id elsewhere: a duplicate of what is there, in whatever incarnation', () => {
   const first = { ...row(1n, 'a'), incarnation: '0190a000-0000-7000-8000-000000000000' };
-  expect(classify([row(1n, 'a')], [first])).toEqual({ replayed: [], duplicates: [{ row: row(1n, 'a'), first }] });
+  expect(classify([row(1n, 'a')], [first])).toEqual({
+    replayed: [],
+    duplicates: [{ row: row(1n, 'a'), first }],
+    otherBodies: [],
+  });
 });
 
 test('another id at the same coordinates is never swallowed, also when the id is known elsewhere', () => {
@@ -26,7 +34,6 @@ test('another id at the same coordinates is never swallowed, also when the id is
   expect(() => classify([row(1n, 'a')], [row(1n, 'b'), row(9n, 'a')])).toThrow(recreated);
 });
 
-test('nothing in the way any more: the transaction must be repeated', () => {
-  const vanished = expect.objectContaining({ code: 'PMC_PERSISTENCE_ROW_VANISHED' });
-  expect(() => classify([row(1n, 'a')], [])).toThrow(vanished);
+test('neither its coordinates nor its id are there: another body of its identity is', () => {
+  expect(classify([row(1n, 'a'), row(2n, 'b')], [row(2n, 'b')])).toMatchObject({ otherBodies: [{ id: 'a' }] });
 });

@@ -3,7 +3,7 @@
 //   same coordinates, same id     → replayed: it was stored before, nothing to do
 //   other coordinates, same id    → duplicate of the record at those coordinates
 //   same coordinates, another id  → not our log any more: the topic was re-created under us (never swallowed)
-//   nothing there                 → deleted in between: repeat the transaction
+//   neither                       → another body of its identity is in the way; or what was, is deleted meanwhile
 import { PmcError } from '../../service/errors.ts';
 import type { Row } from './rows.ts';
 
@@ -18,23 +18,25 @@ export interface Duplicate {
 export interface Classified {
   readonly replayed: readonly Row[];
   readonly duplicates: readonly Duplicate[];
+  readonly otherBodies: readonly Row[];
 }
 
-/** Throws PMC_TOPIC_RECREATED or PMC_PERSISTENCE_ROW_VANISHED; in both cases nothing may be committed. */
+/** Throws PMC_TOPIC_RECREATED; then nothing may be committed. */
 export function classify(notInserted: readonly Row[], existing: readonly ExistingRow[]): Classified {
   const byId = new Map(existing.map((row) => [row.id, row]));
   const byCoordinates = new Map(existing.map((row) => [coordinatesOf(row), row]));
   const replayed: Row[] = [];
   const duplicates: Duplicate[] = [];
+  const otherBodies: Row[] = [];
   for (const row of notInserted) {
     const sameId = byId.get(row.id);
     const sameCoordinates = byCoordinates.get(coordinatesOf(row));
     if (sameCoordinates !== undefined && sameCoordinates.id !== row.id) throw recreated(row, sameCoordinates);
     if (sameCoordinates !== undefined) replayed.push(row);
     else if (sameId !== undefined) duplicates.push({ row, first: sameId });
-    else throw vanished(row);
+    else otherBodies.push(row);
   }
-  return { replayed, duplicates };
+  return { replayed, duplicates, otherBodies };
 }
 
 function coordinatesOf({ incarnation, partition, recordOffset }: ExistingRow): string {
@@ -51,7 +53,8 @@ function recreated(row: Row, stored: ExistingRow): PmcError {
   });
 }
 
-function vanished(row: Row): PmcError {
+/** Nothing is in the way of a row any more that something was in the way of: the transaction has to be repeated. */
+export function vanished(row: Row): PmcError {
   const message = `the row in the way of ${coordinatesOf(row)} was deleted meanwhile`;
   return new PmcError('PMC_PERSISTENCE_ROW_VANISHED', message, { coordinates: coordinatesOf(row), id: row.id });
 }

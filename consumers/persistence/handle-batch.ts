@@ -7,16 +7,20 @@ import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Backoff } from '../../service/backoff.ts';
 import type { Clock } from '../../service/clock.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { type ChunkLimits, chunksOf } from './chunks.ts';
+import { RowWriter } from './copy-rows.ts';
 import type { PersistenceMetrics } from './metrics.ts';
 import { outlast } from './outlast.ts';
 import { toRow } from './rows.ts';
-import type { Candidate, Poison, Store, StoreBatch, StoreOutcome } from './store.ts';
+import type { Candidate, NewBatch, Poison, Store, StoreOutcome } from './store.ts';
 
 export interface HandleBatchDeps {
-  readonly codec: Pick<Codec, 'decode'>;
-  readonly store: Pick<Store, 'write'>;
+  readonly codec: Pick<Codec, 'decodeEach'>;
+  readonly store: Pick<Store, 'isLikelyNew' | 'copy' | 'write'>;
+  /** Told of a partition that has new rows. */
+  readonly onStored: (at: Pick<Batch, 'incarnation' | 'partition'>) => void;
   readonly metrics: PersistenceMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -38,65 +42,113 @@ export async function handleBatch(batch: Batch, deps: HandleBatchDeps): Promise<
 }
 
 async function storeBatch(batch: Batch, deps: HandleBatchDeps): Promise<void> {
-  const { codec, store, metrics, clock, limits } = deps;
+  const { metrics, limits, logger } = deps;
   const { topic, partition, records } = batch;
   metrics.batchSize.observe(records.length);
-
-  const decodeStartMs = clock.nowMs();
-  const decoded = await waitOut('registry', batch, deps, () =>
-    Promise.all(records.map(({ value }) => codec.decode(TOPIC.incoming, value))),
-  );
-  metrics.batchDuration.observe({ stage: 'decode' }, (clock.nowMs() - decodeStartMs) / 1_000);
-
-  const writeStartMs = clock.nowMs();
-  const items = records.map((record, index) => toItem(batch, record, decoded[index]));
-  for (const chunk of chunksOf(items, ({ raw }) => raw?.length ?? 0, limits)) {
-    const outcome = await waitOut('database', batch, deps, async () => {
-      const startMs = clock.nowMs();
-      const written = await store.write(asStoreBatch(batch, chunk), batch.signal);
-      metrics.writeDuration.observe((clock.nowMs() - startMs) / 1_000);
-      return written;
-    });
+  for (const chunk of chunksOf(records, ({ value }) => value?.length ?? 0, limits)) {
+    const outcome = (await storeNew(batch, chunk, deps)) ?? (await storeAny(batch, chunk, deps));
+    killPoint('persistence.rows.committed');
     count(batch, chunk.length, outcome, deps);
+    if (outcome.inserted.length > 0) deps.onStored(batch);
   }
-  metrics.batchDuration.observe({ stage: 'write' }, (clock.nowMs() - writeStartMs) / 1_000);
-  deps.logger.trace({ topic, partition, records: records.length }, 'persistence.batch.stored');
+  logger.trace({ topic, partition, records: records.length }, 'persistence.batch.stored');
   // COMMIT has happened; the reader commits the offset after this return. A crash between the two hands the same records
   // over again: their coordinates and ids are there already, so they count as replayed and nothing changes
   // (test/integration/persistence-keeps-each-offset-in-one-account.test.ts, "handed over again"). A crash before COMMIT
   // leaves nothing behind, and the records come again too.
 }
 
+/** The short way, in one pass from the record's bytes to those of COPY; undefined where it cannot be gone. */
+async function storeNew(batch: Batch, chunk: Chunk, deps: HandleBatchDeps): Promise<StoreOutcome | undefined> {
+  const { store } = deps;
+  if (!store.isLikelyNew(batch)) return undefined;
+  const written = await timed('decode', deps, () =>
+    waitOut('registry', batch, deps, () => writtenOut(batch, chunk, deps)),
+  );
+  killPoint('persistence.batch.decoded');
+  return written && (await inDatabase(batch, deps, () => store.copy(written, batch.signal)));
+}
+
+/** Undefined where a record cannot become a row, or between them one is missing: the range would say more than the chunk. */
+async function writtenOut(batch: Batch, chunk: Chunk, { codec }: HandleBatchDeps): Promise<NewBatch | undefined> {
+  const { topic, partition, incarnation } = batch;
+  const upperOffset = endOf(chunk);
+  const lower = upperOffset - BigInt(chunk.length);
+  if (chunk[0]?.offset !== lower) return undefined;
+  const writer = new RowWriter(chunk.length);
+  let isWhole = true;
+  await codec.decodeEach(TOPIC.incoming, valuesOf(chunk), (decoded, index) => {
+    const made = isWhole ? toItem(batch, chunk[index], decoded) : undefined;
+    if (made !== undefined && 'row' in made) writer.add(made.row);
+    else isWhole = false;
+  });
+  return isWhole ? { topic, partition, incarnation, lower, upperOffset, written: writer.end() } : undefined;
+}
+
+/** Whatever is in the chunk, and whatever is stored of it already. */
+async function storeAny(batch: Batch, chunk: Chunk, deps: HandleBatchDeps): Promise<StoreOutcome> {
+  const { topic, partition, incarnation } = batch;
+  const items = await timed('decode', deps, () => waitOut('registry', batch, deps, () => itemsOf(batch, chunk, deps)));
+  killPoint('persistence.batch.decoded');
+  const candidates = items.filter((item) => 'row' in item);
+  const poisons = items.filter((item) => 'error' in item);
+  const all = { topic, partition, incarnation, candidates, poisons, upperOffset: endOf(chunk) };
+  return await inDatabase(batch, deps, () => deps.store.write(all, batch.signal));
+}
+
+async function itemsOf(batch: Batch, chunk: Chunk, { codec }: HandleBatchDeps): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  await codec.decodeEach(TOPIC.incoming, valuesOf(chunk), (decoded, index) => {
+    items.push(toItem(batch, chunk[index], decoded));
+  });
+  return items;
+}
+
+/** Of a batch what goes into one transaction. */
+type Chunk = readonly LogRecord[];
 type Item = Candidate | Poison;
 
-function toItem({ incarnation }: Batch, record: LogRecord, decoded: Decoded<IncomingEvent> | undefined): Item {
-  if (decoded === undefined) throw new TypeError('a record without the result of its decoding');
+function toItem({ incarnation }: Batch, record: LogRecord | undefined, decoded: Decoded<IncomingEvent>): Item {
+  if (record === undefined) throw new TypeError('a result of decoding without its record');
   const { partition, offset, timestampMs, value: raw } = record;
   if (!decoded.ok) return { offset, raw, error: decoded.error };
   const made = toRow(decoded.value, { incarnation, partition, offset, timestampMs });
   return made.ok ? { row: made.row, raw } : { offset, raw, error: made.error };
 }
 
-function offsetOf(item: Item): bigint {
-  return 'row' in item ? item.row.recordOffset : item.offset;
+function valuesOf(chunk: Chunk): readonly (Buffer | null)[] {
+  return chunk.map(({ value }) => value);
 }
 
-function asStoreBatch({ topic, partition, incarnation }: Batch, items: readonly Item[]): StoreBatch {
-  const last = items.at(-1);
-  if (last === undefined) throw new TypeError('a chunk without records');
-  return {
-    topic,
-    partition,
-    incarnation,
-    candidates: items.filter((item) => 'row' in item),
-    poisons: items.filter((item) => 'error' in item),
-    upperOffset: offsetOf(last) + 1n,
+function endOf(chunk: Chunk): bigint {
+  return (chunk.at(-1) as LogRecord).offset + 1n;
+}
+
+async function inDatabase<T>(batch: Batch, deps: HandleBatchDeps, write: () => Promise<T>): Promise<T> {
+  const { clock, metrics } = deps;
+  const attempt = async (): Promise<T> => {
+    const startMs = clock.nowMs();
+    const written = await write();
+    metrics.writeDuration.observe((clock.nowMs() - startMs) / 1_000);
+    return written;
   };
+  return await timed('write', deps, () => waitOut('database', batch, deps, attempt));
+}
+
+async function timed<T>(
+  stage: 'decode' | 'write',
+  { clock, metrics }: HandleBatchDeps,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startMs = clock.nowMs();
+  const done = await work();
+  metrics.batchDuration.observe({ stage }, (clock.nowMs() - startMs) / 1_000);
+  return done;
 }
 
 function count({ topic, partition }: Batch, records: number, outcome: StoreOutcome, deps: HandleBatchDeps): void {
   const { metrics, logger, clock, groupId } = deps;
-  const { inserted, duplicates, replayed, quarantined } = outcome;
+  const { inserted, duplicates, replayed, quarantined, conflicts } = outcome;
   const { totals } = metrics;
   const sanitised = inserted.filter(({ flags }) => flags.length > 0).length;
   const nowMs = clock.nowMs();
@@ -107,6 +159,7 @@ function count({ topic, partition }: Batch, records: number, outcome: StoreOutco
   metrics.rows.inc({ outcome: 'replayed' }, replayed);
   metrics.rows.inc({ outcome: 'quarantined' }, quarantined.length);
   metrics.sanitised.inc(sanitised);
+  metrics.conflicts.inc(conflicts.length);
   metrics.watermark.set({ topic, partition }, Number(outcome.coveredUpTo));
   totals.consumed += records;
   totals.inserted += inserted.length;
@@ -114,10 +167,13 @@ function count({ topic, partition }: Batch, records: number, outcome: StoreOutco
   totals.replayed += replayed;
   totals.quarantined += quarantined.length;
   totals.sanitised += sanitised;
+  totals.conflicts += conflicts.length;
   for (const { offset, error } of quarantined) {
     const fields = { topic, partition, offset: String(offset), code: error.code, reason: error.message };
     logger.warn(fields, 'persistence.record.quarantined');
   }
+  for (const offset of conflicts)
+    logger.info({ topic, partition, offset: String(offset) }, 'persistence.record.conflict');
 }
 
 function waitOut<T>(

@@ -11,6 +11,7 @@ export interface Totals {
   replayed: number;
   quarantined: number;
   sanitised: number;
+  conflicts: number;
   retries: number;
 }
 
@@ -23,6 +24,7 @@ export function persistenceMetrics(registry: Registry) {
     replayed: 0,
     quarantined: 0,
     sanitised: 0,
+    conflicts: 0,
     retries: 0,
   };
   return {
@@ -66,7 +68,17 @@ export function persistenceMetrics(registry: Registry) {
     }),
     sanitised: new Counter({
       name: 'pmc_sink_sanitized_total',
-      help: 'Inserted rows with at least one flag: a derived column was altered or left empty. raw_payload never is.',
+      help: 'Inserted rows with at least one flag of their own: a derived column was altered or left empty. raw_payload never is.',
+      registers,
+    }),
+    conflicts: new Counter({
+      name: 'pmc_sink_conflicts_total',
+      help: 'Inserted rows under whose identity another body was stored already: both rows have the flag conflict.',
+      registers,
+    }),
+    folded: new Counter({
+      name: 'pmc_message_changes_folded_total',
+      help: 'Rows that refer to a message (edits, deletes, reactions, receipts) folded into message_state since process start.',
       registers,
     }),
     watermark: new Gauge({

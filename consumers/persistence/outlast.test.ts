@@ -41,12 +41,30 @@ test('ends with the error when the signal aborts during the pause', async () => 
   const abort = new AbortController();
   const { options } = watched(abort.signal);
   const gone = new Error('connect ECONNREFUSED');
-  const waiting = outlast(() => Promise.reject(gone), {
+  let attempts = 0;
+  const failing = (): Promise<never> => {
+    attempts += 1;
+    return Promise.reject(gone);
+  };
+  const waiting = outlast(failing, {
     ...options,
     backoff: { initialMs: 1_000_000, maxMs: 1_000_000 },
     onRetry: () => abort.abort(),
   });
   await expect(waiting).rejects.toBe(gone);
+  expect(attempts).toBe(1);
+});
+
+test('calls a server that is broken off no trouble when it was the signal that broke it off', async () => {
+  const abort = new AbortController();
+  const { health, retries, options } = watched(abort.signal);
+  const gone = new Error('Connection terminated');
+  const broken = outlast(() => {
+    abort.abort();
+    return Promise.reject(gone);
+  }, options);
+  await expect(broken).rejects.toBe(gone);
+  expect([health, retries]).toEqual([[], []]);
 });
 
 test.each([

@@ -8,6 +8,7 @@ import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { checkDatabase, createPool, type Pool } from '../../service/database.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import type { PersistenceConfig } from './config.ts';
+import { Folding } from './folding.ts';
 import { type HandleBatchDeps, handleBatch } from './handle-batch.ts';
 import { persistenceMetrics, poolMetrics } from './metrics.ts';
 import { outlast } from './outlast.ts';
@@ -17,8 +18,15 @@ import { Store } from './store.ts';
 const CLIENT_ID = 'pmc-persistence';
 const BATCH_BYTES_MAX = 4 * 1_048_576;
 const BACKOFF = { initialMs: 200, maxMs: 5_000 };
-const CONNECTIONS_MAX = 3;
+/** A reader has three partitions in hand at a time; the fold takes one. */
+const CONNECTIONS_MAX = 4;
 const PROGRESS_CHECK_MS = 1_000;
+/** What another process stored (a redrive, a replay) is folded after this long, where nothing else comes. */
+const FOLD_CHECK_MS = 5_000;
+/** With so many records of a partition ahead of it, the store goes before the fold. */
+const FAR_BEHIND = 10_000n;
+/** As long as such batches come; not while the store waits for a server, or has caught up. */
+const FAR_BEHIND_MS = 2_000;
 const STOP_CONNECTING_MS = 500;
 
 class Persistence implements Service {
@@ -28,10 +36,14 @@ class Persistence implements Service {
   readonly #admin: LogAdmin;
   readonly #deps: HandleBatchDeps;
   readonly #readerHealth: ReaderHealth;
+  readonly #folding: Folding;
   readonly #stopping = new AbortController();
+  /** When a batch last showed that. */
+  #farBehindMs = Number.NEGATIVE_INFINITY;
   #reader: Reader | undefined;
   #opening: Promise<void> | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
+  #foldTimer: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(config: PersistenceConfig, context: ServiceContext, groupId: string) {
@@ -42,12 +54,19 @@ class Persistence implements Service {
     this.#pool = createPool(config.databaseUrl, logger, CONNECTIONS_MAX);
     this.#admin = openAdmin({ config, clientId: CLIENT_ID });
     this.#readerHealth = new ReaderHealth(health, metrics, config.brokers);
+    const report: HandleBatchDeps['report'] = (check, ready, detail) => health.set(check, ready, detail);
+    this.#folding = new Folding({
+      ...{ pool: this.#pool, logger, backoff: BACKOFF, report },
+      onFolded: (references) => metrics.folded.inc(references),
+      isStoreBehind: () => performance.now() - this.#farBehindMs < FAR_BEHIND_MS,
+    });
     this.#deps = {
       codec: new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger }),
       store: new Store({ pool: this.#pool, breakerPercent: config.breakerPercent }),
       limits: { rowsMax: config.batchRowsMax, bytesMax: BATCH_BYTES_MAX },
       backoff: BACKOFF,
-      report: (check, ready, detail) => health.set(check, ready, detail),
+      onStored: (at) => this.#folding.wake(at),
+      report,
       metrics,
       logger,
       clock,
@@ -66,6 +85,7 @@ class Persistence implements Service {
     this.#progressTimer = setInterval(() => {
       if (this.#reader !== undefined) this.#readerHealth.checkProgress(this.#reader, this.#context.clock);
     }, PROGRESS_CHECK_MS);
+    this.#foldTimer = setInterval(() => void this.#folding.wakeAll(), FOLD_CHECK_MS);
   }
 
   async #open(): Promise<void> {
@@ -86,11 +106,19 @@ class Persistence implements Service {
         topics: [TOPIC.incoming],
         batchRecordsMax: this.#config.batchRowsMax,
         admin: this.#admin,
-        handleBatch: (batch) => this.#readerHealth.watch(batch, handleBatch(batch, this.#deps)),
+        handleBatch: (batch) => {
+          const left = batch.highWatermark - (batch.records.at(-1)?.offset ?? 0n);
+          if (left > FAR_BEHIND) this.#farBehindMs = performance.now();
+          return this.#readerHealth.watch(batch, handleBatch(batch, this.#deps));
+        },
         onConnection: (problem) => this.#readerHealth.waiting(problem),
-        onAssigned: (partitions) => this.#readerHealth.assigned(partitions),
+        onAssigned: (partitions) => {
+          this.#readerHealth.assigned(partitions);
+          void this.#folding.wakeAll();
+        },
         onGap: (gap) => this.#readerHealth.gap(gap),
         onFatal: (error) => this.#context.fail(error),
+        stopping: this.#stopping.signal,
       },
     );
     this.#reader = reader;
@@ -104,11 +132,13 @@ class Persistence implements Service {
 
   async #stop(): Promise<void> {
     clearInterval(this.#progressTimer);
+    clearInterval(this.#foldTimer);
     this.#stopping.abort();
     // With Kafka away the reader is still connecting: it has handled nothing and ends with the process.
     const tired = new Promise<void>((resolve) => setTimeout(resolve, STOP_CONNECTING_MS));
     if (this.#reader === undefined) await Promise.race([this.#opening, tired]);
     await this.#reader?.stop();
+    await this.#folding.stop();
     await this.#admin.stop();
     await this.#pool.end();
   }

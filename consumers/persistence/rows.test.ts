@@ -48,6 +48,8 @@ describe('a message', () => {
         ingestSeq: 7n,
         receivedAt: new Date(event.receivedAt),
         flags: [],
+        // By another program: the first half of SHA-256 over ["id","chaos","m1"].
+        identity: 'd8f4b9a7-1469-0ad8-5bb0-45ed7524b49c',
       },
     });
   });

@@ -3,7 +3,7 @@
 // a payload that cannot be kept exactly (not UTF-8, not JSON) is no row but a reason for the quarantine.
 
 import type { messageMetadata } from '../../schemas/database/tables.ts';
-import { eventKey, parseEventTime } from '../../schemas/event-key.ts';
+import { eventKeyAt, identityKey, parseEventTime } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
 import { PmcError } from '../../service/errors.ts';
 import { type ColumnText, columnText, columnTextBytes } from './column-text.ts';
@@ -16,7 +16,10 @@ export type Row = Readonly<
   readonly flags: readonly Flag[];
 };
 
-export type Flag = 'sanitised' | 'truncated' | 'wrong-type' | 'bad-timestamp' | 'bad-received-at' | 'not-an-object';
+/** `conflict` is not of the record alone: another body is stored under its identity, and its row has the flag as well. */
+export type Flag =
+  | ('sanitised' | 'truncated' | 'wrong-type' | 'bad-timestamp' | 'bad-received-at' | 'not-an-object')
+  | 'conflict';
 
 export interface Coordinates {
   readonly incarnation: string;
@@ -28,6 +31,7 @@ export interface Coordinates {
 
 export type RowOrReason = { readonly ok: true; readonly row: Row } | { readonly ok: false; readonly error: PmcError };
 
+const NO_FLAGS: readonly Flag[] = [];
 const NAME_CHARS_MAX = 512;
 const TYPE_CHARS_MAX = 64;
 const CONTENT_BYTES_MAX = 16_384;
@@ -53,6 +57,8 @@ export function toRow(event: IncomingEvent, at: Coordinates): RowOrReason {
   if (!payload.ok) return payload;
   const { fields, text } = payload;
   const flags = new Set<Flag>();
+  const timeText = textField(fields, 'timestamp', flags);
+  const timeMs = timeText === null ? undefined : parseEventTime(timeText);
   if (!payload.isObject) flags.add('not-an-object');
   // The communicator leaves these null when they are not text: the payload tells whether there was something.
   if (event.id === null) textField(fields, 'id', flags);
@@ -67,8 +73,8 @@ export function toRow(event: IncomingEvent, at: Coordinates): RowOrReason {
   const type = event.kind === 'message' ? event.type : event.kind;
 
   const row: Row = {
-    id: eventKey(event, event.payload, fields['timestamp']),
-    timestamp: eventTime(fields, flags),
+    id: eventKeyAt(event, event.payload, timeMs),
+    timestamp: timeText === null ? null : eventTime(timeMs, flags),
     sender: actor,
     type: type === null ? null : flagged(columnText(type, TYPE_CHARS_MAX), flags),
     rawPayload: text,
@@ -88,9 +94,11 @@ export function toRow(event: IncomingEvent, at: Coordinates): RowOrReason {
     gatewayEpoch: name(event.gatewayEpoch),
     ingestSeq: BigInt(event.ingestSeq),
     receivedAt: receivedAt(event.receivedAt, at.timestampMs, flags),
-    flags: [],
+    identity: identityKey(event),
+    // Last: what comes before may add to them.
+    flags: flags.size === 0 ? NO_FLAGS : [...flags],
   };
-  return { ok: true, row: { ...row, flags: [...flags] } };
+  return { ok: true, row };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -130,10 +138,7 @@ function flagged(column: ColumnText, flags: Set<Flag>): string {
 }
 
 /** The event's own time where it is one and in years 1…9999, which both PostgreSQL and ISO 8601 with four digits take. */
-function eventTime(fields: Fields, flags: Set<Flag>): Date | null {
-  const text = textField(fields, 'timestamp', flags);
-  if (text === null) return null;
-  const timeMs = parseEventTime(text);
+function eventTime(timeMs: number | undefined, flags: Set<Flag>): Date | null {
   if (timeMs !== undefined && isStorableTime(timeMs)) return new Date(timeMs);
   flags.add('bad-timestamp');
   return null;

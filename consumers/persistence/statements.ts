@@ -1,7 +1,8 @@
 // The SQL of the store. The insert's column list, parameter types and values come from schemas/database/tables.ts: a column
 // added there does not compile here until it has a value.
 import { messageMetadata } from '../../schemas/database/tables.ts';
-import type { Row } from './rows.ts';
+import type { Flag, Row } from './rows.ts';
+import type { NewBatch } from './store.ts';
 
 export interface Statement {
   readonly name: string;
@@ -31,6 +32,7 @@ const VALUE_OF = {
   ingestSeq: (row) => String(row.ingestSeq),
   receivedAt: (row) => row.receivedAt.toISOString(),
   flags: (row) => row.flags.join(','),
+  identity: (row) => row.identity,
 } satisfies Record<keyof Row, (row: Row) => string | number | null>;
 
 const COLUMNS = (Object.keys(VALUE_OF) as (keyof Row)[]).map((key) => {
@@ -126,6 +128,56 @@ function supersede(table: 'quarantine' | 'duplicates'): Statement {
   };
 }
 
+/**
+ * $1 incarnation, $2 partition, $3 the lowest offset inserted now: where that lies below what was covered before, the fold has to go
+ * back. It comes before coverage moves, and waits for a fold that is under way.
+ */
+export const SET_FOLD_BACK: Statement = {
+  name: 'pmc-set-fold-back',
+  text: `insert into fold_positions as known (incarnation, partition, next_offset)
+    select incarnation, partition, 0 from coverage
+    where incarnation = $1::uuid and partition = $2 and upper_offset > $3::bigint
+    on conflict (incarnation, partition) do update set next_offset = least(known.next_offset, $3::bigint)`,
+};
+
+const CONFLICT: Flag = 'conflict';
+const CONFLICTS = 'insert into conflicts (identity, incarnation, partition, record_offset)';
+const WHERE_STORED = 'stored.identity, stored.incarnation, stored.partition, stored.record_offset';
+
+/**
+ * $1 incarnation, $2 partition, then arrays: offsets and identities of rows stored beside another body. They are put down, and the
+ * rows that were there first are flagged and put down as well.
+ */
+export const PUT_DOWN_CONFLICTS: Statement = {
+  name: 'pmc-put-down-conflicts',
+  text: `with first as (
+      update message_metadata stored set flags = flags || '{${CONFLICT}}'
+      where identity = any($4::uuid[]) and not (flags @> '{${CONFLICT}}')
+      returning ${WHERE_STORED})
+    ${CONFLICTS}
+    select * from first
+    union all select given.identity, $1::uuid, $2::integer, given.record_offset
+      from unnest($3::bigint[], $4::uuid[]) as given (record_offset, identity)
+    on conflict do nothing`,
+};
+
+/**
+ * $1 incarnation, $2 partition, $3 lowest offset, $4 one past the highest: flags what was stored now under an identity that is known to
+ * be in conflict, for there nothing is in its way. Where no conflict is known it reads no row.
+ */
+export const FLAG_FURTHER_BODIES: Statement = {
+  name: 'pmc-flag-further-bodies',
+  text: `with further as (
+      update message_metadata stored set flags = flags || '{${CONFLICT}}'
+      where (select exists (select from conflicts))
+        and incarnation = $1::uuid and partition = $2 and record_offset >= $3 and record_offset < $4
+        and not (flags @> '{${CONFLICT}}')
+        and exists (select from conflicts known where known.identity = stored.identity)
+      returning ${WHERE_STORED}),
+    put_down as (${CONFLICTS} select * from further on conflict do nothing)
+    select record_offset from further`,
+};
+
 /** $1 incarnation, $2 topic, $3 partition, $4 upper offset, $5 rows inserted now. */
 export const UPSERT_COVERAGE: Statement = {
   name: 'pmc-upsert-coverage',
@@ -136,3 +188,26 @@ export const UPSERT_COVERAGE: Statement = {
       rows_total = known.rows_total + excluded.rows_total, updated_at = now()
     returning upper_offset`,
 };
+
+/**
+ * What goes with a COPY of all offsets from `lower` up to `upperOffset`, as text: closes their entries, flags conflicts (the last result
+ * but one), moves coverage (the last).
+ */
+export function afterCopy(
+  { incarnation, topic, partition, lower, upperOffset }: NewBatch,
+  literal: (text: string) => string,
+): readonly string[] {
+  const at = `incarnation = ${literal(incarnation)} and partition = ${partition}`;
+  const range = `record_offset >= ${lower} and record_offset < ${upperOffset}`;
+  const close = (table: 'quarantine' | 'duplicates'): string =>
+    `update ${table} set status = 'superseded' where ${at} and ${range} and status = 'open'`;
+  const written = ({ text }: Statement, ...values: readonly (string | number | bigint)[]): string =>
+    text.replaceAll(/\$(\d)/g, (_, number) => String(values[Number(number) - 1]));
+  return [
+    close('duplicates'),
+    close('quarantine'),
+    written(SET_FOLD_BACK, literal(incarnation), partition, lower),
+    written(FLAG_FURTHER_BODIES, literal(incarnation), partition, lower, upperOffset),
+    written(UPSERT_COVERAGE, literal(incarnation), literal(topic), partition, upperOffset, upperOffset - lower),
+  ];
+}

@@ -1,28 +1,19 @@
 // Writes a batch of one partition to PostgreSQL in one transaction: rows, duplicates, quarantine, coverage, and the closing
 // of older entries, so that an offset is in one account only (stored > duplicate-of > quarantined). It promises all or
-// nothing. A row that the database refuses is found by halves and quarantined; an error of the server is thrown for the
-// caller to wait and repeat. A repeat of what is stored already changes nothing.
+// nothing. A batch of which nothing is known yet goes the short way, a COPY of rows that are written out; where a row stands in the way,
+// or is refused, the long way tells which: duplicates are recorded, what the database refuses is found by halves and quarantined. An error of the server
+// is thrown for the caller to wait and repeat. A repeat of what is stored already changes nothing.
 import type { TopicPartition } from '../../kafka/log.ts';
 import { failureOf, type Pool, type PoolClient, sqlStateOf } from '../../service/database.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
+import { killPoint } from '../../service/kill-point.ts';
+import { account, insertRows, type OffsetRow } from './account.ts';
 import { assertNotSystemic } from './breaker.ts';
-import { classify, type Duplicate, type ExistingRow } from './classify.ts';
-import { storable } from './column-text.ts';
+import { COPY_ROWS, RowWriter, type StoredRow, type WrittenRows } from './copy-rows.ts';
 import { isolate } from './isolate.ts';
 import type { Row } from './rows.ts';
-import {
-  FIND_AT_COORDINATES,
-  FIND_BY_ID,
-  INSERT_ROWS,
-  insertValues,
-  type Statement,
-  SUPERSEDE_DUPLICATES,
-  SUPERSEDE_QUARANTINE,
-  UPSERT_COVERAGE,
-  UPSERT_DUPLICATES,
-  UPSERT_QUARANTINE,
-} from './statements.ts';
-import { inTransaction } from './transaction.ts';
+import { afterCopy } from './statements.ts';
+import { copyInTransaction, inTransaction } from './transaction.ts';
 
 export interface Candidate {
   readonly row: Row;
@@ -46,12 +37,23 @@ export interface StoreBatch extends TopicPartition {
   readonly upperOffset: bigint;
 }
 
+/** Rows of all offsets from `lower` on. */
+export interface NewBatch extends TopicPartition {
+  readonly incarnation: string;
+  readonly lower: bigint;
+  /** One past the last offset. */
+  readonly upperOffset: bigint;
+  readonly written: WrittenRows;
+}
+
 export interface StoreOutcome {
-  readonly inserted: readonly Row[];
+  readonly inserted: readonly StoredRow[];
   /** Newly recorded; a duplicate or quarantine entry that was there before counts as replayed. */
   readonly duplicates: number;
   readonly quarantined: readonly Poison[];
   readonly replayed: number;
+  /** Of the inserted rows, those under whose identity another body is stored. */
+  readonly conflicts: readonly bigint[];
   /** The partition's coverage after the batch. */
   readonly coveredUpTo: bigint;
 }
@@ -62,25 +64,56 @@ export interface StoreOptions {
   readonly breakerPercent: number;
 }
 
-const REASON_CHARS_MAX = 2_000;
+/** Where one batch met rows that were there, a replay is likely: so many batches of the partition go the long way at once. */
+const LONG_WAY_BATCHES = 32;
 
 export class Store {
   readonly #pool: Pool;
   readonly #breakerPercent: number;
+  /** Batches that are still to go the long way, by partition. */
+  readonly #longWay = new Map<string, number>();
 
   constructor({ pool, breakerPercent }: StoreOptions) {
     this.#pool = pool;
     this.#breakerPercent = breakerPercent;
   }
 
-  /** Throws PMC_PERSISTENCE_BREAKER, PMC_TOPIC_RECREATED, or the error of a server that cannot take it now. */
+  /** Whether the short way is worth a try: so many batches after one that met rows, it is not. */
+  isLikelyNew(at: PartitionOfTopic): boolean {
+    return !this.#longWay.has(laneOf(at));
+  }
+
+  /** The short way; undefined when a row stands in the way or is refused, and then nothing was written. Throws as `write` does. */
+  async copy(batch: NewBatch, signal: AbortSignal): Promise<StoreOutcome | undefined> {
+    const { rows, bytes } = batch.written;
+    const lock = laneOf(batch);
+    try {
+      const after = (client: PoolClient) => afterCopy(batch, (text) => client.escapeLiteral(text));
+      const results = await copyInTransaction(this.#pool, { lock, signal }, { copy: COPY_ROWS, bytes, after });
+      const [flagged, [covered]] = results.slice(-2) as [OffsetRow[], [{ upper_offset: string }]];
+      const conflicts = flagged.map(({ record_offset }) => BigInt(record_offset));
+      const coveredUpTo = BigInt(covered.upper_offset);
+      return { inserted: rows, duplicates: 0, quarantined: [], replayed: 0, conflicts, coveredUpTo };
+    } catch (error) {
+      if (failureOf(error) !== 'data') throw error;
+      this.#longWay.set(lock, LONG_WAY_BATCHES);
+      return undefined;
+    }
+  }
+
+  /** Either way. Throws PMC_PERSISTENCE_BREAKER, PMC_TOPIC_RECREATED, or the error of a server that cannot take it now. */
   async write(batch: StoreBatch, signal: AbortSignal): Promise<StoreOutcome> {
-    const options = { lock: `pmc-persistence/${batch.incarnation}/${batch.partition}`, signal };
     const { poisons } = batch;
+    const options = { lock: laneOf(batch), signal };
     this.#assertNotSystemic(batch, poisons);
+    const written = this.isLikelyNew(batch) ? asNewBatch(batch) : undefined;
+    const copied = written && (await this.copy(written, signal));
+    if (copied !== undefined) return copied;
+    this.#wentTheLongWay(options.lock);
     try {
       return await inTransaction(this.#pool, options, async (client) => {
-        const inserted = await insertRows(client, batch.candidates);
+        const inserted = await insertRows(client, rowsOf(batch.candidates));
+        killPoint('persistence.rows.inserted');
         return await account(client, batch, { candidates: batch.candidates, inserted, poisons });
       });
     } catch (error) {
@@ -94,6 +127,12 @@ export class Store {
     });
   }
 
+  #wentTheLongWay(lane: string): void {
+    const left = (this.#longWay.get(lane) ?? 0) - 1;
+    if (left > 0) this.#longWay.set(lane, left);
+    else this.#longWay.delete(lane);
+  }
+
   async #insertAcceptable(client: PoolClient, batch: StoreBatch) {
     const inserted = new Set<bigint>();
     const refused = new Map<Candidate, Poison>();
@@ -101,7 +140,7 @@ export class Store {
       attempt: async (part) => {
         await client.query('savepoint part');
         try {
-          for (const offset of await insertRows(client, part)) inserted.add(offset);
+          for (const offset of await insertRows(client, rowsOf(part))) inserted.add(offset);
         } catch (error) {
           await client.query('rollback to savepoint part');
           throw error;
@@ -125,126 +164,26 @@ export class Store {
   }
 }
 
-interface Attempted {
-  readonly candidates: readonly Candidate[];
-  readonly inserted: ReadonlySet<bigint>;
-  readonly poisons: readonly Poison[];
+type PartitionOfTopic = Pick<StoreBatch, 'incarnation' | 'partition'>;
+
+/** Transactions of one partition exclude each other, across processes. */
+function laneOf({ incarnation, partition }: PartitionOfTopic): string {
+  return `pmc-persistence/${incarnation}/${partition}`;
 }
 
-/** Gives every offset of the batch its one account. */
-async function account(client: PoolClient, batch: StoreBatch, attempted: Attempted): Promise<StoreOutcome> {
-  const rows = attempted.candidates.map(({ row }) => row);
-  const inserted = rows.filter(({ recordOffset }) => attempted.inserted.has(recordOffset));
-  const notInserted = rows.filter(({ recordOffset }) => !attempted.inserted.has(recordOffset));
-  const { replayed, duplicates } = classify(notInserted, await findExisting(client, batch, notInserted));
-  const storedOffsets = [...inserted, ...replayed].map(({ recordOffset }) => recordOffset);
-  await supersede(client, SUPERSEDE_DUPLICATES, batch, storedOffsets);
-  const accountedOffsets = [...storedOffsets, ...duplicates.map(({ row }) => row.recordOffset)];
-  await supersede(client, SUPERSEDE_QUARANTINE, batch, accountedOffsets);
-  const freshDuplicates = await upsertDuplicates(client, batch, duplicates);
-  const quarantined = await upsertQuarantine(client, batch, attempted.poisons);
-  const coveredUpTo = await upsertCoverage(client, batch, inserted.length);
-  const known = duplicates.length - freshDuplicates + attempted.poisons.length - quarantined.length;
-  return { inserted, duplicates: freshDuplicates, quarantined, replayed: replayed.length + known, coveredUpTo };
+/** Undefined where not every offset of the batch is a row: the range would say more than the batch. */
+function asNewBatch({ candidates, poisons, ...at }: StoreBatch): NewBatch | undefined {
+  const [first] = candidates;
+  if (first === undefined || poisons.length > 0) return undefined;
+  const lower = first.row.recordOffset;
+  if (at.upperOffset - lower !== BigInt(candidates.length)) return undefined;
+  const writer = new RowWriter(candidates.length);
+  for (const { row } of candidates) writer.add(row);
+  return { ...at, lower, written: writer.end() };
 }
 
-interface OffsetRow {
-  readonly record_offset: string;
-}
-type StoredRow = Pick<ExistingRow, 'id' | 'incarnation' | 'partition'> & OffsetRow;
-
-async function run<T extends object>(
-  client: PoolClient,
-  statement: Statement,
-  values: readonly unknown[],
-): Promise<readonly T[]> {
-  const { rows } = await client.query<T>({ ...statement, values: [...values] });
-  return rows;
-}
-
-async function insertRows(client: PoolClient, candidates: readonly Candidate[]): Promise<ReadonlySet<bigint>> {
-  if (candidates.length === 0) return new Set();
-  const returned = await run<OffsetRow>(client, INSERT_ROWS, insertValues(candidates.map(({ row }) => row)));
-  return new Set(returned.map(({ record_offset }) => BigInt(record_offset)));
-}
-
-/** Rows at the same coordinates (a replay has no others), and by id where there are none. */
-async function findExisting(
-  client: PoolClient,
-  batch: StoreBatch,
-  rows: readonly Row[],
-): Promise<readonly ExistingRow[]> {
-  const range = rangeOf(rows.map(({ recordOffset }) => recordOffset));
-  if (range === undefined) return [];
-  const there = await run<StoredRow>(client, FIND_AT_COORDINATES, [batch.incarnation, batch.partition, ...range]);
-  const offsets = new Set(there.map(({ record_offset }) => record_offset));
-  const elsewhere = rows.filter(({ recordOffset }) => !offsets.has(String(recordOffset))).map(({ id }) => id);
-  const found = elsewhere.length === 0 ? [] : await run<StoredRow>(client, FIND_BY_ID, [elsewhere]);
-  return [...there, ...found].map(({ record_offset, ...row }) => ({ ...row, recordOffset: BigInt(record_offset) }));
-}
-
-async function upsertDuplicates(
-  client: PoolClient,
-  batch: StoreBatch,
-  duplicates: readonly Duplicate[],
-): Promise<number> {
-  if (duplicates.length === 0) return 0;
-  const returned = await run<OffsetRow>(client, UPSERT_DUPLICATES, [
-    batch.incarnation,
-    batch.partition,
-    duplicates.map(({ row }) => row.recordOffset),
-    duplicates.map(({ row }) => row.id),
-    duplicates.map(({ first }) => first.incarnation),
-    duplicates.map(({ first }) => first.partition),
-    duplicates.map(({ first }) => first.recordOffset),
-  ]);
-  return returned.length;
-}
-
-async function upsertQuarantine(
-  client: PoolClient,
-  batch: StoreBatch,
-  poisons: readonly Poison[],
-): Promise<readonly Poison[]> {
-  if (poisons.length === 0) return [];
-  const returned = await run<OffsetRow>(client, UPSERT_QUARANTINE, [
-    batch.incarnation,
-    batch.partition,
-    batch.topic,
-    poisons.map(({ offset }) => offset),
-    poisons.map(({ error }) => error.code),
-    poisons.map(({ error }) => storable(describeError(error)).slice(0, REASON_CHARS_MAX)),
-    poisons.map(({ raw }) => raw),
-  ]);
-  const offsets = new Set(returned.map(({ record_offset }) => BigInt(record_offset)));
-  return poisons.filter(({ offset }) => offsets.has(offset));
-}
-
-async function supersede(
-  client: PoolClient,
-  statement: Statement,
-  batch: StoreBatch,
-  offsets: readonly bigint[],
-): Promise<void> {
-  const range = rangeOf(offsets);
-  if (range === undefined) return;
-  await run(client, statement, [batch.incarnation, batch.partition, ...range, offsets]);
-}
-
-/** The lowest and the highest, both inclusive. */
-function rangeOf(offsets: readonly bigint[]): readonly [bigint, bigint] | undefined {
-  const [first] = offsets;
-  if (first === undefined) return undefined;
-  return offsets.reduce<[bigint, bigint]>(
-    ([low, high], one) => [one < low ? one : low, one > high ? one : high],
-    [first, first],
-  );
-}
-
-async function upsertCoverage(client: PoolClient, batch: StoreBatch, inserted: number): Promise<bigint> {
-  const values = [batch.incarnation, batch.topic, batch.partition, batch.upperOffset, inserted];
-  const [covered] = await run<{ upper_offset: string }>(client, UPSERT_COVERAGE, values);
-  return covered === undefined ? batch.upperOffset : BigInt(covered.upper_offset);
+function rowsOf(candidates: readonly Candidate[]): readonly Row[] {
+  return candidates.map(({ row }) => row);
 }
 
 function rowRefused(error: unknown): PmcError {

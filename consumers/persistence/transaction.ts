@@ -3,6 +3,7 @@
 // without an answer did is unknown; the caller repeats the batch and the unique keys make the repeat invisible.
 import type { Pool, PoolClient } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
+import { queryWithCopy, type StatementResult } from './copy-in.ts';
 
 const DEADLINE_MS = 60_000;
 /** The server ends what a frozen process leaves open, so that the partition's next owner does not wait for it for ever. */
@@ -17,6 +18,55 @@ export interface TransactionOptions {
 
 /** Runs `work` and commits, or throws and has rolled back. Throws PMC_DATABASE_UNREACHABLE past the deadline. */
 export async function inTransaction<T>(
+  pool: Pool,
+  options: TransactionOptions,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return await onConnection(pool, options, async (client) => {
+    await client.query(begin(client, options));
+    const result = await work(client);
+    const { command } = await client.query('commit');
+    assertCommitted(command);
+    return result;
+  });
+}
+
+export interface CopyScript {
+  readonly copy: string;
+  readonly bytes: Buffer;
+  /** Statements that follow the COPY; values are written out by `client.escapeLiteral`. */
+  readonly after: (client: PoolClient) => readonly string[];
+}
+
+/**
+ * The same for a COPY and what follows it, in a single message: begin, lock, COPY, the statements, commit. Returns the rows of
+ * each statement.
+ */
+export async function copyInTransaction(
+  pool: Pool,
+  options: TransactionOptions,
+  { copy, bytes, after }: CopyScript,
+): Promise<readonly (readonly object[])[]> {
+  return await onConnection(pool, options, async (client) => {
+    const statements = after(client);
+    const text = [begin(client, options), copy, ...statements, 'commit'].join(';\n');
+    const results = await queryWithCopy(client, text, bytes);
+    assertCommitted(results.at(-1)?.command);
+    return results.slice(-1 - statements.length, -1).map(({ rows }: StatementResult) => rows);
+  });
+}
+
+function begin(client: PoolClient, { lock }: TransactionOptions): string {
+  const key = client.escapeLiteral(lock);
+  return `begin isolation level read committed; ${SERVER_LIMITS}; select pg_advisory_xact_lock(hashtextextended(${key}, 0))`;
+}
+
+/** The server answers a commit of a failed transaction with ROLLBACK and no error. */
+function assertCommitted(command: string | undefined): void {
+  if (command !== 'COMMIT') throw new Error(`the server answered a commit with ${command}`);
+}
+
+async function onConnection<T>(
   pool: Pool,
   { lock, signal }: TransactionOptions,
   work: (client: PoolClient) => Promise<T>,
@@ -36,14 +86,7 @@ export async function inTransaction<T>(
   giveUp.addEventListener('abort', destroy, { once: true });
   try {
     giveUp.throwIfAborted();
-    const key = client.escapeLiteral(lock);
-    await client.query(
-      `begin isolation level read committed; ${SERVER_LIMITS}; select pg_advisory_xact_lock(hashtextextended(${key}, 0))`,
-    );
     const result = await work(client);
-    const { command } = await client.query('commit');
-    // The server answers a commit of a failed transaction with ROLLBACK and no error.
-    if (command !== 'COMMIT') throw new Error(`the server answered a commit with ${command}`);
     release(false);
     return result;
   } catch (error) {

@@ -1,52 +1,76 @@
 // Stands on 127.0.0.1 in front of any TCP server, and breaks the link to it: whoever is to suffer dials the proxy instead.
-// It passes bytes on as they are and knows no protocol; back-pressure goes through it in both directions.
-//
-//   cut         every connection ends in order (FIN)
-//   reset       every connection breaks (RST)
-//   refuse      as reset, and new connections break at once: the server is down
-//   delay       bytes take longer, in both directions, in order
-//   blackhole   bytes vanish in both directions, connections stay
-//   half-open   what the server says vanishes, what it is told arrives
+// It passes bytes on as they are and knows no protocol; back-pressure goes through it in both directions, and it never holds
+// more than a limit. It is itself the one who accepts: to a client a server behind a black hole takes connections and says
+// nothing. Packets it does not know, so none can be lost; a link of namespaces can.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import type { LINK_OUTAGES } from './outage-plan.ts';
-
-export type LinkOutage = (typeof LINK_OUTAGES)[number];
+import type { LinkOutage } from './outages.ts';
 
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** How bad it shall be, where an outage has a measure. */
+export interface LinkSettings {
+  /** `delay`: how much longer bytes take, each way. */
+  readonly delayMs: number;
+  /** `throttle`: what passes, each way. */
+  readonly bytesPerSecond: number;
+}
+
+/** A proxy cannot lose packets. */
+export type ProxyOutage = Exclude<LinkOutage, 'loss'>;
+
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
   /** Has lost bytes: nothing that comes after makes sense, so it breaks when the outage ends. */
   isTorn: boolean;
+  /** The two directions, client to server first. */
+  readonly ways: readonly [Way, Way];
 }
 
-const NO_OUTAGE = undefined;
+interface Way {
+  /** Whoever speaks here has said its last word. */
+  hasEnded: boolean;
+  /** When what was read last arrives, by the process's own clock. */
+  dueMs: number;
+}
+
+interface Waiting {
+  readonly timer: NodeJS.Timeout;
+  readonly goOn: () => void;
+}
+
+const DEFAULTS: LinkSettings = { delayMs: 200, bytesPerSecond: 10_000 };
+/** Bytes that wait in one direction of one connection; more are not read. */
+const WAITING_BYTES_MAX = 1_048_576;
+const PIECES_PER_SECOND = 20;
 
 export class LinkProxy {
   readonly port: number;
   readonly #server: Server;
   readonly #target: ServerAddress;
+  readonly #settings: LinkSettings;
   readonly #pairs = new Set<Pair>();
-  #outage: LinkOutage | undefined = NO_OUTAGE;
-  #delayMs = 0;
+  readonly #waiting = new Set<Waiting>();
+  #outage: ProxyOutage | undefined;
   #accepted = 0;
   #vanishedBytes = 0;
 
-  static async listen(target: ServerAddress): Promise<LinkProxy> {
+  /** `port` 0 takes a free one. */
+  static async listen(target: ServerAddress, settings: Partial<LinkSettings> = {}, port = 0): Promise<LinkProxy> {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-    server.listen({ host: '127.0.0.1', port: 0 });
+    server.listen({ host: '127.0.0.1', port });
     await once(server, 'listening');
-    return new LinkProxy(server, target);
+    return new LinkProxy(server, target, { ...DEFAULTS, ...settings });
   }
 
-  private constructor(server: Server, target: ServerAddress) {
+  private constructor(server: Server, target: ServerAddress, settings: LinkSettings) {
     this.#server = server;
     this.#target = target;
+    this.#settings = settings;
     this.port = (server.address() as AddressInfo).port;
     server.on('connection', (client) => this.#accept(client));
   }
@@ -62,20 +86,28 @@ export class LinkProxy {
   }
 
   /** Begins an outage; a second one replaces the first. */
-  begin(outage: LinkOutage, { delayMs = 200 }: { readonly delayMs?: number } = {}): void {
+  begin(outage: LinkOutage): void {
+    if (outage === 'loss') throw new Error('a proxy knows no packets, so it cannot lose them');
     this.#outage = outage;
-    this.#delayMs = outage === 'delay' ? delayMs : 0;
     for (const pair of this.#pairs) {
       if (outage === 'cut') end(pair);
       else if (outage === 'reset' || outage === 'refuse') abort(pair);
     }
   }
 
-  /** Everything passes again; connections that have lost bytes break, as with a host that has forgotten them. */
+  /** Everything passes again, and what was held back at once; connections that have lost bytes break, as with a host that has
+   * forgotten them. */
   heal(): void {
-    this.#outage = NO_OUTAGE;
-    this.#delayMs = 0;
-    for (const pair of this.#pairs) if (pair.isTorn) abort(pair);
+    this.#outage = undefined;
+    for (const { timer, goOn } of this.#waiting) {
+      clearTimeout(timer);
+      goOn();
+    }
+    this.#waiting.clear();
+    for (const pair of this.#pairs) {
+      for (const way of pair.ways) way.dueMs = 0;
+      if (pair.isTorn) abort(pair);
+    }
   }
 
   async close(): Promise<void> {
@@ -91,50 +123,90 @@ export class LinkProxy {
       return;
     }
     const server = connect({ ...this.#target, allowHalfOpen: true });
-    const pair: Pair = { client, server, isTorn: false };
+    const ways = [0, 1].map(() => ({ hasEnded: false, dueMs: 0 })) as unknown as Pair['ways'];
+    const pair: Pair = { client, server, isTorn: false, ways };
     this.#pairs.add(pair);
     server.on('error', () => abort(pair));
     for (const socket of [client, server]) socket.setNoDelay(true).on('close', () => this.#gone(pair));
-    this.#pass(pair, client, server, ['blackhole']);
-    this.#pass(pair, server, client, ['blackhole', 'half-open']);
+    this.#pass(pair, client, server, ways[0], ['blackhole']);
+    this.#pass(pair, server, client, ways[1], ['blackhole', 'half-open']);
     client.resume();
   }
 
-  #pass(pair: Pair, from: Socket, to: Socket, swallowedBy: readonly LinkOutage[]): void {
+  #pass(pair: Pair, from: Socket, to: Socket, way: Way, swallowedBy: readonly ProxyOutage[]): void {
     let passed = Promise.resolve();
+    let waitingBytes = 0;
     const vanishes = (): boolean => this.#outage !== undefined && swallowedBy.includes(this.#outage);
-    const deliver = (then: () => void): void => {
-      const delayMs = this.#delayMs;
-      if (delayMs === 0) passed = passed.then(then);
-      else {
-        const due = new Promise<void>((resolve) => setTimeout(resolve, delayMs));
-        passed = passed.then(() => due).then(then);
-      }
+    const deliver = (sizeBytes: number, then: () => void): void => {
+      way.dueMs = this.#dueMs(way.dueMs, sizeBytes);
+      const due = this.#until(way.dueMs);
+      passed = (due === undefined ? passed : passed.then(() => due)).then(then);
     };
+    const readOn = (): void => {
+      if (waitingBytes < WAITING_BYTES_MAX && !to.writableNeedDrain) from.resume();
+    };
+    to.on('drain', readOn);
     from.on('data', (chunk) => {
       if (vanishes()) {
         pair.isTorn = true;
         this.#vanishedBytes += chunk.length;
         return;
       }
-      deliver(() => {
-        if (to.writable && !to.write(chunk)) {
-          from.pause();
-          to.once('drain', () => from.resume());
-        }
-      });
+      waitingBytes += chunk.length;
+      if (waitingBytes >= WAITING_BYTES_MAX) from.pause();
+      for (const piece of this.#pieces(chunk)) {
+        deliver(piece.length, () => {
+          waitingBytes -= piece.length;
+          if (!to.writable) this.#vanishedBytes += piece.length;
+          else if (!to.write(piece)) from.pause();
+          readOn();
+        });
+      }
     });
     from.on('end', () => {
       // A host that has vanished does not say that it is gone.
-      if (vanishes()) pair.isTorn = true;
-      else deliver(() => to.end());
+      if (vanishes()) {
+        pair.isTorn = true;
+        return;
+      }
+      way.hasEnded = true;
+      deliver(0, () => to.end());
     });
   }
 
+  /** When bytes that are read now arrive: never before those that were read earlier. 0 is at once. */
+  #dueMs(previousMs: number, sizeBytes: number): number {
+    const nowMs = performance.now();
+    if (this.#outage === 'delay') return Math.max(previousMs, nowMs + this.#settings.delayMs);
+    if (this.#outage !== 'throttle') return 0;
+    return Math.max(previousMs, nowMs) + (sizeBytes * 1_000) / this.#settings.bytesPerSecond;
+  }
+
+  /** A thin line does not keep quiet for seconds and then say all at once. */
+  *#pieces(chunk: Buffer): Iterable<Buffer> {
+    const size =
+      this.#outage === 'throttle' ? Math.ceil(this.#settings.bytesPerSecond / PIECES_PER_SECOND) : chunk.length;
+    for (let at = 0; at < chunk.length; at += size) yield chunk.subarray(at, at + size);
+  }
+
+  #until(dueMs: number): Promise<void> | undefined {
+    const waitMs = dueMs - performance.now();
+    if (waitMs <= 0) return undefined;
+    return new Promise((goOn) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(waiting);
+        goOn();
+      }, waitMs);
+      const waiting = { timer, goOn };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  /** One end is gone. Where both had said their last word it still has to arrive; else the other end cannot go on either. */
   #gone(pair: Pair): void {
-    if (!this.#pairs.delete(pair)) return;
-    pair.client.destroySoon();
-    pair.server.destroySoon();
+    const { client, server, ways } = pair;
+    if (!ways.every(({ hasEnded }) => hasEnded)) for (const socket of [client, server]) socket.destroySoon();
+    if (client.destroyed && server.destroyed) this.#pairs.delete(pair);
   }
 }
 

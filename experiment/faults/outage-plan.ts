@@ -1,14 +1,10 @@
 // Which process or link breaks when, how and for how long. Pure: the same seed and wishes give the same plan. Outages of
-// one target never overlap, so that the end of one does not heal another; those of different targets may.
+// one target never overlap, so that the end of one does not heal another; those of different targets may. Each target goes
+// through all that may happen to it, in a drawn order, before anything happens to it twice.
+import { createHash } from 'node:crypto';
 import { PmcError } from '../../service/errors.ts';
 import { below, type Random, seededRandom } from '../../service/random.ts';
-
-/** What can happen to a process: SIGKILL; SIGSTOP and later SIGCONT; an end in order and a new start. */
-export const PROCESS_OUTAGES = ['kill', 'freeze', 'restart'] as const;
-/** What can happen to a link: see link-proxy.ts. */
-export const LINK_OUTAGES = ['cut', 'reset', 'refuse', 'delay', 'blackhole', 'half-open'] as const;
-export const OUTAGES = [...PROCESS_OUTAGES, ...LINK_OUTAGES] as const;
-export type Outage = (typeof OUTAGES)[number];
+import { faultName, type Outage } from './outages.ts';
 
 export interface PlannedOutage {
   readonly atMs: number;
@@ -34,6 +30,12 @@ export function planOutages(seed: number, wishes: OutageWishes): readonly Planne
     .toSorted((a, b) => a.atMs - b.atMs || (a.target < b.target ? -1 : 1));
 }
 
+/** SHA-256 in lower-case hex: two runs with the same one were to suffer the same. */
+export function outagePlanHash(plan: readonly PlannedOutage[]): string {
+  const lines = plan.map(({ atMs, forMs, target, outage }) => JSON.stringify([atMs, forMs, faultName(target, outage)]));
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
 /** Each outage gets an equal share of the time, and lies anywhere in it. */
 function planTarget(target: string, wishes: OutageWishes, random: Random): readonly PlannedOutage[] {
   const { lengthMs, targets, forMs, restMs } = wishes;
@@ -48,9 +50,12 @@ function planTarget(target: string, wishes: OutageWishes, random: Random): reado
       `${times} outages of up to ${forMs.max} ms with ${restMs} ms between do not fit into ${lengthMs} ms`,
     );
   }
+  let deck: Outage[] = [];
   return Array.from({ length: times }, (_, index) => {
     const lasting = Math.round(forMs.min + random() * (forMs.max - forMs.min));
     const atMs = Math.round(index * shareMs + random() * (shareMs - lasting - restMs));
-    return { atMs, forMs: lasting, target, outage: outages[below(random, outages.length)] ?? 'kill' };
+    if (deck.length === 0) deck = [...outages];
+    const [outage = 'kill'] = deck.splice(below(random, deck.length), 1);
+    return { atMs, forMs: lasting, target, outage };
   });
 }

@@ -1,36 +1,47 @@
 // A process that the run itself started, and what may happen to it. There is no way to name another one: a signal goes only
-// to a child of this process that has not been seen to end, whose number therefore cannot belong to anybody else.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import type { PROCESS_OUTAGES } from './outage-plan.ts';
-
-export type ProcessOutage = (typeof PROCESS_OUTAGES)[number];
+// to a child of this process that has not been seen to end, and to what that child has started. Should the run itself be killed,
+// its warden ends them, frozen ones too.
+import type { Child, Children } from '../../compose/processes/children.ts';
+import { tailOf } from '../../compose/processes/log-file.ts';
+import { signalTree } from '../../compose/processes/process-tree.ts';
+import { pause } from '../../service/backoff.ts';
+import { describeError } from '../../service/errors.ts';
+import type { ProcessOutage } from './outages.ts';
 
 export interface ProcessToRun {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-  /** Resolves when a fresh process can be used. */
-  readonly ready: (child: ChildProcess) => Promise<void>;
+  readonly launch: (children: Children) => Child;
+  /** Resolves when a fresh process can be used; rejects when the signal aborts. */
+  readonly whenReady: (child: Child, signal: AbortSignal) => Promise<unknown>;
+  /** How long it may take to end by itself. */
+  readonly stopDeadlineMs: number;
 }
 
-/** An end in order that takes longer than this is helped along. */
-const END_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 90_000;
+/** A start can meet its port taken for a moment, by whoever got it while nobody listened there. Whatever else ends one is a finding. */
+const PORT_IS_TAKEN = /EADDRINUSE|address already in use/i;
+const STARTS_MAX = 3;
+const PAUSE_BETWEEN_STARTS_MS = 2_000;
 
 export class OwnProcess {
   readonly #wanted: ProcessToRun;
-  #child: ChildProcess;
+  readonly #children: Children;
+  #child: Child;
+  #isRunning = true;
   #starts = 1;
+  readonly #failedStarts: string[] = [];
+  /** What it had started when it was frozen. */
+  #frozen: readonly number[] = [];
 
-  static async start(wanted: ProcessToRun): Promise<OwnProcess> {
-    const child = launch(wanted);
-    await wanted.ready(child);
-    return new OwnProcess(wanted, child);
+  static async start(children: Children, wanted: ProcessToRun): Promise<OwnProcess> {
+    const own = new OwnProcess(children, wanted);
+    await own.#ready();
+    return own;
   }
 
-  private constructor(wanted: ProcessToRun, child: ChildProcess) {
+  private constructor(children: Children, wanted: ProcessToRun) {
+    this.#children = children;
     this.#wanted = wanted;
-    this.#child = child;
+    this.#child = this.#launch();
   }
 
   get pid(): number | undefined {
@@ -38,59 +49,101 @@ export class OwnProcess {
   }
 
   get isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#isRunning;
   }
 
   get starts(): number {
     return this.#starts;
   }
 
+  /** Why a start had to be tried again, one line each. */
+  get failedStarts(): readonly string[] {
+    return this.#failedStarts;
+  }
+
   async begin(outage: ProcessOutage): Promise<void> {
     switch (outage) {
       case 'kill':
-        await this.#end('SIGKILL');
+        this.#signal('SIGKILL');
+        await this.#child.exited;
         return;
       case 'freeze':
-        this.#signal('SIGSTOP');
+        this.#freeze();
         return;
       case 'restart':
-        await this.#end('SIGTERM');
+        this.#signal('SIGCONT');
+        await this.#child.end({ deadlineMs: this.#wanted.stopDeadlineMs });
         return;
     }
   }
 
+  /** A process that finds its port taken is started again, up to three times; `failedStarts` names each. */
   async heal(outage: ProcessOutage): Promise<void> {
     if (outage === 'freeze') {
-      this.#signal('SIGCONT');
+      this.#thaw();
       return;
     }
-    this.#child = launch(this.#wanted);
-    this.#starts += 1;
-    await this.#wanted.ready(this.#child);
+    for (let attempt = 1; ; attempt += 1) {
+      this.#child = this.#launch();
+      try {
+        await this.#ready();
+        this.#starts += 1;
+        return;
+      } catch (error) {
+        const { logFile, logFromByte } = this.#child;
+        const isPassing = !this.#isRunning && PORT_IS_TAKEN.test(tailOf(logFile, logFromByte));
+        if (!isPassing || attempt === STARTS_MAX) throw error;
+        this.#failedStarts.push(describeError(error));
+        await pause(PAUSE_BETWEEN_STARTS_MS);
+      }
+    }
   }
 
   /** For good, also when it is frozen. */
   async stop(): Promise<void> {
-    if (!this.isRunning) return;
-    this.#child.kill('SIGCONT');
-    await this.#end('SIGTERM');
+    if (!this.#isRunning) return;
+    this.#thaw();
+    await this.#child.end({ deadlineMs: this.#wanted.stopDeadlineMs });
   }
 
-  #signal(signal: NodeJS.Signals): void {
-    if (!this.isRunning || !this.#child.kill(signal)) {
-      throw new Error(`process ${this.pid} has ended, ${signal} cannot reach it`);
-    }
+  #launch(): Child {
+    const child = this.#wanted.launch(this.#children);
+    this.#isRunning = true;
+    void child.exited.then(() => {
+      if (this.#child === child) this.#isRunning = false;
+    });
+    return child;
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const ended = once(this.#child, 'exit');
-    this.#signal(signal);
-    const forced = setTimeout(() => this.#child.kill('SIGKILL'), END_WITHIN_MS);
-    await ended;
-    clearTimeout(forced);
+  async #ready(): Promise<void> {
+    const child = this.#child;
+    const ended = new AbortController();
+    const gone = child.exited.then(({ reason, lastLine }) => {
+      ended.abort();
+      throw new Error(`${child.name} ended with ${reason}: ${lastLine ?? 'no output'}`);
+    });
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+    await Promise.race([this.#wanted.whenReady(child, signal), gone]);
   }
-}
 
-function launch({ command, args, environment }: ProcessToRun): ChildProcess {
-  return spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  #freeze(): void {
+    const { name, stage } = this.#child;
+    const [, ...below] = this.#signal('SIGSTOP');
+    // They lead groups of their own, and a stopped process does not see that its parent is gone.
+    for (const pid of below) this.#children.register.record({ name, stage, pid, stopSignal: 'SIGTERM' });
+    this.#frozen = below;
+  }
+
+  #thaw(): void {
+    this.#signal('SIGCONT');
+    for (const pid of this.#frozen) this.#children.register.forget(pid);
+    this.#frozen = [];
+  }
+
+  #signal(signal: NodeJS.Signals): readonly number[] {
+    const { pid } = this.#child;
+    if (!this.#isRunning || pid === undefined)
+      throw new Error(`${this.#child.name} has ended, ${signal} cannot reach it`);
+    return signalTree(pid, signal);
+  }
 }

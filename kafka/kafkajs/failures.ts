@@ -18,6 +18,14 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
 }
 
 /**
+ * What makes kafkajs give a consumer up for good although nothing is wrong with it: a broker that was away while it looked for the
+ * coordinator of its group.
+ */
+export function isCuredByNewClient(error: unknown): boolean {
+  return error instanceof kafkajs.KafkaJSGroupCoordinatorNotFound;
+}
+
+/**
  * A join that failed because a coordinator is just starting makes kafkajs fetch again under the assignment that it has given up, and
  * as long as there is something to fetch it sends no heartbeat that would show it. This is what it joins again for.
  */

@@ -13,8 +13,12 @@ interface Stored {
   readonly batchContext?: { readonly inTransaction?: boolean };
 }
 
+export function isInTransaction(message: KafkaMessage): boolean {
+  return (message as Stored).batchContext?.inTransaction === true;
+}
+
 export function hasTransactions({ messages }: Pick<Batch, 'messages'>): boolean {
-  return messages.some((message) => (message as Stored).batchContext?.inTransaction === true);
+  return messages.some(isInTransaction);
 }
 
 /** Of a batch without transactions. */
@@ -52,7 +56,7 @@ function firstOf(batch: Batch): Offset {
   return parseOffset(batch.firstOffset() ?? batch.lastOffset());
 }
 
-function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
+export function toRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
   const headers: Record<string, Buffer> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     const one = Array.isArray(value) ? value[value.length - 1] : value;
@@ -67,4 +71,9 @@ function toRecord(topic: string, partition: number, message: KafkaMessage): LogR
     value: message.value,
     headers,
   };
+}
+
+/** As kafkajs wants partitions to be named. */
+export function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
 }

@@ -151,6 +151,21 @@ describe('a client that times out again and again', () => {
   });
 });
 
+test('a consumer that kafkajs gives up because the coordinator of its group is not found is replaced', async () => {
+  const old = script.consumer;
+  script.consumer = new ScriptedConsumer();
+  // Its types do not mention what it is made of.
+  const error = Reflect.construct(kafkajs.KafkaJSGroupCoordinatorNotFound, [
+    'Failed to find group coordinator',
+  ]) as Error;
+  old.emit(old.events.CRASH, { payload: { error, restart: false } });
+  await vi.advanceTimersByTimeAsync(1_000);
+  script.consumer.join([0]);
+  await script.consumer.deliver([7]);
+  expect(script.fatal).toEqual([]);
+  expect(script.consumer.committed).toEqual(['8']);
+});
+
 describe('what the reader cannot cure', () => {
   test('is a topic that was created again under it: the batch is aborted and the service told', async () => {
     script.handle = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -161,6 +176,20 @@ describe('what the reader cannot cure', () => {
     await delivered;
     expect(script.fatal.map(({ code }) => code)).toEqual(['PMC_TOPIC_RECREATED']);
     expect(script.consumer.committed).toEqual([]);
+  });
+
+  // The client joins again when its partitions vanish; what it then knows must not be all that the reader knows.
+  test('is a topic that was created again between two assignments', async () => {
+    await script.consumer.deliver([7]);
+    script.consumer.emit(script.consumer.events.REBALANCING, {});
+    script.incarnation = 'second-life';
+    script.consumer.join([0]);
+    const delivered = script.consumer.deliver([0]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await delivered;
+    expect(script.fatal.map(({ code }) => code)).toEqual(['PMC_TOPIC_RECREATED']);
+    expect(script.offsets).toEqual([[7n]]);
+    expect(script.consumer.committed).toEqual(['8']);
   });
 
   test('is a consumer that crashed and does not restart itself', () => {

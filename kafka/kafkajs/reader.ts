@@ -12,8 +12,8 @@ import { parseOffset } from '../offsets.ts';
 import { platformaticRangeReader } from '../platformatic/range-reader.ts';
 import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
 import { groupConsumer } from './consumer.ts';
-import { joinAgain } from './failures.ts';
-import { committedOf, fetchedOf, hasTransactions } from './fetched.ts';
+import { isCuredByNewClient, joinAgain } from './failures.ts';
+import { byTopic, committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
 import { SlowBatches } from './slow-batches.ts';
 
@@ -255,13 +255,17 @@ class KafkajsReader implements Reader {
     const refusal = accessRefusal(error, this.#options);
     this.#options.logger.warn({ error: describeError(refusal ?? error), restart }, 'kafka.reader.crashed');
     if (restart || this.#stopped !== undefined) return;
+    if (refusal === undefined && isCuredByNewClient(error)) return this.#rebuild();
     const stopped = 'the consumer stopped and cannot restart itself';
     this.#options.onFatal(refusal ?? new PmcError('PMC_READER_FAILED', stopped, {}, { cause: error }));
   }
 
   /** A client whose requests time out again and again may hold a dead socket or half an answer: only a new one is sound. */
   #timedOut(): void {
-    if (!this.#timeouts.isRepeated(Date.now()) || this.#stopped !== undefined) return;
+    if (this.#timeouts.isRepeated(Date.now()) && this.#stopped === undefined) this.#rebuild();
+  }
+
+  #rebuild(): void {
     this.#options.logger.warn({ client: 'kafkajs' }, 'kafka.reader.rebuilt');
     const old = this.#consumer;
     const fresh = this.#build();
@@ -286,10 +290,6 @@ class KafkajsReader implements Reader {
       }
     }
   }
-}
-
-function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
-  return partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
 }
 
 /** Starts a reader; resolves when it is connected and subscribed (the first assignment follows). */

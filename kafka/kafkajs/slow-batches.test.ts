@@ -55,7 +55,7 @@ describe('a batch', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(told).toEqual(['hold']);
     expect([slow.takeFailure(), slow.takeFailure()]).toEqual([new Error('failed'), undefined]);
-    await vi.waitFor(() => expect(told).toEqual(['hold', 'release']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(told).toEqual(['hold', 'release']), { timeout: 20_000 });
   });
 
   test('that was left is waited for by a stop', async () => {

@@ -33,6 +33,17 @@ describe('what is fetched', () => {
     expect(partitionsOf(lanes.fetchable(lanes.all, 0))).toEqual([0]);
   });
 
+  test('what was handed over longest ago is asked for first, so that one which fills every answer leaves room for the others', () => {
+    const lanes = lanesOf(3);
+    const asked = Array.from({ length: 5 }, () => {
+      const [first] = lanes.fetchable(lanes.all, 0) as [Lane];
+      first.waiting = fetched(first.of.partition);
+      lanes.take(never);
+      return first.of.partition;
+    });
+    expect(asked).toEqual([0, 1, 2, 0, 1]);
+  });
+
   test('suspects are asked alone, one after the other, while their pauses last the others go on', () => {
     const lanes = lanesOf(3);
     for (const lane of lanes.all) lane.isSuspect = true;

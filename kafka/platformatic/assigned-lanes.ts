@@ -40,9 +40,14 @@ export class AssignedLanes {
     return [...this.#lanes.values()];
   }
 
-  /** What to ask for among these; one suspect goes alone, before all others. */
+  /**
+   * What to ask for among these: first what had no turn for longest, because a broker fills an answer in the order of the question where
+   * it does not remember an earlier one; one suspect goes alone, before all others.
+   */
   fetchable(among: readonly Lane[], nowMs: number): readonly Lane[] {
-    const free = among.filter((lane) => lane.waiting === undefined && lane.notBeforeMs <= nowMs);
+    const free = among
+      .filter((lane) => lane.waiting === undefined && lane.notBeforeMs <= nowMs)
+      .sort((a, b) => a.turn - b.turn);
     const suspect = free.find((lane) => lane.isSuspect);
     return suspect === undefined ? free : [suspect];
   }

@@ -20,9 +20,11 @@ import { accessOptions } from './client.ts';
 import { brokerErrorsOf } from './failures.ts';
 import { rangeOfBatches, rangeOfEntries } from './stored-batches.ts';
 
-/** Sizes of a response. Above 1 MiB a partition the client's parser gets slower with every further byte: measure before raising. */
-const BYTES_MAX = 4_194_304;
-const PARTITION_BYTES_MAX = 1_048_576;
+/**
+ * Size of a response, which one partition may fill: with less for each, a batch as large as a topic may hold waits until its partition
+ * is the first one that has something. Not more, because what is taken apart should be dead before a collection has to move it.
+ */
+const BYTES_MAX = 1_048_588;
 const WAIT_MS = 500;
 /** While a partition is left out because its handler is busy: it must not wait for the silence of the others. */
 const SHORT_WAIT_MS = 20;
@@ -142,7 +144,7 @@ export class Fetching {
         currentLeaderEpoch: UNKNOWN_EPOCH,
         fetchOffset: lane.position,
         lastFetchedEpoch: UNKNOWN_EPOCH,
-        partitionMaxBytes: PARTITION_BYTES_MAX,
+        partitionMaxBytes: BYTES_MAX,
       })),
     }));
     const isolationLevel = FetchIsolationLevels.READ_COMMITTED;

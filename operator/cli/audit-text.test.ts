@@ -94,7 +94,36 @@ describe('an audit as text', () => {
     expect(text).toMatch(/^ +books-wrong +pmc\.messages\.incoming-3 {2}left over$/m);
   });
 
+  test('names the numbers of a source by its stream, and a reply by its id', () => {
+    const gap = { kind: 'source-gap', stage: 'source-to-gateway', source: 'chat:1', detail: 'given up' } as const;
+    const text = auditText(
+      report([
+        { ...gap, stream: 's\u001b[2J', streamEpoch: '7', from: 351, to: 351 },
+        { ...gap, stream: 's', streamEpoch: '7', from: 360, to: 369 },
+        { kind: 'reply-missing', stage: 'command-to-reply', replyId: 'r-1', detail: 'none' },
+        { kind: 'truncated', stage: 'gateway-to-log', ...AT, from: 60, to: 99, detail: 'cut' },
+      ]),
+    );
+    expect(text).toMatch(/^ +source-gap +chat:1 stream s\uFFFD\[2J epoch 7 number 351 {2}given up$/m);
+    expect(text).toMatch(/^ +source-gap +chat:1 stream s epoch 7 numbers 360\.\.369 {2}given up$/m);
+    expect(text).toMatch(/^ +reply-missing +reply r-1 {2}none$/m);
+    expect(text).toMatch(/^ +truncated +pmc\.messages\.incoming-3@60\.\.99 {2}cut$/m);
+  });
+
   test('shows suspects where there are any', () => {
     expect(auditText(report([], 4))).toMatch(/^ +suspect +4$/m);
+  });
+
+  test('ends with what may point to a loss, apart from the findings and without a control character', () => {
+    const hint = (id: string) => {
+      const about = { kinds: ['edit', 'read'], references: 3, firstAt: '2026-11-26T10:00:00.000Z' };
+      return { kind: 'dangling-reference', source: 'chat.example', id, ...about } as const;
+    };
+    const text = auditText({ ...report([]), hints: Array.from({ length: 7 }, (_, n) => hint(`m\u001b[2J${n}`)) });
+    const [, hints = ''] = text.split('hints, which are no findings');
+    expect(hints).toMatch(/id m\uFFFD\[2J0 of chat\.example: named 3 times \(edit, read\)/);
+    expect(hints.match(/named 3 times/g)).toHaveLength(5);
+    expect(hints).toMatch(/all of them/);
+    expect(auditText(report([]))).not.toMatch(/hints/);
   });
 });

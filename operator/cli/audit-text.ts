@@ -1,10 +1,13 @@
 // An audit report for a terminal: verdict, balance sheet, stages, findings. Pure.
 import { ACCOUNTS } from '../../consumers/gap-detector/accounts.ts';
-import type { AuditReport } from '../../consumers/gap-detector/report.ts';
-import type { Finding } from '../../consumers/gap-detector/verdict.ts';
+import type { AuditReport, Hint } from '../../consumers/gap-detector/report.ts';
+import { FINDING_WEIGHT, type Finding, placeOf } from '../../consumers/gap-detector/verdict.ts';
 
 const FINDINGS_SHOWN = 20;
+const HINTS_SHOWN = 5;
 const ID_CHARS_MAX = 80;
+const PLACE_CHARS_MAX = 300;
+const KIND_WIDTH = Math.max(...Object.keys(FINDING_WEIGHT).map(({ length }) => length));
 
 export function auditText(report: AuditReport): string {
   const { accounts, suspect } = report;
@@ -26,23 +29,28 @@ export function auditText(report: AuditReport): string {
       '',
       `${report.findings.length} findings${report.findings.length > FINDINGS_SHOWN ? `, the first ${FINDINGS_SHOWN}` : ''}:`,
     );
-    lines.push(
-      ...report.findings
-        .slice(0, FINDINGS_SHOWN)
-        .map((finding) => `  ${finding.kind.padEnd(14)} ${whereOf(finding)}  ${finding.detail}`),
-    );
+    lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map((finding) => `  ${findingLine(finding)}`));
     if (report.findings.length > FINDINGS_SHOWN) lines.push('  all of them: pmc audit run --json');
+  }
+  if (report.hints.length > 0) {
+    lines.push('', 'hints, which are no findings: messages that were referred to and never seen');
+    lines.push(...report.hints.slice(0, HINTS_SHOWN).map((hint) => `  ${hintLine(hint)}`));
+    if (report.hints.length > HINTS_SHOWN) lines.push('  all of them: pmc audit run --json');
   }
   return `${lines.join('\n')}\n`;
 }
 
-function whereOf({ topic, partition, offset, gatewayEpoch, from, to, id }: Finding): string {
-  if (offset !== undefined) return `${topic}-${partition}@${offset}${id === undefined ? '' : ` id ${printable(id)}`}`;
-  if (gatewayEpoch !== undefined) return `epoch ${gatewayEpoch} frames ${from}..${to}`;
-  return partition === undefined ? '' : `${topic}-${partition}`;
+function hintLine({ id, source, kinds, references }: Hint): string {
+  return `id ${printable(id)} of ${source}: named ${references} times (${kinds.join(', ')})`;
 }
 
-/** Whatever a sender calls an event, it must not move the cursor, and not fill the screen. */
-function printable(id: string): string {
-  return id.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD').slice(0, ID_CHARS_MAX);
+export function findingLine(finding: Finding): string {
+  const { id } = finding;
+  const place = printable(placeOf(finding), PLACE_CHARS_MAX);
+  return `${finding.kind.padEnd(KIND_WIDTH)} ${place}${id === undefined ? '' : ` id ${printable(id)}`}  ${finding.detail}`;
+}
+
+/** Whatever a sender calls an event or a stream, it must not move the cursor, and not fill the screen. */
+function printable(text: string, charsMax = ID_CHARS_MAX): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD').slice(0, charsMax);
 }

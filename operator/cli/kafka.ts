@@ -7,22 +7,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { completeArtifact, ensureArtifact, KAFKA_ARTIFACT } from '../../compose/embedded/artifacts.ts';
-import { portOffsetOf, stackSettings } from '../../compose/embedded/config.ts';
+import { stackSettings } from '../../compose/embedded/config.ts';
 import { javaProgram } from '../../compose/embedded/preflight-probe.ts';
 import { createStateFolder } from '../../compose/embedded/state-folder.ts';
 import { Children } from '../../compose/processes/children.ts';
 import { createProgress } from '../../compose/processes/progress.ts';
 import { clusterAccess } from '../../kafka/client-options.ts';
 import { clusterSettings } from '../../kafka/config.ts';
+import { checkCluster } from '../../kafka/connect.ts';
 import { readSettings } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { writePrivateFile } from '../../service/private-file.ts';
-import { lastStack } from '../supervisor/stack-file.ts';
+import { lastStack } from '../../service/stack-file.ts';
+import { portOffsetOf } from '../../service/stack-settings.ts';
 import type { Cli } from './cli.ts';
 import { clientProperties } from './client-properties.ts';
 import { stackOf, stateFolderOf } from './stack-access.ts';
 
+const CLIENT_ID = 'pmc-kafka';
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
+
+/** The tools' options for a file with a login. */
+const OWN_LOGIN = ['--command-config', '--consumer.config', '--producer.config'];
+/** And those that may name a part of one. */
+const OWN_PROPERTIES = ['--command-property', '--consumer-property', '--producer-property'];
 
 const TOOLS: Readonly<Record<string, string>> = {
   'consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
@@ -53,13 +61,18 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
   const { javaHome, brokers } = stackSettings(portOffsetOf(cli.environment));
   const { brokers: _required, ...access } = clusterSettings;
   const config = readSettings(cli.environment, { ...access, javaHome, brokers });
-  const where =
-    args.includes('--bootstrap-server') || args.includes('--help')
-      ? []
-      : ['--bootstrap-server', (config.brokers ?? stackOf(cli).addresses.brokers).join(',')];
-  const properties = clientProperties(clusterAccess({ ...config, brokers: [] }, 'pmc-kafka'));
-  const hasOwn = args.includes('--command-config') || args.includes('--help');
-  const login = hasOwn || properties === '' ? undefined : privateProperties(properties);
+  const needsNoBroker = args.includes('--help') || args.includes('--version');
+  const named = valueOf('--bootstrap-server', args);
+  const dialled =
+    named === undefined ? (config.brokers ?? (needsNoBroker ? [] : stackOf(cli).addresses.brokers)) : named.split(',');
+  const hasOwnLogin = OWN_LOGIN.some((option) => valueOf(option, args) !== undefined);
+  // The tools themselves try for a minute, and then do not say where. With a login of its own only the tool can ask.
+  const hasOwnProperties = OWN_PROPERTIES.some((option) => valueOf(option, args) !== undefined);
+  if (!needsNoBroker && !hasOwnLogin && !hasOwnProperties)
+    await checkCluster({ config: { ...config, brokers: dialled }, clientId: CLIENT_ID });
+  const where = needsNoBroker || named !== undefined ? [] : ['--bootstrap-server', dialled.join(',')];
+  const properties = clientProperties(clusterAccess({ ...config, brokers: [] }, CLIENT_ID));
+  const login = needsNoBroker || hasOwnLogin || properties === '' ? undefined : privateProperties(properties);
   const java = javaProgram(config.javaHome);
   const flags = [
     '-Xmx256m',
@@ -81,6 +94,13 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
   } finally {
     login?.remove();
   }
+}
+
+/** Of an option of Kafka's tools, which take `--name value` and `--name=value`. */
+function valueOf(option: string, args: readonly string[]): string | undefined {
+  const at = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
+  const arg = args[at];
+  return arg === option ? (args[at + 1] ?? '') : arg?.slice(option.length + 1);
 }
 
 /** A password does not belong on a command line, where every user of the machine can read it. */

@@ -1,29 +1,38 @@
 // The command line: `pmc <verb>`. It owns the process: environment, streams, exit code. Every verb is a file beside this
 // one and a line in VERBS. Usage errors go to stderr with exit code 2; any other error is one line with its own code.
 import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import { describeError, PmcError } from '../../service/errors.ts';
 import { addAudit } from './audit.ts';
 import { addChaos } from './chaos.ts';
 import type { AddVerb, Cli } from './cli.ts';
 import { addDatabase } from './database.ts';
+import { addDlq } from './dlq.ts';
+import { addDown } from './down.ts';
 import { addKafka } from './kafka.ts';
+import { addReplay } from './replay.ts';
 import { addRows } from './rows-export.ts';
 import { addSchemas } from './schemas.ts';
 import { addService } from './service.ts';
 import { addStatus } from './status.ts';
+import { addToken } from './token.ts';
 import { addTopics } from './topics.ts';
 import { addUp } from './up.ts';
 
 const VERBS: readonly AddVerb[] = [
   addUp,
+  addDown,
   addStatus,
   addService,
   addAudit,
+  addReplay,
   addRows,
+  addDlq,
   addChaos,
   addDatabase,
   addTopics,
   addSchemas,
+  addToken,
   addKafka,
 ];
 
@@ -33,7 +42,7 @@ Exit codes:
   1    failure
   2    usage or configuration
   3    findings
-  4    refused: a precondition does not hold
+  4    refused: a precondition does not hold, or what was named does not exist
   5    unauthorised
   6    partial
   7    unreachable or timed out
@@ -47,18 +56,25 @@ async function run(args: readonly string[], cli: Cli): Promise<number> {
     .description('Personal Message Center: start it, look at it, operate it')
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError()
+    .version(packageJson.version)
     .addHelpText('after', EXIT_CODES);
   for (const add of VERBS) add(program, cli);
+  hintAfterErrors(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    // Commander has written its message and the usage; it calls everything 1 that is not help.
-    if (error instanceof CommanderError) return error.code === 'commander.helpDisplayed' ? 0 : USAGE_EXIT;
+    // Commander has written its message and the usage; it calls everything 1 that was not asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT;
     for (const line of describeError(error).split('\n')) cli.stderr.write(`pmc: ${line}\n`);
     return error instanceof PmcError ? error.exitCode : 1;
   }
+}
+
+/** Of each verb its own usage: the whole help would hide the one line that says what is wrong. */
+function hintAfterErrors(command: Command): void {
+  command.showHelpAfterError(`usage: ${command.createHelp().commandUsage(command)} (--help says more)`);
+  for (const verb of command.commands) hintAfterErrors(verb);
 }
 
 // A reader that has seen enough (`pmc status | head -1`) is no failure.

@@ -2,19 +2,22 @@
 // Rows are read through a cursor, in one snapshot, and no faster than whoever reads stdout takes them.
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
-import pg from 'pg';
+import type pg from 'pg';
 import { csvLine } from '../../producers/chaos-socket/verdict/csv.ts';
 import { ROW_COLUMNS } from '../../producers/chaos-socket/verdict/exported-row.ts';
 import { readSettings } from '../../service/config.ts';
 import { databaseSettings } from '../../service/database.ts';
-import { PmcError } from '../../service/errors.ts';
 import type { Cli } from './cli.ts';
+import { withDatabase } from './database-client.ts';
+import { addRowsPurge } from './rows-purge.ts';
 import { serverEnvironment } from './server-environment.ts';
 
 const ROWS_PER_FETCH = 5_000;
+const NAMES_MAX = 10;
 const OF_ROW: Readonly<Record<string, string>> = {
   sha256: `encode(sha256(convert_to(raw_payload::text, 'UTF8')), 'hex')`,
   flags: `array_to_string(flags, ' ')`,
+  received_at: `to_char(received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
 };
 const SELECT = `declare exported no scroll cursor for
   select ${ROW_COLUMNS.map((column) => `coalesce((${OF_ROW[column] ?? column})::text, '') as ${column}`).join(', ')}
@@ -28,9 +31,9 @@ interface Flags {
 }
 
 export function addRows(program: Command, cli: Cli): void {
-  program
-    .command('rows')
-    .description('the stored rows')
+  const rows = program.command('rows').description('the stored rows');
+  addRowsPurge(rows, cli);
+  rows
     .command('export')
     .description(`rows as CSV on stdout: ${ROW_COLUMNS.join(', ')} (DATABASE_URL, else the running stack)`)
     .option('--source <name>', 'only rows of this source, as the communicator names it: host:port/path')
@@ -40,29 +43,30 @@ export function addRows(program: Command, cli: Cli): void {
 
 async function exportRows({ source, since }: Flags, cli: Cli): Promise<void> {
   const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
-  const client = new pg.Client({ connectionString: databaseUrl });
-  try {
-    await client.connect();
-  } catch (error) {
-    const { host } = new URL(databaseUrl);
-    const message = `PostgreSQL at ${host} does not answer; DATABASE_URL names it`;
-    throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { host }, { cause: error });
-  }
-  try {
+  await withDatabase(databaseUrl, async (client) => {
     await client.query('begin transaction isolation level repeatable read read only');
     await client.query(SELECT, [source ?? null, since ?? null]);
     cli.stdout.write(csvLine(ROW_COLUMNS));
+    let exported = 0;
     for (;;) {
       const { rows } = await client.query<string[]>({
         text: `fetch ${ROWS_PER_FETCH} from exported`,
         rowMode: 'array',
       });
       if (rows.length === 0) break;
+      exported += rows.length;
       if (!cli.stdout.write(rows.map(csvLine).join(''))) await once(cli.stdout, 'drain');
     }
-  } finally {
-    await client.end();
-  }
+    if (exported === 0) cli.stderr.write(`no row matched${source === undefined ? '' : await namesText(client)}\n`);
+  });
+}
+
+/** What could have been meant; asked only where nothing matched, since it reads all rows. */
+async function namesText(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ source: string }>(
+    `select source from message_metadata group by source order by count(*) desc, source limit ${NAMES_MAX}`,
+  );
+  return rows.length === 0 ? '; there are no rows' : `; rows are of ${rows.map((row) => row.source).join(', ')}`;
 }
 
 function isoTime(text: string): string {

@@ -1,7 +1,7 @@
 // Where the servers are that a command works on: what the environment names wins, the rest comes from the running stack,
 // which is only asked when something is missing.
 import type { Environment } from '../../service/config.ts';
-import type { StackFile } from '../supervisor/stack-file.ts';
+import type { StackFile } from '../../service/stack-file.ts';
 import type { Cli } from './cli.ts';
 import { stackOf } from './stack-access.ts';
 

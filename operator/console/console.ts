@@ -6,7 +6,10 @@ import { pause } from '../../service/backoff.ts';
 import { createPool } from '../../service/database.ts';
 import { listen } from '../../service/health-server.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
+import { LiveTokens } from '../../service/live-tokens.ts';
+import type { TokenRole } from '../../service/token-format.ts';
 import type { ConsoleConfig } from './config.ts';
+import { Conversations } from './conversations.ts';
 import { withDeadline } from './deadline.ts';
 import { consoleMetrics } from './metrics.ts';
 import { observer } from './observe.ts';
@@ -19,6 +22,8 @@ const SAMPLE_INTERVAL_MS = 1_000;
 const REST_AFTER_MS = 30_000;
 const CONNECTIONS_MAX = 2;
 const ADMIN_STOP_MAX_MS = 2_000;
+/** Whose tokens open the console; it only shows, so all of them may the same. */
+const ROLES: ReadonlySet<TokenRole> = new Set(['viewer', 'operator', 'admin']);
 
 export async function startConsole(config: ConsoleConfig, context: ServiceContext): Promise<Service> {
   const { logger, metrics: registry, health, clock } = context;
@@ -54,7 +59,15 @@ export async function startConsole(config: ConsoleConfig, context: ServiceContex
     onBroken: context.fail,
   });
   const watchers = new Watchers(sampler, metrics);
-  const server = consoleServer({ token: config.token, sampler, watchers, metrics });
+  const tokens = LiveTokens.start({ pool, clock, logger });
+  tokens.onEnded((tokenId) => watchers.dismiss(tokenId));
+  const made = {
+    roles: ROLES,
+    find: (text: string) => tokens.find(text),
+    liveById: (tokenId: string) => tokens.liveById(tokenId),
+  };
+  const conversations = new Conversations(pool);
+  const server = consoleServer({ token: config.token, made, sampler, conversations, watchers, metrics });
   const url = await listen(server, { host: config.host, port: config.port }, 'PMC_CONSOLE_PORT');
   health.set('http', true, `serving on ${url}`);
   health.fact('counters', () => ({ watchers: watchers.count, samplesTaken: memory.sequence }));
@@ -63,6 +76,7 @@ export async function startConsole(config: ConsoleConfig, context: ServiceContex
 
   const stop = async (): Promise<void> => {
     sampler.stop();
+    tokens.stop();
     watchers.stop();
     await server.close();
     // With Kafka away the admin client can take long to give up; nothing of ours waits for it.

@@ -1,8 +1,7 @@
 // What the console asks PostgreSQL: persistence's own count, the quarantine and the audit's books. Reads only. A report is
 // fetched once per run, because it can be large and never changes.
 import type { Verdict } from '../../consumers/gap-detector/verdict.ts';
-import { type Pool, sqlStateOf } from '../../service/database.ts';
-import { PmcError } from '../../service/errors.ts';
+import { connectionError, type Pool, refusalOf, sqlStateOf } from '../../service/database.ts';
 import type { AuditReport } from './audit-report.ts';
 import { type AuditFacts, type AuditRun, type OpenFinding, type Readable, readReport } from './audit-report.ts';
 import type { DatabaseFacts } from './observation.ts';
@@ -56,12 +55,12 @@ interface FindingRow {
 
 export class DatabaseQueries {
   readonly #pool: Pool;
-  readonly #host: string;
+  readonly #databaseUrl: string;
   #books = new Map<string, Readable<AuditReport>>();
 
   constructor(pool: Pool, databaseUrl: string) {
     this.#pool = pool;
-    this.#host = new URL(databaseUrl).host;
+    this.#databaseUrl = databaseUrl;
   }
 
   async facts(): Promise<DatabaseFacts> {
@@ -113,9 +112,8 @@ export class DatabaseQueries {
       const { rows } = await this.#pool.query<R>(query);
       return rows;
     } catch (cause) {
-      if (sqlStateOf(cause) !== undefined) throw cause;
-      const message = `PostgreSQL at ${this.#host} does not answer; DATABASE_URL names it`;
-      throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { host: this.#host }, { cause });
+      if (sqlStateOf(cause) !== undefined && refusalOf(cause) === undefined) throw cause;
+      throw connectionError(this.#databaseUrl, cause);
     }
   }
 }

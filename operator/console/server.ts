@@ -1,9 +1,11 @@
-// The console's HTTP server: the page and its files, the snapshot as JSON and the live streams. Every address needs the
-// token. It serves what the sampler has; it asks no source itself.
+// The console's HTTP server: the page and its files, the snapshot as JSON and the live streams. Every address needs a
+// token: the console's own, or one made for a viewer, operator or admin. It serves what the sampler has; it asks no source itself.
 import { readFileSync } from 'node:fs';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { Access, withoutToken } from '../../service/access.ts';
+import { Access, type Decision, type MadeTokens, withoutToken } from '../../service/access.ts';
 import { PmcError } from '../../service/errors.ts';
+import { addConversationRoutes } from './conversation-routes.ts';
+import type { Conversations } from './conversations.ts';
 import type { ConsoleMetrics } from './metrics.ts';
 import type { Sampler } from './sampler.ts';
 import { deniedPage, enteringPage } from './views/denied.ts';
@@ -27,23 +29,39 @@ const FILES: readonly { readonly name: string; readonly type: string }[] = [
 
 export interface ConsoleServerOptions {
   readonly token: string;
+  readonly made: MadeTokens;
   readonly sampler: Sampler;
+  readonly conversations: Conversations;
   readonly watchers: Watchers;
   readonly metrics: ConsoleMetrics;
 }
 
-export function consoleServer({ token, sampler, watchers, metrics }: ConsoleServerOptions): FastifyInstance {
+export function consoleServer({
+  token,
+  made,
+  sampler,
+  conversations,
+  watchers,
+  metrics,
+}: ConsoleServerOptions): FastifyInstance {
   const server = Fastify({ logger: false, forceCloseConnections: true, exposeHeadRoutes: false });
-  const access = new Access(token);
+  const access = new Access(token, made);
+  const decide = (request: FastifyRequest): Decision => {
+    const { authorization, cookie: cookies } = request.headers;
+    return access.decide({ method: request.method, queryToken: queryTokenOf(request), authorization, cookies });
+  };
+  /** Whose stream it is: it ends with the token. */
+  const tokenIdOf = (request: FastifyRequest): string | undefined => {
+    const decision = decide(request);
+    return decision.outcome === 'granted' ? decision.tokenId : undefined;
+  };
 
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    const queryToken = queryTokenOf(request);
-    const { authorization, cookie: cookies } = request.headers;
-    const decision = access.decide({ method: request.method, queryToken, authorization, cookies });
-    if (decision === 'granted') return;
-    if (decision === 'sign-in') {
-      await reply.header('set-cookie', access.setCookie).redirect(withoutToken(request.url), 303);
+    const decision = decide(request);
+    if (decision.outcome === 'granted') return;
+    if (decision.outcome === 'sign-in') {
+      await reply.header('set-cookie', decision.setCookie).redirect(withoutToken(request.url), 303);
       return;
     }
     await deny(request, reply, metrics);
@@ -61,16 +79,20 @@ export function consoleServer({ token, sampler, watchers, metrics }: ConsoleServ
 
   server.get('/api/snapshot', async () => await sampler.latest());
 
-  server.get('/api/live', async (_request, reply) => {
+  addConversationRoutes(server, conversations);
+
+  server.get('/api/live', async (request, reply) => {
     if (!watchers.admits()) return await refuse(reply);
-    watchers.add(reply.hijack().raw, SECURITY_HEADERS, (snapshot) => ({ name: 'snapshot', data: snapshot }));
+    const watcher = { tokenId: tokenIdOf(request), headers: SECURITY_HEADERS };
+    watchers.add(reply.hijack().raw, watcher, (snapshot) => ({ name: 'snapshot', data: snapshot }));
     return reply;
   });
 
-  server.get('/live', async (_request, reply) => {
+  server.get('/live', async (request, reply) => {
     if (!watchers.admits()) return await refuse(reply);
+    const watcher = { tokenId: tokenIdOf(request), headers: SECURITY_HEADERS };
     const sent = new Map<string, string>();
-    watchers.add(reply.hijack().raw, SECURITY_HEADERS, (snapshot) => ({
+    watchers.add(reply.hijack().raw, watcher, (snapshot) => ({
       name: 'page',
       data: { at: snapshot.at, sections: changedSections(snapshot, sent) },
     }));
@@ -98,7 +120,8 @@ async function deny(request: FastifyRequest, reply: FastifyReply, metrics: Conso
   }
   metrics.requestsDenied.inc();
   const message =
-    'the console needs its token: open the address that `pmc ready` printed, or send `Authorization: Bearer`';
+    'the console needs a token: open the address that `pmc ready` printed, or send `Authorization: Bearer` with the ' +
+    "console's own token or one made by `pmc token create --role viewer`";
   reply.code(401).header('www-authenticate', 'Bearer');
   if (isForPeople) await reply.type('text/html; charset=utf-8').send(deniedPage());
   else await reply.send(errorBody(new PmcError('PMC_UNAUTHORISED', message)));

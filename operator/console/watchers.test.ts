@@ -37,9 +37,9 @@ function watched() {
     for (let time = 0; time < times; time += 1) for (const listener of [...listeners]) listener(snapshot);
   };
   let made = 0;
-  const add = (): Response => {
+  const add = (tokenId?: string): Response => {
     const response = new Response();
-    watchers.add(response, {}, () => {
+    watchers.add(response, { tokenId, headers: {} }, () => {
       made += 1;
       return { name: 'snapshot', data: { number: made, padding: 'x'.repeat(80) } };
     });
@@ -92,5 +92,16 @@ describe('watchers', () => {
     const gone = responses[0]?.destroy();
     if (gone !== undefined) await closed(gone);
     expect(watchers.admits()).toBe(true);
+  });
+
+  it('lets those of a token go that has ended, and no others', async () => {
+    const { add, watchers } = watched();
+    const [own, kept, ended] = [add(), add('T1'), add('T2')];
+    const gone = closed(ended);
+    ended.resume();
+    watchers.dismiss('T2');
+    await gone;
+    expect(watchers.count).toBe(2);
+    expect([own, kept].map(({ writableEnded }) => writableEnded)).toEqual([false, false]);
   });
 });

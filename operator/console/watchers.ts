@@ -1,6 +1,6 @@
 // The connections that follow the console live, by server-sent events. Their number is bounded. Each gets one event per
 // snapshot; one that reads too slowly is skipped until it has read what it was given (every event stands on its own or
-// carries all that changed since the last one sent), and is dropped when it does not read at all.
+// carries all that changed since the last one sent), and is dropped when it does not read at all, or when its token ends.
 import type { Writable } from 'node:stream';
 import type { ConsoleMetrics } from './metrics.ts';
 import type { Sampler } from './sampler.ts';
@@ -17,13 +17,20 @@ export interface LiveEvent {
   readonly data: unknown;
 }
 
+export interface Watcher {
+  /** Undefined for the console's own token. */
+  readonly tokenId: string | undefined;
+  readonly headers: Record<string, string>;
+}
+
 /** What of a server's response is needed here. */
 type EventStream = Writable & { writeHead(status: number, headers: Record<string, string>): unknown };
 
 export class Watchers {
   readonly #sampler: Pick<Sampler, 'watch'>;
   readonly #metrics: ConsoleMetrics;
-  readonly #streams = new Set<EventStream>();
+  /** With the id of the token that opened it, unless that is the console's own. */
+  readonly #streams = new Map<EventStream, string | undefined>();
 
   constructor(sampler: Pick<Sampler, 'watch'>, metrics: ConsoleMetrics) {
     this.#sampler = sampler;
@@ -42,8 +49,8 @@ export class Watchers {
   }
 
   /** Takes the response over; `toEvent` is called for the snapshots that are really sent to this watcher, in order. */
-  add(stream: EventStream, headers: Record<string, string>, toEvent: (snapshot: Snapshot) => LiveEvent): void {
-    this.#streams.add(stream);
+  add(stream: EventStream, { tokenId, headers }: Watcher, toEvent: (snapshot: Snapshot) => LiveEvent): void {
+    this.#streams.set(stream, tokenId);
     this.#metrics.watchers.set(this.#streams.size);
     stream.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
     let isWritable = stream.write(`retry: ${RETRY_MS}\n\n`);
@@ -71,7 +78,12 @@ export class Watchers {
     });
   }
 
+  /** A token has ended, and so do the streams that it opened. */
+  dismiss(tokenId: string): void {
+    for (const [stream, of] of this.#streams) if (of === tokenId) stream.end();
+  }
+
   stop(): void {
-    for (const stream of this.#streams) stream.end();
+    for (const stream of this.#streams.keys()) stream.end();
   }
 }

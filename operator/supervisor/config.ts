@@ -1,7 +1,8 @@
 // What can be set about the whole stack: the servers' settings and those of the services that the supervisor starts.
-import { listenPort, portOffsetOf, stackSettings } from '../../compose/embedded/config.ts';
+import { stackSettings } from '../../compose/embedded/config.ts';
 import { kafkaSettings } from '../../kafka/config.ts';
 import { type ConfigOf, type Environment, readSettings, serviceSettings, setting } from '../../service/config.ts';
+import { gatewayPortSetting, listenPort, portOffsetOf } from '../../service/stack-settings.ts';
 
 /** Health ports follow each other from here, one for each service. */
 const HEALTH_PORT_FIRST = 9_410;
@@ -22,7 +23,7 @@ export function supervisorSettings(portOffset: number) {
         itemText: 'ws:// or wss:// URLs',
       }),
     ),
-    gatewayPort: listenPort('PMC_GATEWAY_PORT', "Port of the communicator for users' WebSockets.", 4_000 + portOffset),
+    gatewayPort: gatewayPortSetting(portOffset),
     consolePort: listenPort('PMC_CONSOLE_PORT', 'Port of the web console.', 8_080 + portOffset),
     simulatorPort: listenPort('WS_PORT', 'Port of the chaos-socket simulator.', 4_001 + portOffset),
     simulatorApiPort: listenPort('API_PORT', "Port of the simulator's HTTP interface.", 9_101 + portOffset),

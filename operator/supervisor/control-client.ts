@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, type PmcErrorCode } from '../../service/error-codes.ts';
 import { PmcError } from '../../service/errors.ts';
-import type { StackFile } from './stack-file.ts';
+import type { StackFile } from '../../service/stack-file.ts';
 import {
   type ServiceStatus,
   type ServiceVerb,

@@ -4,13 +4,14 @@ import { tailOf } from '../../compose/processes/log-file.ts';
 import { type ProcessStatus, SupervisedProcess } from '../../compose/processes/supervised-process.ts';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
+import { refusedConfig } from './refused-config.ts';
 import { isReady, serviceProcess } from './service-process.ts';
 import { type ServiceName, STOP_DEADLINE_MS, STOP_GROUPS } from './services.ts';
 import type { ServiceStatus, ServiceVerb } from './stack-status.ts';
 
 const COMMAND_WAIT_MS = 60_000;
 /** A service ends with this when its configuration is wrong: trying again cannot help. */
-const CONFIG_EXIT = 'exit code 2';
+export const CONFIG_EXIT = 'exit code 2';
 
 export interface FleetOptions {
   readonly names: readonly ServiceName[];
@@ -39,7 +40,7 @@ export class ServiceFleet {
         const child = service.launch();
         void child.exited.then(({ reason }) => {
           if (reason !== CONFIG_EXIT) return;
-          problem.reject(new PmcError('PMC_CONFIG_INVALID', tailOf(child.logFile, child.logFromByte).trim()));
+          problem.reject(refusedConfig(name, tailOf(child.logFile, child.logFromByte)));
         });
         return child;
       };

@@ -76,6 +76,21 @@ test('the communicator dials every source that the simulator has', () => {
   expect(told({ PMC_CHAOS_CONNECTIONS: 'many' })['PMC_SOURCES']).toBe(url);
 });
 
+test('pages of the console may connect to the gateway, and those that are named', () => {
+  const told = (environment: Record<string, string>, more = {}) =>
+    serviceEnvironment('communicator', environment, { config: readSupervisorConfig(more), addresses, secrets })[
+      'PMC_ORIGINS'
+    ];
+  expect(told({})).toBe('http://127.0.0.1:8080,http://localhost:8080');
+  expect(told({ PMC_ORIGINS: 'https://a.example' })).toBe(
+    'http://127.0.0.1:8080,http://localhost:8080,https://a.example',
+  );
+  expect(told({}, { PMC_HOST: '10.0.0.1', PMC_CONSOLE_PORT: '81' })).toBe(
+    'http://127.0.0.1:81,http://localhost:81,http://10.0.0.1:81',
+  );
+  expect(told({}, { PMC_HOST: '::1' })).toContain('http://[::1]:8080');
+});
+
 test('the API of the simulator wants a token where others can reach it', () => {
   const told = (host: string, environment = {}) =>
     serviceEnvironment('chaos-socket', environment, {

@@ -6,14 +6,20 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
-import { EmbeddedStack, embeddedServers, isFetchNeeded, stackPorts } from '../../compose/embedded/embedded-stack.ts';
+import {
+  type Addresses,
+  EmbeddedStack,
+  embeddedServers,
+  isFetchNeeded,
+  stackAddresses,
+  stackPorts,
+} from '../../compose/embedded/embedded-stack.ts';
 import { checkExternalServers } from '../../compose/embedded/external-servers.ts';
 import { javaProgram, preflight } from '../../compose/embedded/preflight-probe.ts';
 import { keptSecret } from '../../compose/embedded/secret.ts';
 import { createStateFolder, type StateFolder, stateFolder } from '../../compose/embedded/state-folder.ts';
 import { Children } from '../../compose/processes/children.ts';
 import { type Guard, startGuard } from '../../compose/processes/guard.ts';
-import { identityOf } from '../../compose/processes/process-identity.ts';
 import type { Progress } from '../../compose/processes/progress.ts';
 import { acquireRunLock, type RunLock } from '../../compose/processes/run-lock.ts';
 import type { ProcessStatus } from '../../compose/processes/supervised-process.ts';
@@ -21,22 +27,25 @@ import { registryAccess } from '../../kafka/registry-access.ts';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { listen } from '../../service/health-server.ts';
+import { identityOf } from '../../service/process-identity.ts';
+import { writeStackFile } from '../../service/stack-file.ts';
 import { type Bootstrap, stackBootstrap } from './bootstrap.ts';
 import type { SupervisorConfig } from './config.ts';
 import { controlServer } from './control-server.ts';
 import { reapPreviousRun } from './previous-run.ts';
-import { ServiceFleet } from './service-fleet.ts';
+import { CONFIG_EXIT, ServiceFleet } from './service-fleet.ts';
+import { checkServiceSettings } from './service-settings.ts';
 import {
   activeServices,
   consoleUrlOf,
   controlUrlOf,
   gatewayUrlOf,
   SERVICE_MAINS,
+  type ServiceName,
   serviceEnvironment,
   servicePorts,
   simulatorOf,
 } from './services.ts';
-import { writeStackFile } from './stack-file.ts';
 import type { ServiceStatus, ServiceVerb, StackStatus } from './stack-status.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
@@ -58,7 +67,7 @@ export class Supervisor {
   readonly #folder: StateFolder;
   readonly #controlToken = randomBytes(24).toString('base64url');
   #lock: RunLock | undefined;
-  #guard: Guard | undefined;
+  #guard: Promise<Guard> | undefined;
   #control: FastifyInstance | undefined;
   #children: Children | undefined;
   #stack: EmbeddedStack | undefined;
@@ -93,7 +102,9 @@ export class Supervisor {
     this.#refuseIfStopping();
     const children = new Children({ registerFile, logsFolder: folder.logs });
     this.#children = children;
-    this.#guard = await startGuard({ registerFile, logFile: join(folder.logs, 'warden.log') }, environment);
+    this.#guard = startGuard({ registerFile, logFile: join(folder.logs, 'warden.log') }, environment);
+    await this.#guard;
+    this.#refuseIfStopping();
     const onChange = (status: ProcessStatus): void => this.#report(status);
     const stack = new EmbeddedStack({ config, folder, children, environment, progress, onChange });
     this.#stack = stack;
@@ -138,6 +149,8 @@ export class Supervisor {
   async #check(): Promise<void> {
     const { config, environment } = this.#options;
     const { home } = this.#folder;
+    const addresses = stackAddresses(config, this.#folder);
+    checkServiceSettings(activeServices(config), (name) => this.#environmentOf(name, addresses));
     const servers = embeddedServers(config);
     const java = servers.includes('kafka') || servers.includes('registry');
     const needs = { home, java, maven: isFetchNeeded(config, this.#folder), servers: servers.length > 0 };
@@ -161,16 +174,14 @@ export class Supervisor {
     children: Children,
     onChange: (status: ProcessStatus) => void,
   ): Promise<void> {
-    const { config, environment, progress, mains = SERVICE_MAINS } = this.#options;
-    const secrets = { home: this.#folder.home, consoleToken: this.#consoleToken(), controlToken: this.#controlToken };
-    const told = { config, addresses: stack.addresses, secrets };
+    const { config, progress, mains = SERVICE_MAINS } = this.#options;
     const names = activeServices(config);
     const fleet = new ServiceFleet({
       names,
       mains,
       projectFolder: PROJECT,
       children,
-      environmentOf: (name) => serviceEnvironment(name, environment, told),
+      environmentOf: (name) => this.#environmentOf(name, stack.addresses),
       onChange,
     });
     this.#refuseIfStopping();
@@ -209,6 +220,7 @@ export class Supervisor {
       control,
       artifacts: this.#folder.artifacts,
       addresses,
+      gateway: { url: gatewayUrlOf(config) },
     });
   }
 
@@ -219,7 +231,8 @@ export class Supervisor {
     await this.#control?.close();
     await this.#stack?.stop(() => this.#deadlineMaxMs);
     await this.#children?.close({ deadlineMs: TASK_DEADLINE_MS });
-    await this.#guard?.dismiss();
+    // One that is still starting too: it would keep this process alive.
+    await (await this.#guard?.catch(() => undefined))?.dismiss();
     this.#lock?.release();
   }
 
@@ -238,13 +251,21 @@ export class Supervisor {
     return this.#stack.addresses;
   }
 
+  #environmentOf(name: ServiceName, addresses: Addresses): Environment {
+    const { config, environment } = this.#options;
+    const secrets = { home: this.#folder.home, consoleToken: this.#consoleToken(), controlToken: this.#controlToken };
+    return serviceEnvironment(name, environment, { config, addresses, secrets });
+  }
+
   #consoleToken(): string {
     return keptSecret(this.#folder.secrets, 'console-token');
   }
 
   #report({ name, state, lastExit, restarts }: ProcessStatus): void {
     const { progress } = this.#options;
-    if (state === 'backoff' && lastExit !== null && this.#stopping === undefined) {
+    // One that refuses its configuration ends the start, which says why.
+    const endsTheStart = !this.#isReady && lastExit?.reason === CONFIG_EXIT;
+    if (state === 'backoff' && lastExit !== null && this.#stopping === undefined && !endsTheStart) {
       const { reason, lastLine } = lastExit;
       progress.note(`${name}: ended with ${reason}${lastLine === null ? '' : `: ${lastLine}`}; starting it again`);
     }

@@ -42,9 +42,9 @@ export function guard(api: FastifyInstance, token: string | undefined): void {
     const queryToken = given === undefined || typeof given === 'string' ? given : '';
     const { authorization, cookie: cookies } = headers;
     const decision = access.decide({ method, queryToken, authorization, cookies });
-    if (decision === 'granted') return;
-    if (decision === 'sign-in') {
-      await reply.header('set-cookie', access.setCookie).redirect(withoutToken(url), 303);
+    if (decision.outcome === 'granted') return;
+    if (decision.outcome === 'sign-in') {
+      await reply.header('set-cookie', decision.setCookie).redirect(withoutToken(url), 303);
       return;
     }
     reply.header('www-authenticate', 'Bearer');

@@ -1,76 +1,74 @@
-// GET /api/ledger, and /api/verdict: what this run's ledger expects, or what it says beside an export that is posted.
+// GET /api/ledger, and /api/verdict: what this run's ledger expects, or what it says beside an export that is posted. Both files
+// pass through in portions, so their size has no limit; one comparison at a time, since the simulator has other things to do.
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { PmcError } from '../../service/errors.ts';
 import type { Ledger } from './ledger.ts';
-import { judgeCounts } from './verdict/audit-counts.ts';
-import { CsvReader } from './verdict/csv.ts';
-import { RowReader } from './verdict/exported-row.ts';
-import { type LedgerLine, parseLedgerLine } from './verdict/ledger-line.ts';
-import { SentFrames } from './verdict/sent-frames.ts';
-import { judge } from './verdict/verdict.ts';
+import { ExportReading, LedgerReading } from './verdict/comparison.ts';
+import type { LedgerLine } from './verdict/ledger-line.ts';
+import type { SentFrames } from './verdict/sent-frames.ts';
 
-const MIB = 1_024 * 1_024;
-const EXPORT_BYTES_MAX = 64 * MIB;
-/** Comparing more would keep the simulator from sending. */
-const LEDGER_BYTES_MAX = 64 * MIB;
-
-export function addVerdict(api: FastifyInstance, ledger: Ledger): void {
-  api.addContentTypeParser('text/csv', { parseAs: 'string', bodyLimit: EXPORT_BYTES_MAX }, (_request, body, done) =>
-    done(null, body),
-  );
-
+export function addVerdict(api: FastifyInstance, ledger: Ledger, nowMs: () => number): void {
   api.get('/api/ledger', async (_request, reply) => {
-    return await reply.type('application/x-ndjson').send(Readable.from(contentOf(await ledger.parts())));
+    return await reply.type('application/x-ndjson').send(Readable.from(await contentOf(ledger, nowMs)));
   });
+
+  let isComparing = false;
+  const alone = async <T>(compare: () => Promise<T>): Promise<T> => {
+    if (isComparing) throw new PmcError('PMC_CHAOS_BUSY', 'another comparison is running; ask again when it has ended');
+    isComparing = true;
+    try {
+      return await compare();
+    } finally {
+      isComparing = false;
+    }
+  };
 
   api.get('/api/verdict', async () => {
-    const sent = new SentFrames(await linesOf(ledger));
-    const { framesSent, framesWithheld, expectedRows, firings, doubts } = sent;
-    return { frames: { sent: framesSent, withheld: framesWithheld, expectedRows }, firings, doubts };
+    const sent = await alone(() => read(ledger, nowMs));
+    const { framesSent, framesWithheld, firings, doubts } = sent;
+    return {
+      frames: { sent: framesSent, withheld: framesWithheld, expectedRows: sent.rows.min },
+      firings,
+      doubts,
+    };
   });
 
-  api.post('/api/verdict', { bodyLimit: EXPORT_BYTES_MAX }, async ({ body, headers }) => {
-    const text = typeof body === 'string' ? body : '';
-    const lines = await linesOf(ledger);
-    if (headers['content-type']?.startsWith('text/csv')) return judge(lines, rowsOf(text));
-    try {
-      return judgeCounts(lines, JSON.parse(text));
-    } catch (error) {
-      if (error instanceof PmcError) throw error;
-      const message = 'the export is neither text/csv (pmc rows export) nor JSON (pmc audit run --json)';
-      throw new PmcError('PMC_CHAOS_EXPORT_UNREADABLE', message, {}, { cause: error });
-    }
+  // Here the body is not read before the route is: an export may be larger than the memory.
+  void api.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(['text/csv', 'application/json'], (_request, payload, parsed) => parsed(null, payload));
+    scope.post('/api/verdict', async ({ body }) => {
+      return await alone(async () => {
+        const rows = new ExportReading(await read(ledger, nowMs));
+        const portions = (body as Readable | undefined)?.setEncoding('utf8') ?? [];
+        for await (const portion of portions as AsyncIterable<string>) rows.push(portion);
+        return rows.end();
+      });
+    });
+    done();
   });
 }
 
-function rowsOf(text: string) {
-  const csv = new CsvReader();
-  const reader = new RowReader();
-  const rows = [...csv.push(text), ...csv.end()].flatMap((record) => reader.read(record) ?? []);
-  reader.end();
-  return rows;
+async function read(ledger: Ledger, nowMs: () => number): Promise<SentFrames> {
+  const reading = new LedgerReading();
+  const parts = Readable.from(await contentOf(ledger, nowMs), { objectMode: false }).setEncoding('utf8');
+  for await (const portion of parts as AsyncIterable<string>) reading.push(portion);
+  reading.endFile();
+  return reading.sent;
 }
 
-async function linesOf(ledger: Ledger): Promise<readonly LedgerLine[]> {
+/** This run's files, and behind them until when they go: what was appended before `parts` was called is in them. */
+async function contentOf(ledger: Ledger, nowMs: () => number): Promise<AsyncGenerator<Buffer>> {
+  const until: LedgerLine = { line: 'until', run: ledger.run, at: new Date(nowMs()).toISOString(), ended: false };
   const parts = await ledger.parts();
-  const sizeBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (sizeBytes > LEDGER_BYTES_MAX) {
-    const message = `the ledger has ${sizeBytes} bytes, too many to compare here: use pmc chaos verdict`;
-    throw new PmcError('PMC_CHAOS_REQUEST_INVALID', message, { sizeBytes });
-  }
-  const lines: LedgerLine[] = [];
-  const input = Readable.from(contentOf(parts));
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    lines.push(parseLedgerLine(text, lines.length + 1));
-  }
-  return lines;
+  return inPortions(parts, parts.length === 0 ? '' : `${JSON.stringify(until)}\n`);
 }
 
-async function* contentOf(parts: readonly { path: string; bytes: number }[]): AsyncGenerator<Buffer> {
+async function* inPortions(parts: readonly { path: string; bytes: number }[], last: string): AsyncGenerator<Buffer> {
   for (const { path, bytes } of parts) {
-    if (bytes > 0) yield* createReadStream(path, { end: bytes - 1 });
+    if (bytes > 0) yield* createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>;
   }
+  yield Buffer.from(last);
 }

@@ -22,11 +22,14 @@ import { describeFrame, type ReceivedFrames } from './received-frames.ts';
 
 /** Room for a frame above every limit of the other side, in base64. */
 const BODY_BYTES_MAX = 8 * 1_024 * 1_024;
+/** A request that takes longer to arrive than this is given up: nobody may keep a comparison to himself. */
+const REQUEST_WITHIN_MS = 300_000;
 
 const STATUS: Partial<Record<PmcErrorCode, number>> = {
   PMC_CHAOS_REQUEST_INVALID: 400,
   PMC_CHAOS_FAULT_INVALID: 400,
   PMC_CHAOS_EXPORT_UNREADABLE: 400,
+  PMC_CHAOS_BUSY: 409,
   PMC_UNAUTHORISED: 401,
   PMC_CHAOS_PROFILE_UNKNOWN: 404,
 };
@@ -45,7 +48,12 @@ export interface ApiDependencies extends SteeringDependencies {
 
 export function chaosApi(deps: ApiDependencies): FastifyInstance {
   const { scene, connections, linkOf, received, writer, ledger, nowMs } = deps;
-  const api = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  const api = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_WITHIN_MS,
+    forceCloseConnections: true,
+  });
   // The text is kept: an event is sent as its author wrote it, not as JSON.stringify would.
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -53,7 +61,7 @@ export function chaosApi(deps: ApiDependencies): FastifyInstance {
   guard(api, deps.token);
   addPage(api);
   addSteering(api, deps);
-  addVerdict(api, ledger);
+  addVerdict(api, ledger, nowMs);
 
   const send = (frame: Draft, connectionId: string | undefined) => {
     const about = { origin: 'api', expect: expectationOf(frame), dueAtMs: nowMs() } as const;

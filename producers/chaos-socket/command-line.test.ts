@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { readSettings } from '../../service/config.ts';
 import { readCommandLine } from './command-line.ts';
 import { chaosSettings, profileOf, withOriginalNames } from './config.ts';
 import { planHashOf } from './plan-command.ts';
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 test('flags are another way to write the environment, and win over it', () => {
   const args = ['--seed', '7', '--profile', 'busy', '--rate', '20', '--minutes', '1', '--port', '1', '--api-port', '2'];
@@ -40,6 +45,17 @@ test('--plan-only asks for the hash: the same for the same seed, another for ano
   expect(hash('7')).toMatch(/^[0-9a-f]{64}$/);
   expect(hash('7')).toBe(hash('7'));
   expect(hash('8')).not.toBe(hash('7'));
+});
+
+// Two processes.
+test('--plan-only tells the seed that it drew, beside the hash, and with that seed the hash is the same', {
+  timeout: 120_000,
+}, async () => {
+  const planOnly = async (...args: readonly string[]) =>
+    await promisify(execFile)(process.execPath, [MAIN, '--plan-only', '--minutes', '1', ...args]);
+  const drawn = await planOnly();
+  const seed = /^seed (\d+)\n$/.exec(drawn.stderr)?.[1] ?? '';
+  expect(await planOnly('--seed', seed)).toEqual({ stdout: drawn.stdout, stderr: '' });
 });
 
 test('the names of the original work, and ours win', () => {

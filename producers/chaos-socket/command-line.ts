@@ -45,7 +45,7 @@ export function readCommandLine(args: readonly string[], environment: Environmen
     .option('--replay-loop', 'begin the recording again when it ends (PMC_CHAOS_REPLAY_LOOP)')
     .option('--port <port>', 'WebSocket port (WS_PORT), 4001 by default')
     .option('--api-port <port>', 'port of the HTTP API (API_PORT), 9101 by default')
-    .option('--plan-only', 'print the SHA-256 of the plan of the first connection, in hex, and end')
+    .option('--plan-only', 'print the SHA-256 of the plan of all sources, in hex, and end')
     .exitOverride()
     .configureOutput({ writeOut: collect, writeErr: collect })
     .showHelpAfterError()

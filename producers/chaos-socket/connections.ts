@@ -74,6 +74,11 @@ export class Connections {
     return connectionId === undefined ? this.#list : this.#list.filter(({ id }) => id === connectionId);
   }
 
+  /** Whether a frame would be handed to the socket now. */
+  canSend(connection: Connection): boolean {
+    return this.#refusal(connection) === undefined;
+  }
+
   /** Whether the frame was handed to the socket. */
   send(connection: Connection, frame: Outgoing): boolean {
     const refusal = this.#refusal(connection);

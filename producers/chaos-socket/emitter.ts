@@ -6,18 +6,24 @@ import type { Draft } from './delivery.ts';
 import type { FaultDesk } from './fault-desk.ts';
 import type { Feed } from './feed.ts';
 import type { Frame, FrameWriter } from './frame-writer.ts';
-import { type PlannedEvent, type PlanSpecification, planEvents } from './generator.ts';
+import { chatKeyOf, type PlannedEvent, type PlanSpecification, planEvents } from './generator.ts';
+import type { Ledger } from './ledger.ts';
 import type { ChaosMetrics } from './metrics.ts';
 import { Pacer } from './pacer.ts';
 import type { DueEvent } from './schedule.ts';
+import { inDealingOrder } from './source-paths.ts';
 
 const SHARED = 'shared';
 
 export interface EmitterOptions {
   readonly plan: Omit<PlanSpecification, 'stream'>;
   readonly untilMs: number | undefined;
+  /** How many sources there are, where that is known. */
+  readonly sources: number | undefined;
   readonly writer: FrameWriter;
   readonly desk: FaultDesk;
+  /** While it has no room nothing happens at all: a fault, too, is a line in it. */
+  readonly ledger: Pick<Ledger, 'hasRoom'>;
   readonly metrics: Pick<ChaosMetrics, 'countNotSent'>;
   readonly clock: Clock;
 }
@@ -41,13 +47,13 @@ export class Emitter {
   begin(feed: Feed): void {
     if (this.#feeds.has(feed.name)) return;
     this.#feeds.set(feed.name, feed);
-    this.#list = [...this.#feeds.values()];
+    this.#list = inDealingOrder(this.#feeds.values(), this.#options.sources);
     this.#start(feed);
   }
 
   end(feed: Feed): void {
     this.#feeds.delete(feed.name);
-    this.#list = [...this.#feeds.values()];
+    this.#list = inDealingOrder(this.#feeds.values(), this.#options.sources);
     if (!this.#isShared) {
       this.#pacer.end(feed.name);
       this.#options.desk.forget(feed.stream);
@@ -89,11 +95,15 @@ export class Emitter {
   }
 
   #emit(planName: string, { event, streamStartMs, isLate }: DueEvent<PlannedEvent>): void {
-    const { writer, desk, metrics } = this.#options;
+    const { writer, desk, ledger, metrics } = this.#options;
     const isShared = planName === SHARED;
     const feed = isShared ? this.#recipient(event) : this.#feeds.get(planName);
     if (isLate || feed === undefined) {
       metrics.countNotSent(isLate ? 'late' : 'closed');
+      return;
+    }
+    if (!ledger.hasRoom) {
+      metrics.countNotSent('ledger-full');
       return;
     }
     const dueAtMs = streamStartMs + event.atMs;
@@ -107,8 +117,7 @@ export class Emitter {
   }
 
   #recipient(event: PlannedEvent): Feed | undefined {
-    const key = event.kind === 'presence' ? event.actor : 'of' in event ? event.of.chat : event.chat;
-    return this.#list[key % this.#list.length];
+    return this.#list[chatKeyOf(event) % this.#list.length];
   }
 }
 

@@ -43,6 +43,13 @@ export class FaultDesk {
     return this.#plan.arm(arming, sinceMs);
   }
 
+  /** Disarms some and arms others; when it throws, nothing has changed. */
+  exchange(ids: readonly string[], armings: readonly Arming[], sinceMs?: number): readonly Armed[] {
+    const fresh = this.#plan.exchange(ids, armings, sinceMs);
+    for (const id of ids) this.#firedBy.delete(id);
+    return fresh;
+  }
+
   disarm(id: string): boolean {
     this.#firedBy.delete(id);
     return this.#plan.disarm(id);

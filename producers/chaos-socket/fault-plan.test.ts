@@ -42,6 +42,14 @@ describe('what strikes', () => {
     expect(strikes(planOf(1, { fault: 'drop', every: 2, from: 1, to: 6 }), 100)).toEqual([30, 50]);
   });
 
+  test('a period strikes once for all of it that has passed without an event', () => {
+    const plan = planOf(1, { fault: 'abrupt_close', every: 10 });
+    const at = (seconds: number) => plan.decide(place(seconds, { atMs: seconds * 1_000 })) !== undefined;
+    expect([1, 11, 12].map(at)).toEqual([false, true, false]);
+    // Nobody was connected for two minutes: not a dozen strikes in a row.
+    expect([131, 132, 133, 139, 140, 141].map(at)).toEqual([true, false, false, false, true, false]);
+  });
+
   test('only within its window and its scope', () => {
     fc.assert(
       fc.property(fc.nat({ max: 50 }), fc.integer({ min: 1, max: 50 }), (from, length) => {
@@ -102,4 +110,21 @@ test.for<[object, string]>([
   [{ fault: 'drop', chance: 1 }, 'chance'],
 ])('%j is refused: %s', ([arming, problem]) => {
   expect(armingSchema.safeParse(arming).error?.message).toContain(problem);
+});
+
+test('faults are exchanged for others as a whole or not at all', () => {
+  const plan = planOf(1, ...Array.from({ length: 99 }, () => ({ fault: 'drop' })));
+  const parse = (fault: string, options = {}) => armingSchema.parse({ fault, options });
+  const before = plan.armed.map(({ id }) => id);
+  const old = before.slice(0, 1);
+  for (const wanted of [
+    [parse('drop'), parse('drop', { nonsense: 1 })],
+    Array.from({ length: 3 }, () => parse('drop')),
+  ]) {
+    expect(() => plan.exchange(old, wanted)).toThrow(expect.objectContaining({ code: 'PMC_CHAOS_FAULT_INVALID' }));
+    expect(plan.armed.map(({ id }) => id)).toEqual(before);
+  }
+  const fresh = plan.exchange(old, [parse('stall'), parse('flap')]);
+  expect(fresh.map(({ fault }) => fault.name)).toEqual(['stall', 'flap']);
+  expect(plan.armed.map(({ id }) => id)).toEqual([...before.slice(1), ...fresh.map(({ id }) => id)]);
 });

@@ -63,21 +63,33 @@ export class FaultPlan {
 
   /** Throws PMC_CHAOS_FAULT_INVALID for settings that the fault does not take, or when too many are armed. */
   arm(arming: Arming, sinceMs?: number): Armed {
-    const fault = FAULTS.get(arming.fault);
-    if (fault === undefined) throw new PmcError('PMC_CHAOS_FAULT_INVALID', `there is no fault ${arming.fault}`);
-    if (this.#loaded.length >= ARMED_MAX) {
-      const message = `${ARMED_MAX} faults are armed, which is the limit; disarm one first`;
+    const [armed] = this.exchange([], [arming], sinceMs) as [Armed];
+    return armed;
+  }
+
+  /** Disarms some and arms others; when it throws, nothing has changed. */
+  exchange(ids: readonly string[], armings: readonly Arming[], sinceMs?: number): readonly Armed[] {
+    const staying = this.#loaded.filter(({ id }) => !ids.includes(id));
+    if (staying.length + armings.length > ARMED_MAX) {
+      const message = `at most ${ARMED_MAX} faults can be armed, and ${staying.length} are; disarm one first`;
       throw new PmcError('PMC_CHAOS_FAULT_INVALID', message);
     }
+    const count = this.#count;
+    const fresh = armings.map((arming, index) => this.#load(arming, count + index + 1, sinceMs));
+    this.#count += armings.length;
+    this.#loaded = [...staying, ...fresh];
+    return fresh;
+  }
+
+  #load(arming: Arming, ordinal: number, sinceMs: number | undefined): Loaded {
+    const fault = FAULTS.get(arming.fault);
+    if (fault === undefined) throw new PmcError('PMC_CHAOS_FAULT_INVALID', `there is no fault ${arming.fault}`);
     const strike = fault.prepare(arming.options);
-    const ordinal = ++this.#count;
     const salt = Math.floor(seededRandom(this.#seed, FAULT_LANE - ordinal)() * 2 ** 32);
     const { at, every, probability, from } = arming;
     const isOnce = probability === undefined && every === undefined;
     const moments = at?.toSorted((a, b) => a - b) ?? (isOnce ? [from] : undefined);
-    const loaded = { id: `fault-${ordinal}`, fault, arming, strike, salt, sinceMs, moments, struck: new Map() };
-    this.#loaded = [...this.#loaded, loaded];
-    return loaded;
+    return { id: `fault-${ordinal}`, fault, arming, strike, salt, sinceMs, moments, struck: new Map() };
   }
 
   disarm(id: string): boolean {
@@ -145,6 +157,11 @@ function isDue(loaded: Loaded, { stream, n, atMs, dueAtMs }: Place): boolean {
     const momentMs = momentAt(moments, arming, state.moment);
     if (momentMs === undefined || elapsedMs < momentMs) return false;
     state.moment++;
+    // Of a period what has passed without an event is over: it must not strike every event until it has caught up.
+    if (arming.every !== undefined) {
+      const passed = Math.floor((elapsedMs / 1_000 - arming.from) / arming.every);
+      state.moment = Math.max(state.moment, passed);
+    }
   }
   state.times++;
   struck.set(counted, state);

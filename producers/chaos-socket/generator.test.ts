@@ -22,10 +22,11 @@ function shareOf(events: readonly PlannedEvent[], matches: (event: PlannedEvent)
 
 test('the same seed and options give the same plan and hash; seed, stream, rate and profile each change it', () => {
   const hash = (specification: PlanSpecification) =>
-    planHash(planEvents(specification), {
+    planHash([{ stream: 0, sources: ['/'], events: planEvents(specification) }], {
       population: specification.population,
       faultPlan: new FaultPlan(specification.seed),
       untilMs: 5 * 60_000,
+      isNumbered: true,
     });
   const reference = hash(specify('flood', 7));
   expect(reference).toMatch(/^[0-9a-f]{64}$/);

@@ -40,6 +40,12 @@ export type PlannedEvent =
   | (Happening & { readonly kind: 'reaction'; readonly of: PlannedMessage; readonly reaction: string })
   | (Happening & { readonly kind: 'delete'; readonly of: PlannedMessage; readonly forEveryone: boolean });
 
+/** What keeps events together that must keep their order: the chat, or the person where there is none. */
+export function chatKeyOf(event: PlannedEvent): number {
+  if (event.kind === 'presence') return event.actor;
+  return 'of' in event ? event.of.chat : event.chat;
+}
+
 export interface PlanSpecification {
   readonly profile: Profile;
   readonly population: Population;

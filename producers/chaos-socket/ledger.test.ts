@@ -38,6 +38,18 @@ async function linesOf(path: string): Promise<readonly Record<string, unknown>[]
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]));
 }
 
+test('a run that ends says until when its ledger goes; one that did nothing leaves no file', async () => {
+  const { ledger, folder } = await openLedger();
+  ledger.end(9);
+  await ledger.flush();
+  expect(await readdir(folder)).toEqual([]);
+  ledger.append(frame(1));
+  ledger.end(Date.parse('2026-01-31T12:00:00Z'));
+  await ledger.close();
+  const lines = await linesOf(join(folder, `ledger-${RUN}.jsonl`));
+  expect(lines.at(-1)).toEqual({ line: 'until', run: RUN, at: '2026-01-31T12:00:00.000Z', ended: true });
+});
+
 test('every frame is one line with the run and the seed, its times are in the second file', async () => {
   const { ledger, folder } = await openLedger();
   ledger.append(frame(1));

@@ -67,6 +67,10 @@ export class Ledger {
     }
   }
 
+  get run(): string {
+    return this.#options.identity.run;
+  }
+
   /** The file that grows now, or will be made with the first line. */
   get path(): string {
     const { folder, identity } = this.#options;
@@ -89,6 +93,12 @@ export class Ledger {
   note(note: Note, nowMs: number): void {
     const { line, ...about } = note;
     this.#take({ line, run: this.#options.identity.run, ...about }, { ...note, at: new Date(nowMs) });
+  }
+
+  /** The last line, where there is any: nothing follows. */
+  end(nowMs: number): void {
+    if (this.#partNumber === 0 && this.#lines.length === 0) return;
+    this.note({ line: 'until', at: new Date(nowMs).toISOString(), ended: true }, nowMs);
   }
 
   /** Writes what waits; resolves when everything appended before the call is in the files, rejects when it is not. */

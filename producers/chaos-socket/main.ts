@@ -13,7 +13,9 @@ switch (invocation.do) {
     break;
   case 'print-plan-hash':
     try {
-      process.stdout.write(`${planHashOf(invocation.environment)}\n`);
+      // Not on stdout, which is the hash for whoever compares it.
+      const onDrawn = (seed: number): boolean => process.stderr.write(`seed ${seed}\n`);
+      process.stdout.write(`${planHashOf(invocation.environment, onDrawn)}\n`);
     } catch (error) {
       process.stderr.write(`chaos-socket: ${describeError(error)}\n`);
       process.exitCode = error instanceof PmcError ? error.exitCode : 1;

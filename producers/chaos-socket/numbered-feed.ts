@@ -1,12 +1,13 @@
 // A source that counts its events, in pmc.v1: every event gets a number and is kept until the peer has acknowledged it,
 // across connections. The newest connection is the one that counts; an older one is closed.
 //
-//   connected: hello ──► welcome: resume, then events in a window ──► acks, nacks, resends
+//   connected: hello ──► welcome: resume, then events in a window ──► acks, nacks, resends; replies are acknowledged
 //   nobody connected: events are kept, until the memory is full and the source takes no more
+import { CLOSE, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { Clock } from '../../service/clock.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Outgoing } from './connections.ts';
-import { hello, isTemporary, numbered, numbersAt, type ReceivedControl, unavailable } from './control-frames.ts';
+import { hello, isTemporary, numbered, numbersOf, type ReceivedControl, unavailable } from './control-frames.ts';
 import { AT_ONCE, type Delivery, type LinkAction } from './delivery.ts';
 import type { Struck } from './fault-desk.ts';
 import type { Feed, OfferedAs } from './feed.ts';
@@ -14,14 +15,13 @@ import type { Ledger } from './ledger.ts';
 import type { Link } from './link.ts';
 import type { ChaosMetrics } from './metrics.ts';
 import { NumberedStream } from './numbered-stream.ts';
+import { Replies } from './replies.ts';
 import { withhold } from './withheld.ts';
 
 const KEPT_MAX = 10_000;
-/** Until the welcome says another. */
-const WINDOW = 256;
-const WELCOME_WITHIN_MS = 10_000;
-const HELLO_TIMEOUT = 4505;
-const REPLACED = 4007;
+const LOOK_AGAIN_MS = 100;
+/** Until the welcome says another window. */
+const { window: WINDOW, helloMs: WELCOME_WITHIN_MS } = PROTOCOL_LIMITS;
 
 export interface NumberedFeedOptions {
   readonly source: string;
@@ -43,12 +43,16 @@ export class NumberedFeed implements Feed {
   readonly isNumbered = true;
   readonly #options: NumberedFeedOptions;
   readonly #events: NumberedStream<Outgoing>;
+  readonly #replies: Replies;
   readonly #retries = new Set<NodeJS.Timeout>();
+  #halted: NodeJS.Timeout | undefined;
   #link: Link | undefined;
   #isWelcome = false;
   #greeting: NodeJS.Timeout | undefined;
-  #window = WINDOW;
+  #window: number = WINDOW;
   #tail: { left: number; readonly firing: number | undefined } | undefined;
+  /** The fault that stepped the counter back last. */
+  #steppedBackBy: number | undefined;
   #acksToLose = 0;
   #acksToDoubt = 0;
   #resetsAtAck = false;
@@ -59,21 +63,24 @@ export class NumberedFeed implements Feed {
     this.stream = options.stream;
     this.name = options.source;
     this.#events = new NumberedStream({ stream: options.streamName, epoch: options.newEpoch(), keptMax: KEPT_MAX });
+    this.#replies = new Replies(options);
   }
 
   get status() {
     const { stream, epoch, lastSeq, kept } = this.#events;
-    return { stream, epoch, lastSeq, kept, isWelcome: this.#isWelcome };
+    return { stream, epoch, lastSeq, kept, isWelcome: this.#isWelcome, unheard: this.#replies.open };
   }
 
   connected(link: Link): void {
-    this.#link?.act({ do: 'close', code: REPLACED });
+    this.#link?.act({ do: 'close', code: CLOSE.replaced.code });
     this.#link = link;
+    link.onUnsent = (frame) => this.#unsent(frame, link);
     this.#isWelcome = false;
+    this.#replies.connected();
     const { stream, epoch, lastSeq } = this.#events;
-    link.control(hello({ stream, epoch, seq: lastSeq }));
+    link.control(hello({ stream, epoch, seq: lastSeq }, this.#replies.position));
     clearTimeout(this.#greeting);
-    this.#greeting = setTimeout(() => link.act({ do: 'close', code: HELLO_TIMEOUT }), WELCOME_WITHIN_MS);
+    this.#greeting = setTimeout(() => link.act({ do: 'close', code: CLOSE.helloTimeout.code }), WELCOME_WITHIN_MS);
   }
 
   disconnected(link: Link): void {
@@ -86,6 +93,8 @@ export class NumberedFeed implements Feed {
 
   stop(): void {
     clearTimeout(this.#greeting);
+    clearTimeout(this.#halted);
+    this.#halted = undefined;
     for (const timer of this.#retries) clearTimeout(timer);
     this.#retries.clear();
   }
@@ -115,6 +124,7 @@ export class NumberedFeed implements Feed {
         this.#window = frame.limits?.window ?? WINDOW;
         this.#isWelcome = true;
         this.#events.resume(frame.last ?? undefined);
+        this.#replies.goOnAt(frame.in);
         break;
       case 'ack':
         this.#acknowledged(frame);
@@ -124,6 +134,12 @@ export class NumberedFeed implements Feed {
         break;
       case 'resend':
         for (const range of this.#events.askedAgain(frame.epoch, frame)) link.control(unavailable(frame.epoch, range));
+        break;
+      case 'deliver':
+        this.#replies.delivered(frame, link);
+        break;
+      case 'pong':
+        this.#replies.heard(frame.t, link);
         break;
       case 'ping':
         link.control(JSON.stringify({ op: 'pong', t: frame.t }));
@@ -140,13 +156,14 @@ export class NumberedFeed implements Feed {
   ): void {
     const place = number && { stream: this.#events.stream, epoch: this.#events.epoch, seq: number.seq };
     const text = place && numbered(delivery.data, place);
-    const expect = number?.isRepeated ? 'conflict' : delivery.expect;
+    const isRepeated = number?.isRepeated === true;
     const frame: Outgoing = {
       ...delivery,
       data: text ?? delivery.data,
       place: text === undefined ? undefined : place,
-      expect,
-      firing,
+      expect: isRepeated ? 'conflict' : delivery.expect,
+      // Numbers come again until the counter is where it was, whatever else strikes meanwhile, or nothing.
+      firing: firing ?? (isRepeated ? this.#steppedBackBy : undefined),
       origin,
       dueAtMs,
     };
@@ -173,15 +190,40 @@ export class NumberedFeed implements Feed {
 
   #pump(): void {
     const link = this.#link;
-    if (link === undefined || !this.#isWelcome || !link.isOpen) return;
-    for (const { frame } of this.#events.next(this.#window)) link.put(frame, AT_ONCE);
+    if (link === undefined || !this.#isWelcome || !link.isOpen || !this.#mayGoOn(link)) return;
+    this.#replies.acknowledge(link);
+    for (const { frame } of this.#events.next(this.#window)) {
+      link.put(frame, AT_ONCE);
+      if (!this.#mayGoOn(link)) return;
+    }
   }
 
-  #acknowledged({ epoch, upto, at }: Extract<ReceivedControl, { op: 'ack' }>): void {
+  #mayGoOn(link: Link): boolean {
+    if (!link.canTake) this.#halt();
+    return this.#halted === undefined;
+  }
+
+  /** The peer does not read, or the disk is full: nothing is lost by waiting, and it goes on where it was. */
+  #halt(): void {
+    this.#halted ??= setTimeout(() => {
+      this.#halted = undefined;
+      this.#pump();
+    }, LOOK_AGAIN_MS);
+  }
+
+  /** A frame that could not go after all waits for its turn again; with a new connection it does so anyway. */
+  #unsent({ place }: Outgoing, link: Link): void {
+    if (link !== this.#link || !link.isOpen || place?.epoch !== this.#events.epoch) return;
+    this.#events.again(place.seq);
+    this.#halt();
+  }
+
+  #acknowledged(frame: Extract<ReceivedControl, { op: 'ack' }>): void {
     const { ledger, clock } = this.#options;
-    const numbers = numbersAt(at);
+    const { epoch, upto } = frame;
+    const numbers = numbersOf(frame);
     // The peer has said it, whatever this source is about to make of it.
-    const about = { stream: this.#events.stream, epoch, upto, at: numbers.length === 0 ? undefined : [...numbers] };
+    const about = { stream: this.#events.stream, epoch, upto, at: numbers.length === 0 ? undefined : numbers };
     ledger.note({ line: 'acked', ...about }, clock.nowMs());
     if (this.#resetsAtAck) {
       this.#link?.act({ do: 'reset' });
@@ -196,11 +238,13 @@ export class NumberedFeed implements Feed {
   #refused(frame: Extract<ReceivedControl, { op: 'nack' }>): void {
     const { seq, code, retry_after_ms: retryAfterMs = 0 } = frame;
     if (seq === undefined) return;
-    const { epoch, stream } = this.#events;
+    const { epoch: current, stream } = this.#events;
+    const { epoch = current } = frame;
     if (isTemporary(frame)) {
+      if (epoch !== current) return;
       const timer = setTimeout(() => {
         this.#retries.delete(timer);
-        this.#events.again(seq);
+        if (this.#events.epoch === epoch) this.#events.again(seq);
         this.#pump();
       }, retryAfterMs);
       this.#retries.add(timer);
@@ -222,11 +266,12 @@ export class NumberedFeed implements Feed {
         const forgotten = this.#events.begin(this.#options.newEpoch());
         this.#options.logger.info({ source: this.source, forgotten }, 'chaos.stream.epoch-begun');
         const { stream, epoch, lastSeq } = this.#events;
-        this.#link?.control(hello({ stream, epoch, seq: lastSeq }));
+        this.#link?.control(hello({ stream, epoch, seq: lastSeq }, this.#replies.position));
         return;
       }
       case 'step-back':
         this.#events.stepBack(action.by);
+        this.#steppedBackBy = firing;
         return;
       case 'lose-acks':
         this.#acksToLose += action.acks;

@@ -69,6 +69,20 @@ test('a busy line makes the others wait until it is free', () => {
   expect(written).toEqual(['slow', 'a', 'slow', 'b']);
 });
 
+test('a shorter hold does not end a longer one: a line that is busy stays busy', () => {
+  const { outlet, written } = open();
+  outlet.hold(100);
+  outlet.put('a', AT_ONCE);
+  outlet.hold(10);
+  vi.advanceTimersByTime(99);
+  expect(written).toEqual([]);
+  outlet.hold(50);
+  vi.advanceTimersByTime(49);
+  expect(written).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(written).toEqual(['a']);
+});
+
 test('it holds so many frames and bytes and no more; what does not fit is dropped by name', () => {
   const { outlet, written, dropped } = open();
   outlet.hold(10);

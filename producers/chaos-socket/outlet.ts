@@ -28,6 +28,7 @@ export class Outlet<F> {
   #bytes = 0;
   #isHeld = false;
   #held: NodeJS.Timeout | undefined;
+  #heldUntilMs = 0;
   #isClosed = false;
 
   constructor(options: OutletOptions<F>) {
@@ -36,6 +37,12 @@ export class Outlet<F> {
 
   get waiting(): number {
     return this.#frames;
+  }
+
+  /** Whether one more of the size of those that wait would be taken. */
+  get hasRoom(): boolean {
+    const { framesMax, bytesMax } = this.#options;
+    return !this.#isClosed && this.#frames < framesMax && this.#bytes < bytesMax;
   }
 
   put(frame: F, release: Release): void {
@@ -51,10 +58,12 @@ export class Outlet<F> {
     else this.#queue.push(frame);
   }
 
-  /** Nothing goes out for so long; then all that waited does, in order. A second hold replaces the first. */
+  /** Nothing goes out for so long; then all that waited does, in order. Of several holds the one that ends last counts. */
   hold(forMs: number): void {
-    if (this.#isClosed) return;
+    const untilMs = performance.now() + forMs;
+    if (this.#isClosed || (this.#isHeld && untilMs <= this.#heldUntilMs)) return;
     this.#isHeld = true;
+    this.#heldUntilMs = untilMs;
     clearTimeout(this.#held);
     this.#held = setTimeout(() => this.#resume(), forMs);
   }

@@ -39,7 +39,6 @@ export interface ReceptionOptions {
 export class Reception {
   readonly #options: ReceptionOptions;
   readonly #links = new Map<string, Link>();
-  #opened = 0;
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
@@ -91,10 +90,10 @@ export class Reception {
 
   /** A fault may have events sent before the greeting; for a counting source that is before the welcome. */
   #early(feed: Feed, greet: () => void): void {
-    const { desk, emitter, clock } = this.#options;
+    const { sources, desk, emitter, clock } = this.#options;
     const nowMs = clock.nowMs();
     const more = (count: number) => emitter.more(undefined, nowMs, count);
-    const struck = desk.open(++this.#opened, { source: feed.source, nowMs }, more);
+    const struck = desk.open(sources.opening(feed.source), { source: feed.source, nowMs }, more);
     if (feed.isNumbered) greet();
     for (const one of struck) feed.offer(one, { origin: 'early', dueAtMs: nowMs });
     if (!feed.isNumbered) greet();
@@ -103,11 +102,11 @@ export class Reception {
   #heard(bytes: Uint8Array, binary: boolean, link: Link, numbered: NumberedFeed | undefined): void {
     const { received, metrics, logger, clock } = this.#options;
     const connectionId = link.connection.id;
-    const frame = describeReceived(bytes, { connectionId, binary, nowMs: clock.nowMs() });
+    const { received: frame, value } = describeReceived(bytes, { connectionId, binary, nowMs: clock.nowMs() });
     received.add(frame);
-    metrics.countReceived('frame' in frame ? 'json' : 'malformed', received.dropped);
+    metrics.countReceived(frame.isJson ? 'json' : 'malformed', received.dropped);
     logger.debug({ connectionId, sizeBytes: frame.sizeBytes, chat: frame.chat }, 'chaos.frame.received');
-    const control = numbered === undefined ? undefined : readControl(frame.frame);
+    const control = numbered === undefined ? undefined : readControl(value);
     if (control !== undefined) numbered?.receive(control, link);
   }
 

@@ -28,22 +28,24 @@ export class Scene {
   constructor(profile: Profile, faults: readonly Arming[], parts: SceneParts) {
     this.#parts = parts;
     this.#profile = profile;
-    this.#armed = faults.map((arming) => parts.desk.arm(arming).id);
+    this.#armed = parts.desk.exchange([], faults).map(({ id }) => id);
   }
 
   get profile(): Profile {
     return this.#profile;
   }
 
-  /** Throws for a profile that does not exist; then the old one goes on. Faults that requests armed stay armed. */
+  /**
+   * Throws for a profile that does not exist or whose faults cannot be armed; then the old one goes on, and nothing has changed.
+   * Faults that requests armed stay armed.
+   */
   change(name: string, nowMs: number): Profile {
     const profile = loadProfile(name);
     const { seed, writer, emitter, desk } = this.#parts;
     const population = populationOf(profile, seed);
-    for (const id of this.#armed) desk.disarm(id);
+    this.#armed = desk.exchange(this.#armed, profile.faults, nowMs).map(({ id }) => id);
     writer.use(profile, population);
     emitter.change({ profile, population, phases: profile.phases });
-    this.#armed = profile.faults.map((arming) => desk.arm(arming, nowMs).id);
     this.#profile = profile;
     return profile;
   }

@@ -49,6 +49,35 @@ test('the plan hash holds the faults and the phases, and is the same each time',
   expect(hash({ PMC_CHAOS_SCHEDULE: file(CHAOS), PMC_CHAOS_SEED: '8' })).not.toBe(planned);
 });
 
+test('the plan hash holds every source, and what each fault is armed with', () => {
+  const hash = (more: Record<string, string>) =>
+    planHashOf({ PMC_CHAOS_SEED: '7', PMC_CHAOS_MINUTES: '1', PMC_CHAOS_PROFILE: 'flood', ...more });
+  const scheduled = (text: string, more = {}) => hash({ PMC_CHAOS_SCHEDULE: file(text), ...more });
+  const different: readonly string[] = [
+    hash({}),
+    hash({ PMC_CHAOS_CONNECTIONS: '1' }),
+    hash({ PMC_CHAOS_CONNECTIONS: '2' }),
+    hash({ PMC_CHAOS_CONNECTIONS: '3' }),
+    hash({ PMC_CHAOS_CONNECTIONS: '2', PMC_CHAOS_RATE: '5' }),
+    hash({ PMC_CHAOS_CONNECTIONS: '3', PMC_CHAOS_RATE: '5' }),
+    // A fault of the second source only.
+    scheduled('faults: [{ fault: drop, every: 5, source: /source-2 }]', { PMC_CHAOS_CONNECTIONS: '2' }),
+    scheduled('faults: [{ fault: drop, every: 5, source: /source-1 }]', { PMC_CHAOS_CONNECTIONS: '2' }),
+    // The same strikes, with another effect.
+    scheduled('faults: [{ fault: drop, every: 5 }]'),
+    scheduled('faults: [{ fault: drop, every: 5, options: { recoverable: false } }]'),
+    // A fault at the opening of a connection strikes no event.
+    scheduled('faults: [{ fault: early, probability: 0.5 }]', { PMC_CHAOS_CONNECTIONS: '9' }),
+    scheduled('faults: [{ fault: early, probability: 0.4 }]', { PMC_CHAOS_CONNECTIONS: '9' }),
+    // What only a source that counts can commit.
+    scheduled('faults: [{ fault: ack_loss, every: 5 }]'),
+    scheduled('faults: [{ fault: ack_loss, every: 5 }]', { PMC_CHAOS_PROTOCOL: 'legacy' }),
+  ];
+  expect(new Set(different).size).toBe(different.length);
+  expect(hash({ PMC_CHAOS_CONNECTIONS: '3' })).toBe(different[3]);
+  expect(() => hash({ PMC_CHAOS_CONNECTIONS: '1000', PMC_CHAOS_MINUTES: '100000' })).toThrow('at most');
+});
+
 test('a file that is not there, two rates, and a plan without end are each one clear error', () => {
   const schedule = { PMC_CHAOS_SCHEDULE: file(CHAOS) };
   const code = (name: string) => expect.objectContaining({ code: name }) as Error;

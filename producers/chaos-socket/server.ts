@@ -7,13 +7,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { WebSocketServer } from 'ws';
+import { SUBPROTOCOL } from '../../schemas/protocol/codes.ts';
 import { checkExposure } from '../../service/access.ts';
 import { type Address, listen, portError } from '../../service/health-server.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { chaosApi } from './api.ts';
 import { type ChaosConfig, profileOf } from './config.ts';
 import { Connections } from './connections.ts';
-import { SUBPROTOCOL } from './control-frames.ts';
 import { Emitter } from './emitter.ts';
 import { FaultDesk } from './fault-desk.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -66,7 +66,7 @@ export async function startChaosSocket(
   const untilMs = config.minutes === undefined ? undefined : config.minutes * 60_000;
   const desk = new FaultDesk({ seed, ledger, metrics, clock });
   const plan = { profile, population, seed, eventsPerSecond, phases: schedule.phases };
-  const emitter = new Emitter({ plan, untilMs, writer, desk, metrics, clock });
+  const emitter = new Emitter({ plan, untilMs, sources: config.sources, writer, desk, ledger, metrics, clock });
   const scene = new Scene(profile, schedule.faults, { seed, writer, emitter, desk });
   const sources = new Sources({
     count: config.sources,
@@ -130,6 +130,7 @@ export async function startChaosSocket(
     await api.close();
     await closeAll(server, deadlineMs / 2);
     clearInterval(flushing);
+    ledger.end(clock.nowMs());
     await ledger.close();
     logger.info({ ...metrics.totals, ...identity }, 'chaos.stopped');
   };

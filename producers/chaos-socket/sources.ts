@@ -5,6 +5,7 @@ import type { LegacyFeedOptions } from './legacy-feed.ts';
 import { LegacyFeed } from './legacy-feed.ts';
 import type { Link } from './link.ts';
 import { NumberedFeed, type NumberedFeedOptions } from './numbered-feed.ts';
+import { PlanNumbers, sourcePaths } from './source-paths.ts';
 
 /** Paths that somebody makes up; each one that counts keeps a memory. */
 const NUMBERED_MAX = 1_000;
@@ -24,15 +25,16 @@ export class Sources {
   readonly #options: SourcesOptions;
   readonly #numbered = new Map<string, NumberedFeed>();
   readonly #refusedUntilMs = new Map<string, number>();
-  #streams = 0;
+  readonly #streams: PlanNumbers;
+  readonly #openings: PlanNumbers;
+  /** The paths there are; empty where every path is one. */
+  readonly paths: readonly string[];
 
   constructor(options: SourcesOptions) {
     this.#options = options;
-  }
-
-  /** The paths there are; empty where every path is one. */
-  get paths(): readonly string[] {
-    return Array.from({ length: this.#options.count ?? 0 }, (_, index) => `/source-${index + 1}`);
+    this.paths = sourcePaths(options.count);
+    this.#streams = new PlanNumbers(options.count);
+    this.#openings = new PlanNumbers(options.count);
   }
 
   get numbered(): readonly NumberedFeed[] {
@@ -49,6 +51,11 @@ export class Sources {
     return 'admitted';
   }
 
+  /** Which opening of a connection it is, for the faults that strike there; from 1. */
+  opening(path: string): number {
+    return this.#openings.next(path) + 1;
+  }
+
   /** Undefined where too many paths count already. */
   numberedFeed(path: string): NumberedFeed | undefined {
     const known = this.#numbered.get(path);
@@ -58,7 +65,7 @@ export class Sources {
       ...numbered,
       clock,
       source: path,
-      stream: this.#streams++,
+      stream: this.#streams.next(path),
       streamName: `chaos-${run}${path}`,
       refuse: this.#refuse,
     });
@@ -68,7 +75,13 @@ export class Sources {
 
   legacyFeed(link: Link): LegacyFeed {
     const { legacy, clock } = this.#options;
-    return new LegacyFeed({ ...legacy, clock, link, stream: this.#streams++, refuse: this.#refuse });
+    return new LegacyFeed({
+      ...legacy,
+      clock,
+      link,
+      stream: this.#streams.next(link.connection.source),
+      refuse: this.#refuse,
+    });
   }
 
   stop(): void {

@@ -1,14 +1,17 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Accumulator } from '../../kafka/accumulator.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { type Append, type Fate, ScriptedAppender } from '../../kafka/scripted-appender.testing.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
+import { OPEN_END } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Ingest } from './ingest.ts';
 import { communicatorMetrics } from './metrics.ts';
+import { NumberRanges } from './number-ranges.ts';
+import { parseFrame } from './parse-frame.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -25,13 +28,6 @@ let checkpoints: Checkpoints | undefined;
 beforeEach(async () => {
   codec = new Codec('http://registry');
   await codec.prepare([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);
-  // Only what the ticks need: the accumulator takes its turns of the event loop for real.
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-});
-
-afterEach(async () => {
-  await checkpoints?.close('end of test');
-  vi.useRealTimers();
 });
 
 function setup(fateOf?: (append: Append, call: number) => Fate) {
@@ -45,11 +41,20 @@ function setup(fateOf?: (append: Append, call: number) => Fate) {
     ...shared,
     partitions: new Map([TOPIC.incoming, TOPIC.rejected].map((topic) => [topic, 6])),
     metrics: communicatorMetrics(new Registry()),
-    pauseSources: () => undefined,
-    resumeSources: () => undefined,
+    pausePeers: () => undefined,
+    resumePeers: () => undefined,
   });
-  checkpoints = new Checkpoints({ ...shared, instance: 'communicator-1', ingest, partitions: 6 });
-  const receive = (text: string): void => ingest.receive({ bytes: Buffer.from(text), isBinary: false }, FROM);
+  checkpoints = new Checkpoints({
+    ...shared,
+    instance: 'communicator-1',
+    ingest,
+    partitions: () => 6,
+    spooled: () => ({ from: 3, to: 9 }),
+  });
+  const receive = (text: string): void => {
+    const frame = { bytes: Buffer.from(text), isBinary: false };
+    ingest.receive({ frame, parsed: parseFrame(frame), from: FROM, place: null, onSettled: () => undefined });
+  };
   const written = async (): Promise<readonly SourceCheckpoint[]> => {
     await accumulator.flush();
     const decoded = await Promise.all(
@@ -63,8 +68,23 @@ function setup(fateOf?: (append: Append, call: number) => Fate) {
   return { appender, accumulator, ingest, checkpoints, receive, written };
 }
 
+test('what became of connections while the log did not know this epoch is told behind its beginning', async () => {
+  const { checkpoints: early, written } = setup();
+  early.source('opened', 'a', null);
+  early.source('closed', 'a', '1006');
+  early.source('opened', 'b', null);
+  await tick(20);
+  expect(await written()).toEqual([]);
+  await early.open();
+  const told = (await written()).map(({ kind, source }) => `${kind} ${source}`);
+  expect([told.slice().sort(), told[0]]).toEqual([['closed a', 'opened b', 'opened null'], 'opened null']);
+});
+
 async function tick(seconds: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(seconds * 1_000);
+  for (let second = 0; second < seconds; second += 1) {
+    checkpoints?.tick();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 describe('the checkpoints of an epoch', () => {
@@ -181,17 +201,69 @@ describe('the checkpoints of an epoch', () => {
     ]);
   });
 
-  test('end with closed, after which nothing ticks', async () => {
+  test('end with closed', async () => {
     const { checkpoints: writer, receive, written, accumulator } = setup();
     await writer.open();
     receive('{"event":"message"}');
     await accumulator.flush();
     await writer.close('shutdown');
-    await tick(60);
     const all = await written();
     expect(all.map(({ kind }) => kind)).toEqual(['opened', 'closed']);
     expect(all.at(-1)).toMatchObject({ settledUpTo: 1, received: 1, reason: 'shutdown' });
-    checkpoints = undefined;
+  });
+
+  test('say so when the log refuses the last word', async () => {
+    const { checkpoints: writer } = setup(({ to }) => (to.topic === TOPIC.sources ? 'rejected' : 'acked'));
+    await expect(writer.close('shutdown')).rejects.toMatchObject({ code: 'PMC_APPEND_REJECTED' });
+  });
+
+  test('say which numbers may lie in the spool and nowhere else', async () => {
+    const { checkpoints: writer, written } = setup();
+    await writer.open();
+    expect((await written()).at(-1)).toMatchObject({ spoolFrom: 3, spoolTo: 9 });
+  });
+
+  test('tell of the streams of a source: begun, missing numbers, and how far it has come', async () => {
+    const { checkpoints: writer, written } = setup();
+    const of = { source: FROM.source, stream: 's', epoch: 'e' };
+    writer.stream('opened', of.source, of.stream, of.epoch);
+    writer.gap({ kind: 'gap_open', ...of, from: 4, to: 6 });
+    writer.position({ ...of, upto: 3 });
+    const about = { source: FROM.source, stream: 's', streamEpoch: 'e', settledElsewhere: [] };
+    expect(await written()).toMatchObject([
+      { kind: 'opened', ...about },
+      { kind: 'gap_open', ...about, from: 4, to: 6 },
+      { kind: 'progress', ...about, upto: 3 },
+    ]);
+  });
+
+  test('close an epoch whose process could not: what the spool had, what nobody was told of, and what nobody knows', async () => {
+    const { checkpoints: writer, written } = setup();
+    const spooled = new NumberRanges();
+    for (const number of [12, 13, 16]) spooled.add(number);
+    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 10, numberedUpTo: 16, hasSpooled: true };
+    await writer.closeFor(row, spooled);
+    await writer.closeFor({ ...row, hasSpooled: false }, new NumberRanges());
+    const reason = 'unacknowledged';
+    expect(await written()).toMatchObject([
+      {
+        kind: 'closed',
+        gatewayEpoch: row.epoch,
+        settledUpTo: 16,
+        received: OPEN_END,
+        settledElsewhere: [
+          { from: 11, to: 11, reason },
+          { from: 14, to: 15, reason },
+        ],
+      },
+      {
+        kind: 'closed',
+        gatewayEpoch: row.epoch,
+        settledUpTo: 10,
+        received: 10,
+        settledElsewhere: [{ from: 11, to: OPEN_END, reason }],
+      },
+    ]);
   });
 
   test('lie in one partition, in order', async () => {

@@ -1,63 +1,121 @@
-// What the audit needs to know about completeness: opened, progress and closed checkpoints on pmc.sources, one account for
-// the gateway epoch (source null) and one line per source that opens or closes. Progress claims only what is settled, with
-// the end offsets to read before judging; it is written every second while something changes and every few seconds anyway,
-// so that silence means that the epoch is dead.
+// What the audit needs to know about completeness, on pmc.sources: one account for the gateway epoch (source null), and lines for
+// each source that opens, closes, misses numbers or has come so far. Progress claims only what is settled, with the end
+// offsets to read before judging; it is written every second while something changes and every few seconds anyway, so that
+// silence means that the epoch is dead.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
+import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { CheckpointKind, SourceCheckpoint } from '../../schemas/generated.ts';
+import { OPEN_END, SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Ingest } from './ingest.ts';
+import type { NumberRanges } from './number-ranges.ts';
+import type { EpochRow } from './spool/spool-file.ts';
+import type { GapEvent, StreamPosition } from './streams.ts';
 
 export interface CheckpointOptions {
   readonly instance: string;
   readonly gatewayEpoch: string;
   readonly inFlightMax: number;
   readonly ingest: Ingest;
+  /** The numbers that may lie in the spool and nowhere else. */
+  readonly spooled: () => { readonly from: number; readonly to: number } | undefined;
   readonly accumulator: Accumulator;
   readonly codec: Codec;
-  readonly partitions: number;
+  /** Of its topic; asked when the log is there. */
+  readonly partitions: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const TICK_MS = 1_000;
+type Said = Partial<SourceCheckpoint> & Pick<SourceCheckpoint, 'kind'>;
+
 const IDLE_TICKS = 5;
 
 export class Checkpoints {
   readonly #options: CheckpointOptions;
-  #timer: NodeJS.Timeout | undefined;
   /** At most one progress checkpoint waits for the log: while it is away they would pile up and say the same. */
   #isProgressing = false;
   #writtenUpTo = 0;
   #quietTicks = 0;
+  #isOpen = false;
+  /** What became last of each source's connection while the log did not know this epoch. */
+  readonly #early = new Map<string, SourceCheckpoint>();
 
   constructor(options: CheckpointOptions) {
     this.#options = options;
   }
 
-  /** Writes `opened` and waits for the log to have it: no frame may be received in an epoch that the log does not know. */
+  /** Writes `opened` and waits for the log to have it: no frame may be appended in an epoch that the log does not know. */
   async open(): Promise<void> {
-    const answer = await this.#write('opened', null, null);
+    const answer = await this.#write(this.#epochAccount('opened'));
     if (answer.outcome === 'rejected') throw answer.error;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#isOpen = true;
+    for (const checkpoint of this.#early.values()) void this.#write(checkpoint);
+    this.#early.clear();
   }
 
+  /** A connection of a source. */
   source(kind: 'opened' | 'closed', source: string, reason: string | null): void {
-    void this.#write(kind, source, reason);
+    const checkpoint = this.#base({ kind, source, reason });
+    if (this.#isOpen) void this.#write(checkpoint);
+    else this.#early.set(source, checkpoint);
   }
 
-  /** The last word of this epoch: call it when nothing is in flight any more. */
+  /** A life of a source's counter. */
+  stream(kind: 'opened' | 'closed', source: string, stream: string, streamEpoch: string): void {
+    void this.#write(this.#base({ kind, source, stream, streamEpoch }));
+  }
+
+  gap({ kind, source, stream, epoch, from, to }: GapEvent): void {
+    void this.#write(this.#base({ kind, source, stream, streamEpoch: epoch, from, to }));
+  }
+
+  position({ source, stream, epoch, upto }: StreamPosition): void {
+    void this.#write(this.#base({ kind: 'progress', source, stream, streamEpoch: epoch, upto }));
+  }
+
+  /** The last word of this epoch: call it when nothing is in flight any more. Throws what the log refuses it with. */
   async close(reason: string): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#write('closed', null, reason);
+    await this.#last({ ...this.#epochAccount('closed'), reason });
   }
 
-  #tick(): void {
-    if (this.#isProgressing) return;
+  async #last(checkpoint: SourceCheckpoint): Promise<void> {
+    const answer = await this.#write(checkpoint);
+    if (answer.outcome === 'rejected') throw answer.error;
+  }
+
+  /**
+   * The last word of an epoch whose process could not say it, once all that the spool had of it is on the log. Numbers that are
+   * not of the spool were of peers that were not told that their event is safe. Above the spool's last number
+   * nobody knows: at most `inFlightMax` were open. Throws what the log refuses it with.
+   */
+  async closeFor({ epoch, settledUpTo, numberedUpTo, hasSpooled }: EpochRow, spooled: NumberRanges): Promise<void> {
+    const { unacknowledged: reason } = SETTLED_ELSEWHERE;
+    const elsewhere = hasSpooled
+      ? spooled.without(settledUpTo + 1, numberedUpTo)
+      : [{ from: settledUpTo + 1, to: OPEN_END }];
+    await this.#last(
+      this.#base({
+        kind: 'closed',
+        gatewayEpoch: epoch,
+        settledUpTo: hasSpooled ? numberedUpTo : settledUpTo,
+        received: hasSpooled ? OPEN_END : settledUpTo,
+        settledElsewhere: elsewhere.map((range) => ({ ...range, reason })),
+        reason: 'it ended without a word; its successor closed it',
+        ends: this.#ends(),
+      }),
+    );
+  }
+
+  /** To be called once a second. */
+  tick(): void {
+    if (!this.#isOpen || this.#isProgressing) return;
     const { settledUpTo } = this.#options.ingest.settlement;
     this.#quietTicks += 1;
     if (settledUpTo === this.#writtenUpTo && this.#quietTicks < IDLE_TICKS) return;
@@ -68,29 +126,48 @@ export class Checkpoints {
 
   async #progress(): Promise<void> {
     this.#isProgressing = true;
-    await this.#write('progress', null, null);
+    await this.#write(this.#epochAccount('progress'));
     this.#isProgressing = false;
   }
 
-  async #write(kind: CheckpointKind, source: string | null, reason: string | null): Promise<RecordOutcome> {
-    const { ingest, codec, accumulator, instance, gatewayEpoch, inFlightMax, partitions, clock, logger } =
-      this.#options;
-    const checkpoint: SourceCheckpoint = {
+  #epochAccount(kind: CheckpointKind): SourceCheckpoint {
+    const { ingest, spooled } = this.#options;
+    const { settlement } = ingest;
+    const range = spooled();
+    return this.#base({
       kind,
-      source,
+      settledUpTo: settlement.settledUpTo,
+      received: settlement.received,
+      ends: this.#ends(),
+      settledElsewhere: [...settlement.takeElsewhere()],
+      spoolFrom: range?.from ?? null,
+      spoolTo: range?.to ?? null,
+    });
+  }
+
+  #ends(): SourceCheckpoint['ends'] {
+    const { ends } = this.#options.ingest;
+    return ends.map(({ topic, partition, offset }) => ({ topic, partition, offset: offsetToJson(offset) }));
+  }
+
+  #base(said: Said): SourceCheckpoint {
+    const { instance, gatewayEpoch, inFlightMax, clock } = this.#options;
+    return {
+      ...BLANK_CHECKPOINT,
       gatewayEpoch,
       instance,
       at: clock.nowMs(),
-      settledUpTo: ingest.settlement.settledUpTo,
-      received: ingest.settlement.received,
       inFlightMax,
-      ends: ingest.ends.map(({ topic, partition, offset }) => ({ topic, partition, offset: offsetToJson(offset) })),
-      settledElsewhere: source === null ? [...ingest.settlement.takeElsewhere()] : [],
-      reason,
+      ...said,
     };
+  }
+
+  async #write(checkpoint: SourceCheckpoint): Promise<RecordOutcome> {
+    const { ingest, codec, accumulator, partitions, logger } = this.#options;
+    const { kind, source, gatewayEpoch } = checkpoint;
     const key = source ?? gatewayEpoch;
     const answer = await accumulator.append(
-      { topic: TOPIC.sources, partition: partitionFor(key, partitions) },
+      { topic: TOPIC.sources, partition: partitionFor(key, partitions()) },
       {
         key,
         value: codec.encode(TOPIC.sources, checkpoint),
@@ -98,9 +175,10 @@ export class Checkpoints {
         timestampMs: checkpoint.at,
       },
     );
+    killPoint('communicator.checkpointed');
     if (answer.outcome === 'rejected') {
       logger.error({ kind, source, error: answer.error.message }, 'communicator.checkpoint.refused');
-      ingest.settlement.putBackElsewhere(checkpoint.settledElsewhere);
+      if (gatewayEpoch === this.#options.gatewayEpoch) ingest.settlement.putBackElsewhere(checkpoint.settledElsewhere);
     }
     return answer;
   }

@@ -1,42 +1,74 @@
-// The communicator: connects chat sources with the log. It owns the connections and their order of effects (see ingest.ts,
-// checkpoints.ts, delivery.ts); it leaves meaning to the consumers. Stopping means: read no more, settle what is in flight,
-// close the epoch, then disconnect. If the log is away at that moment, the epoch stays open and the audit names its tail.
+// The communicator: connects chat sources and users with the log. It owns the connections and their order of effects (see ingest.ts,
+// spool/spool.ts, session.ts, downward.ts, checkpoints.ts); it leaves meaning to the consumers. Stopping means: read no more,
+// settle what was taken, close the epoch, then disconnect. If the log is away at that moment, what cannot be sent again is
+// on the disk, and the next process of this instance appends it and closes the epoch.
 import { ulid } from 'ulid';
 import { Accumulator } from '../../kafka/accumulator.ts';
 import { Codec } from '../../kafka/codec.ts';
-import { checkCluster, type LogClients, openAdmin, openAppender, openReader } from '../../kafka/connect.ts';
-import type { LogAdmin, Reader } from '../../kafka/log.ts';
+import { type LogClients, openAdmin, openAppender, openRangeReader, openReader } from '../../kafka/connect.ts';
+import type { Reader } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
-import { backoffMs, pause } from '../../service/backoff.ts';
+import { unlessAborted } from '../../service/backoff.ts';
 import type { ConfigOf, serviceSettings } from '../../service/config.ts';
-import { describeError, isRetriable } from '../../service/errors.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { communicatorSettings } from './config.ts';
-import { Delivery } from './delivery.ts';
-import { startGateway } from './gateway.ts';
+import { Downward } from './downward.ts';
+import { HeldSources } from './held-sources.ts';
+import { within } from './in-time.ts';
 import { Ingest } from './ingest.ts';
+import { LogState } from './log-state.ts';
 import { communicatorMetrics } from './metrics.ts';
-import { namedSources, SourceLink } from './source-link.ts';
+import { prepareLog } from './prepare-log.ts';
+import { SavedPositions } from './saved-positions.ts';
+import type { SessionDeps } from './session-options.ts';
+import { SourceLinks } from './source-links.ts';
+import { joinOwnership } from './source-ownership.ts';
+import { namedSources } from './sources.ts';
+import { claimSpool } from './spool/claim-spool.ts';
+import { OwnSources } from './spool/own-sources.ts';
+import { Spool } from './spool/spool.ts';
+import { Streams } from './streams.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { TokenDirectory } from './token-directory.ts';
+import { admitUsers } from './user-admission.ts';
+import { UsersPort } from './users-port.ts';
+import type { PauseReason } from './wire.ts';
 
 export type CommunicatorConfig = ConfigOf<typeof communicatorSettings & typeof serviceSettings>;
 
 const BATCH_RECORDS_MAX = 500;
 const BATCH_BYTES_MAX = 524_288;
+/** Between batches of a partition that are not full, and between acknowledgements of a stream: both cost more than what is in them. */
+const PACE_MS = 12;
 const BUFFERED_BYTES_MAX = 33_554_432;
-const PREPARE_BACKOFF = { initialMs: 250, maxMs: 5_000 };
+const TICK_MS = 1_000;
+/** Of the deadline to stop, 15 s: what sessions have to drain in, the disk to take frames, the log to answer for them, and to be told. */
+const LEAVE_MS = 6_000;
+const SYNC_MS = 2_000;
+const SYNC_ALONE_MS = 8_000;
+const SETTLE_MS = 4_000;
+const CLOSE_MS = 1_500;
 
 export async function startCommunicator(config: CommunicatorConfig, context: ServiceContext): Promise<Service> {
-  const { logger, health, clock } = context;
+  const { logger, health, clock, stopping } = context;
+  const { inFlightMax } = config;
+  const { instance, thread } = await claimSpool(config, context.fail);
   const sources = namedSources(config.sources);
   const metrics = communicatorMetrics(context.metrics);
-  const clients: LogClients = { config, clientId: `pmc-communicator-${config.instance}`, logger };
+  const clients: LogClients = { config, clientId: `pmc-communicator-${instance}`, logger };
   const admin = openAdmin(clients);
   const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger, onWriterLost: context.fail });
-  const partitions = await prepare(clients, admin, codec, context);
-  const appender = openAppender(clients, {
-    onConnection: (problem) => health.set('log', problem === undefined, problem ? describeError(problem) : 'connected'),
+  const logState = new LogState({
+    health,
+    clock,
+    onAway: (retryMs) => {
+      users.logUnavailable(retryMs);
+      links.logUnavailable(retryMs);
+      held.hold();
+    },
   });
+  const appender = openAppender(clients, { onConnection: (problem) => logState.connection(problem) });
   const accumulator = new Accumulator({
     appender,
     logger,
@@ -44,117 +76,219 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     batchBytesMax: BATCH_BYTES_MAX,
     bytesMax: BUFFERED_BYTES_MAX,
     recordBytesMax: config.recordBytesMax,
+    paceMs: PACE_MS,
     onAppend: (topic, outcome, records, durationMs) => {
       metrics.appended.inc({ topic, outcome }, records);
       metrics.appendDuration.observe({ topic }, durationMs / 1_000);
-      health.set(
-        'log',
-        outcome !== 'unknown',
-        outcome === 'unknown' ? 'appends are not acknowledged' : 'appends are acknowledged',
-      );
+      logState.appended(outcome);
     },
   });
 
   const gatewayEpoch = ulid();
-  const links = new Map<string, SourceLink>();
-  const { inFlightMax, instance } = config;
+  /** Number of partitions by topic; nothing is appended before the log has said it. */
+  const partitions = new Map<string, number>();
+  const partitionsOfSources = (): number => partitions.get(TOPIC.sources) as number;
+  const shared = { gatewayEpoch, clock, logger, metrics };
+  const pauseAll = (reason: PauseReason): void => {
+    links.pause(reason);
+    users.pause(reason);
+  };
+  const resumeAll = (reason: PauseReason): void => {
+    links.resume(reason);
+    users.resume(reason);
+  };
   const ingest = new Ingest({
-    gatewayEpoch,
+    ...shared,
     inFlightMax,
     accumulator,
     codec,
     partitions,
-    clock,
-    logger,
-    metrics,
-    pauseSources: () => links.forEach((link) => link.pause()),
-    resumeSources: () => links.forEach((link) => link.resume()),
+    pausePeers: () => pauseAll('log'),
+    resumePeers: () => resumeAll('log'),
   });
-  const sourcePartitions = partitions.get(TOPIC.sources) as number;
-  const checkpoints = new Checkpoints({
-    instance,
-    gatewayEpoch,
-    inFlightMax,
+  const spool = await Spool.open({
+    ...shared,
+    thread,
     ingest,
+    bytesMax: config.spoolBytesMax,
+    ageMaxMs: config.spoolAgeMaxSeconds * 1_000,
+    unsyncedMax: inFlightMax,
+    health,
+    pauseSources: () => links.pause('spool'),
+    resumeSources: () => links.resume('spool'),
+    onRecovered: (epoch, spooled) => checkpoints.closeFor(epoch, spooled),
+  });
+  const checkpoints = new Checkpoints({
+    ...shared,
+    instance,
+    // In memory, and numbered and not yet on the disk: each has this bound.
+    inFlightMax: 2 * inFlightMax,
+    ingest,
+    spooled: () => spool.range,
     accumulator,
     codec,
-    partitions: sourcePartitions,
-    clock,
-    logger,
+    partitions: partitionsOfSources,
   });
-
-  for (const [name, url] of sources) {
-    const link = new SourceLink({
-      name,
-      url,
-      logger,
-      onOpen: () => {
-        metrics.connections.inc();
-        checkpoints.source('opened', name, null);
+  const streams = new Streams({
+    clock,
+    positions: {
+      find: (source, stream) => spool.find(source, stream),
+      save: (positions) => {
+        spool.save(positions);
+        for (const one of positions) if (sources.has(one.source)) checkpoints.position(one);
       },
-      onFrame: (frame, connection) => ingest.receive(frame, { source: name, connection }),
-      onClose: (_connection, code, reason) => {
-        metrics.connections.dec();
-        metrics.connectionsLost.inc({ code: String(code) });
-        checkpoints.source('closed', name, `${code}${reason === '' ? '' : ` ${reason}`}`);
-      },
-    });
-    links.set(name, link);
-  }
-
-  const delivery = new Delivery({ codec, links, logger, metrics });
-  const gateway = await startGateway({ host: config.host, port: config.gatewayPort });
-  await checkpoints.open();
+    },
+    onGap: (gap) => {
+      metrics.gaps.inc({ kind: gap.kind });
+      checkpoints.gap(gap);
+    },
+  });
+  const range = openRangeReader(clients);
+  const saved = new SavedPositions(admin, logger);
+  const downward = new Downward({
+    range,
+    codec,
+    saved,
+    ends: () => admin.ends(TOPIC.outgoing),
+    logger,
+    metrics,
+  });
+  const session: SessionDeps = {
+    ...shared,
+    ingest,
+    streams,
+    downward,
+    ackPaceMs: PACE_MS,
+    usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, clock.nowMs()),
+    onStream: (kind, source, stream, epoch) => {
+      if (sources.has(source)) checkpoints.stream(kind, source, stream, epoch);
+    },
+  };
+  const links = new SourceLinks({
+    ...shared,
+    sources,
+    session,
+    spool,
+    downward,
+    saved,
+    checkpoints,
+    rate: config.sourceRate,
+  });
+  const tokens = TokenDirectory.start({
+    databaseUrl: config.databaseUrl,
+    logger,
+    clock,
+    health,
+    metrics: context.metrics,
+  });
+  const users = await UsersPort.open({
+    ...shared,
+    address: { host: config.host, port: config.gatewayPort },
+    origins: config.origins,
+    connectionsMax: config.connectionsMax,
+    connectionsPerSubject: config.connectionsPerSubject,
+    session,
+    admit: admitUsers(tokens, config),
+  });
+  tokens.onRevoked((tokenId) => users.revoke(tokenId));
+  health.fact('instance', () => instance);
   health.fact('gatewayEpoch', () => gatewayEpoch);
-  health.fact('sources', () => [...links.values()].map(({ name, state, lastError }) => ({ name, state, lastError })));
+  health.fact('sources', () => links.facts());
   health.fact('counters', () => ({
     framesReceived: ingest.settlement.received,
     eventsAppended: ingest.appendedTotal,
     framesRejected: ingest.rejectedTotal,
     framesInFlight: ingest.settlement.inFlight,
-    repliesDelivered: delivery.deliveredTotal,
-    connectionsOpen: [...links.values()].filter(({ state }) => state === 'open').length,
+    repliesDelivered: downward.deliveredTotal,
+    connectionsOpen: links.open,
+    usersConnected: users.connections,
+    spoolBytes: spool.bytes,
   }));
-  for (const link of links.values()) link.start();
-  const reader: Reader = await openReader(clients, {
-    admin,
-    groupId: GROUP.communicator,
-    topics: [TOPIC.outgoing],
-    batchRecordsMax: 100,
-    handleBatch: (batch) => delivery.handleBatch(batch),
-    onFatal: context.fail,
+  const own = new OwnSources(thread, logger);
+  const held = new HeldSources({ links, own, last: await own.all(), checkpoints, spool, metrics, logger });
+  const timer = setInterval(() => {
+    const nowMs = clock.nowMs();
+    links.tick(nowMs);
+    users.tick(nowMs);
+    streams.tick();
+    spool.tick();
+    checkpoints.tick();
+    downward.tick();
+    logState.tick();
+    void saved.save();
+  }, TICK_MS);
+  /** Each is stopped, whatever became of the other. */
+  const readers: Promise<Reader>[] = [];
+  let isOpen = false;
+  const open = async (): Promise<void> => {
+    const prepared = await prepareLog(clients, admin, codec, context, instance, () => held.hold());
+    for (const [topic, count] of prepared.partitions) partitions.set(topic, count);
+    downward.open(prepared.outgoing);
+    await held.handOn(stopping);
+    isOpen = true;
+    readers.push(
+      joinOwnership({
+        clients,
+        admin,
+        partitions: partitionsOfSources(),
+        sources: sources.keys(),
+        dialled: held,
+        stopping,
+        onFatal: context.fail,
+      }),
+      openReader(clients, {
+        admin,
+        groupId: `${GROUP.communicator}.${instance}`,
+        topics: [TOPIC.outgoing],
+        batchRecordsMax: 100,
+        handleBatch: (batch) => downward.handleBatch(batch),
+        stopping,
+        onFatal: context.fail,
+      }),
+    );
+    await Promise.all(readers);
+  };
+  await unlessAborted(open(), stopping).catch((error: unknown) => {
+    // Not thrown: what there is by then is stopped as ever, for what was taken must get to the disk.
+    if (!stopping.aborted) context.fail(error);
   });
 
   return {
     stop: async () => {
-      // Together: a broker that is away holds up the reader, and meanwhile nothing more may come in.
-      await Promise.all([reader.stop(), ...[...links.values()].map((link) => link.stop())]);
-      await accumulator.flush();
-      await checkpoints.close('shutdown');
-      await Promise.all([gateway.stop(), appender.stop(), admin.stop()]);
+      // Together: a broker that is away holds up the readers, and meanwhile nothing more may come in.
+      const stops = readers.map((opening) =>
+        opening.then(
+          (reader) => reader.stop(),
+          () => undefined,
+        ),
+      );
+      await Promise.all([within(LEAVE_MS, Promise.all(stops)), links.stop(), users.stop()]);
+      clearInterval(timer);
+      // Nothing passes by the disk to a log that has not answered yet: the disk has longer then.
+      await (isOpen ? spool.synced(SYNC_MS) : within(SYNC_ALONE_MS, spool.synced()));
+      // The positions that moved since the last tick, for the next process and on the log.
+      streams.tick();
+      // Before the spool hands on nothing of this process is on its way to the log, and the log need not know of its end.
+      const isSettled =
+        isOpen &&
+        (await within(SETTLE_MS, settled(accumulator, spool))) &&
+        (await within(CLOSE_MS, checkpoints.close('shutdown')));
+      if (!isSettled) logger.warn({ spoolBytes: spool.bytes }, 'communicator.epoch.left-open');
+      await Promise.all([spool.stop(), within(CLOSE_MS, saved.save())]);
+      if (isSettled) await spool.closed();
+      await thread.stop();
+      if (isSettled) await appender.stop();
+      await within(CLOSE_MS, Promise.all([range.stop(), tokens.stop(), admin.stop()]));
     },
   };
 }
 
-/** Waits until the cluster, the registry and their contents are there; returns the number of partitions by topic. */
-async function prepare(
-  clients: LogClients,
-  admin: LogAdmin,
-  codec: Codec,
-  { logger, health }: ServiceContext,
-): Promise<ReadonlyMap<string, number>> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await checkCluster(clients);
-      await codec.prepare([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);
-      const topics = await admin.topics([TOPIC.incoming, TOPIC.rejected, TOPIC.sources]);
-      health.set('log', true, 'the log and the registry answer');
-      return new Map(topics.map(({ topic, partitions }) => [topic, partitions.length]));
-    } catch (error) {
-      if (!isRetriable(error)) throw error;
-      health.set('log', false, describeError(error));
-      logger.warn({ error: describeError(error), attempt }, 'communicator.log.away');
-      await pause(backoffMs(attempt, PREPARE_BACKOFF));
-    }
-  }
+function commonRate(ratePerSecond: number, nowMs: number): TokenBucket {
+  return new TokenBucket({ ratePerSecond, burst: ratePerSecond, nowMs });
+}
+
+/** Resolves when all that was taken is on the log. */
+async function settled(accumulator: Accumulator, spool: Spool): Promise<void> {
+  do await accumulator.flush();
+  while (await spool.handsOn());
 }

@@ -4,7 +4,9 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AVRO_SCHEMAS, type IncomingEvent, type RejectedFrame } from '../../schemas/generated.ts';
-import { type Enveloped, type Frame, keyOf, REJECTION, type Receipt, rejectedFrame, toEnvelope } from './envelope.ts';
+import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
+import { sha256 as digestOf, keyOf, type Receipt, toEvent, toRejected } from './envelope.ts';
+import { type Frame, parseFrame } from './parse-frame.ts';
 
 const RECEIPT: Receipt = {
   source: 'chat.example:4001',
@@ -18,8 +20,19 @@ const LIMIT = 65_536;
 const INCOMING = avro.Type.forSchema(AVRO_SCHEMAS.IncomingEvent as unknown as avro.Schema);
 const REJECTED = avro.Type.forSchema(AVRO_SCHEMAS.RejectedFrame as unknown as avro.Schema);
 
+type Enveloped =
+  | { readonly kind: 'event'; readonly event: IncomingEvent }
+  | { readonly kind: 'rejected'; readonly rejected: RejectedFrame };
+
+function toEnvelope(frame: Frame): Enveloped {
+  const parsed = parseFrame(frame);
+  return parsed.ok
+    ? { kind: 'event', event: toEvent(parsed.fields, frame, RECEIPT, null) }
+    : { kind: 'rejected', rejected: toRejected(frame, RECEIPT, parsed.refusal, null) };
+}
+
 function envelop(content: string | Buffer, isBinary = false): Enveloped {
-  return toEnvelope({ bytes: Buffer.from(content), isBinary }, RECEIPT);
+  return toEnvelope({ bytes: Buffer.from(content), isBinary });
 }
 
 function eventOf(content: string | Buffer): IncomingEvent {
@@ -138,8 +151,13 @@ describe('the envelope', () => {
   });
 
   test('hashes the bytes', () => {
-    const enveloped = envelop('{"a":1}');
-    expect(enveloped.kind === 'event' && enveloped.sha256.equals(sha256(Buffer.from('{"a":1}')))).toBe(true);
+    const bytes = Buffer.from('{"a":1}');
+    expect(digestOf(bytes)).toBe(sha256(bytes).toString('hex'));
+  });
+
+  test('has the place that its source gave it', () => {
+    const place = { stream: 's', streamEpoch: 'e', seq: 5 };
+    expect(toEvent({}, { bytes: Buffer.from('{}'), isBinary: false }, RECEIPT, place)).toMatchObject(place);
   });
 
   test('routes by chat, else actor, else source', () => {
@@ -150,7 +168,9 @@ describe('the envelope', () => {
 });
 
 describe('a frame that cannot be an event', () => {
-  const { malformed, invalid, frameTooLarge } = REJECTION;
+  const malformed = PROTOCOL_ERROR.malformed.code;
+  const invalid = PROTOCOL_ERROR.invalid.code;
+  const frameTooLarge = PROTOCOL_ERROR.frameTooLarge.code;
 
   test.each([
     ['nothing', '', malformed],
@@ -177,6 +197,16 @@ describe('a frame that cannot be an event', () => {
 
   test('is binary, even when the bytes would be an event', () => {
     expect(rejectionOf('{"event":"message"}', true)).toMatchObject({ code: malformed, binary: true });
+  });
+
+  test.each([
+    ['too deep', `{"seq":7,"a":${nested(17)}}`],
+    ['too large', `{"seq":7,"a":"${'x'.repeat(LIMIT)}"}`],
+  ])('still says which one it was: %s', (_name, content) => {
+    expect(parseFrame({ bytes: Buffer.from(content), isBinary: false })).toMatchObject({
+      ok: false,
+      fields: { seq: 7 },
+    });
   });
 
   test('is not one at the limits', () => {
@@ -241,7 +271,7 @@ describe('any frame', () => {
 
   test('is an event or a rejection that encodes; never an exception', () => {
     fc.assert(
-      fc.property(frame, (one) => survives(toEnvelope(one, RECEIPT), one)),
+      fc.property(frame, (one) => survives(toEnvelope(one), one)),
       { numRuns: 1_000 },
     );
   });
@@ -251,7 +281,7 @@ describe('any frame', () => {
       for (const field of ['id', 'chat', 'sender', 'message_type']) {
         const count = Math.floor((LIMIT - 40) / Buffer.byteLength(filler));
         const one = { bytes: Buffer.from(`{"${field}":"${filler.repeat(count)}"}`), isBinary: false };
-        survives(toEnvelope(one, RECEIPT), one);
+        survives(toEnvelope(one), one);
       }
     }
   });
@@ -259,9 +289,9 @@ describe('any frame', () => {
   test('that the broker refused is a rejection that encodes', () => {
     fc.assert(
       fc.property(frame, fc.string({ unit: 'binary' }), (one, reason) => {
-        const rejected = rejectedFrame(one, RECEIPT, REJECTION.logRefused, reason);
+        const rejected = toRejected(one, RECEIPT, { code: 105, reason }, { stream: 's', streamEpoch: 'e', seq: 2 });
         expect(REJECTED.fromBuffer(REJECTED.toBuffer(rejected))).toMatchObject({
-          code: 111,
+          code: 105,
           sizeBytes: one.bytes.length,
         });
       }),

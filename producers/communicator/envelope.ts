@@ -1,10 +1,8 @@
 // A frame becomes an event in its envelope, or a rejected frame with a code; nothing else, and never an exception. Pure.
 // The envelope only routes: the bytes the sender wrote travel unchanged.
-import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { EventKind, IncomingEvent, RejectedFrame } from '../../schemas/generated.ts';
-import { FRAME_BYTES_MAX } from './config.ts';
-import { jsonDepth } from './json-depth.ts';
+import type { Fields, Frame, Refusal } from './parse-frame.ts';
 
 export interface Receipt {
   readonly source: string;
@@ -14,18 +12,13 @@ export interface Receipt {
   readonly receivedAt: number;
 }
 
-export interface Frame {
-  readonly bytes: Buffer;
-  readonly isBinary: boolean;
+/** Where an event stands in the sequence that its source counts. */
+export interface Place {
+  readonly stream: string;
+  readonly streamEpoch: string;
+  readonly seq: number;
 }
 
-export type Enveloped =
-  | { readonly kind: 'event'; readonly event: IncomingEvent; readonly sha256: Buffer }
-  | { readonly kind: 'rejected'; readonly rejected: RejectedFrame };
-
-export const REJECTION = { malformed: 104, invalid: 105, frameTooLarge: 107, logRefused: 111 } as const;
-
-const NESTING_MAX = 16;
 const RAW_KEPT_BYTES = 65_536;
 const KINDS: ReadonlySet<string> = new Set<EventKind>([
   'message',
@@ -40,29 +33,28 @@ const KINDS: ReadonlySet<string> = new Set<EventKind>([
 ]);
 const ACTOR_FIELDS = ['sender', 'reader', 'recipient', 'user', 'editor', 'deleted_by'] as const;
 
-export function toEnvelope(frame: Frame, receipt: Receipt): Enveloped {
-  const parsed = parseFrame(frame);
-  if (!parsed.ok) return { kind: 'rejected', rejected: rejectedFrame(frame, receipt, parsed.code, parsed.reason) };
-  const { fields } = parsed;
-  const name = text(fields['event']);
-  const actor = ACTOR_FIELDS.map((field) => text(fields[field])).find((value) => value !== null) ?? null;
-  const event: IncomingEvent = {
+export function toEvent(fields: Fields, { bytes }: Frame, receipt: Receipt, place: Place | null): IncomingEvent {
+  return {
     source: receipt.source,
     connection: receipt.connection,
-    stream: null,
-    streamEpoch: null,
-    seq: null,
+    stream: place?.stream ?? null,
+    streamEpoch: place?.streamEpoch ?? null,
+    seq: place?.seq ?? null,
     gatewayEpoch: receipt.gatewayEpoch,
     ingestSeq: receipt.ingestSeq,
     receivedAt: receipt.receivedAt,
-    kind: name !== null && KINDS.has(name) ? (name as EventKind) : 'unknown',
+    kind: kindOf(fields),
     id: text(fields['id']),
     chat: text(fields['chat']),
-    actor,
+    actor: actorOf(fields),
     type: text(fields['message_type']),
-    payload: frame.bytes,
+    payload: bytes,
   };
-  return { kind: 'event', event, sha256: sha256(frame.bytes) };
+}
+
+export function kindOf(fields: Fields): EventKind {
+  const name = fields['event'];
+  return typeof name === 'string' && KINDS.has(name) ? (name as EventKind) : 'unknown';
 }
 
 /** Kafka key: what must stay in order together. */
@@ -71,11 +63,11 @@ export function keyOf({ chat, actor, source }: Pick<IncomingEvent, 'chat' | 'act
 }
 
 /** The rejected frame for any reason, also for an event that the broker refused. */
-export function rejectedFrame(
+export function toRejected(
   { bytes, isBinary }: Frame,
   receipt: Receipt,
-  code: number,
-  reason: string,
+  { code, reason }: Refusal,
+  place: Place | null,
 ): RejectedFrame {
   return {
     ...receipt,
@@ -84,40 +76,27 @@ export function rejectedFrame(
     binary: isBinary,
     raw: bytes.subarray(0, RAW_KEPT_BYTES),
     sizeBytes: bytes.length,
-    sha256: sha256(bytes),
+    sha256: Buffer.from(sha256(bytes), 'hex'),
+    stream: place?.stream ?? null,
+    streamEpoch: place?.streamEpoch ?? null,
+    seq: place?.seq ?? null,
   };
 }
 
-type Parsed =
-  | { readonly ok: true; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly ok: false; readonly code: number; readonly reason: string };
+/** As hexadecimal text: a string costs less than a small buffer, and a header wants one. */
+export function sha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes);
+}
 
-function parseFrame({ bytes, isBinary }: Frame): Parsed {
-  const refuse = (code: number, reason: string): Parsed => ({ ok: false, code, reason });
-  if (bytes.length > FRAME_BYTES_MAX) {
-    return refuse(REJECTION.frameTooLarge, `the frame has ${bytes.length} bytes, the limit is ${FRAME_BYTES_MAX}`);
+function actorOf(fields: Fields): string | null {
+  for (const field of ACTOR_FIELDS) {
+    const value = text(fields[field]);
+    if (value !== null) return value;
   }
-  if (isBinary) return refuse(REJECTION.malformed, 'the frame is binary, a JSON text is expected');
-  if (!isUtf8(bytes)) return refuse(REJECTION.malformed, 'the frame is not valid UTF-8');
-  if (jsonDepth(bytes) > NESTING_MAX)
-    return refuse(REJECTION.invalid, `the JSON nests deeper than ${NESTING_MAX} levels`);
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return refuse(REJECTION.malformed, 'the frame is not JSON');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return refuse(REJECTION.invalid, 'the frame is JSON but not an object');
-  }
-  return { ok: true, fields: value as Readonly<Record<string, unknown>> };
+  return null;
 }
 
 /** A name for routing. Avro's strings are UTF-8, which has no half of a surrogate pair; the payload keeps what was written. */
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value.toWellFormed() : null;
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
 }

@@ -9,6 +9,8 @@ import { type Append, type Fate, ScriptedAppender } from '../../kafka/scripted-a
 import { TOPIC } from '../../schemas/topics.ts';
 import { Ingest } from './ingest.ts';
 import { communicatorMetrics } from './metrics.ts';
+import { parseFrame } from './parse-frame.ts';
+import type { Outcome } from './recent-events.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -50,12 +52,15 @@ function setup(inFlightMax: number, fateOf?: (append: Append, call: number) => F
     clock: { nowMs: () => 1_700_000_000_000 },
     logger,
     metrics,
-    pauseSources: () => calls.push('pause'),
-    resumeSources: () => calls.push('resume'),
+    pausePeers: () => calls.push('pause'),
+    resumePeers: () => calls.push('resume'),
   });
-  const receive = (text: string, from = FROM): void =>
-    ingest.receive({ bytes: Buffer.from(text), isBinary: false }, from);
-  return { appender, accumulator, ingest, receive };
+  const told: Outcome[] = [];
+  const receive = (text: string, from = FROM): void => {
+    const frame = { bytes: Buffer.from(text), isBinary: false };
+    ingest.receive({ frame, parsed: parseFrame(frame), from, place: null, onSettled: (outcome) => told.push(outcome) });
+  };
+  return { appender, accumulator, ingest, receive, told };
 }
 
 function message(number: number, chat = `c${number % 4}`): string {
@@ -81,14 +86,17 @@ function upTo(number: number): readonly number[] {
 
 describe('a received frame', () => {
   test('has its number at receipt, dense from 1, and is settled when the log has it', async () => {
-    const { appender, accumulator, ingest, receive } = setup(1_000);
+    const { appender, accumulator, ingest, receive, told } = setup(1_000);
     appender.hold();
     for (const number of upTo(20)) receive(message(number));
+    expect(told).toEqual([]);
     expect([ingest.settlement.received, ingest.settlement.settledUpTo, ingest.appendedTotal]).toEqual([20, 0, 0]);
     appender.release();
     await accumulator.flush();
     expect([ingest.settlement.settledUpTo, ingest.settlement.inFlight, ingest.appendedTotal]).toEqual([20, 0, 20]);
     expect(await sequences(appender, TOPIC.incoming)).toEqual(upTo(20));
+    expect(told).toHaveLength(20);
+    for (const outcome of told) expect(outcome).toMatchObject({ kind: 'logged' });
   });
 
   test('lies in the partition of its chat, with its bytes, its receipt and its hash', async () => {
@@ -142,17 +150,35 @@ describe('a received frame', () => {
     expect(ingest.settlement.settledUpTo).toBe(3);
     expect(ingest.settlement.takeElsewhere()).toEqual([]);
     const [kept] = appender.topic(TOPIC.rejected);
-    expect(await codec.decode(TOPIC.rejected, kept?.value ?? null)).toMatchObject({ ok: true, value: { code: 111 } });
+    expect(await codec.decode(TOPIC.rejected, kept?.value ?? null)).toMatchObject({ ok: true, value: { code: 105 } });
   });
 
   test('that no topic takes is settled elsewhere by name, never silently', async () => {
-    const { accumulator, ingest, receive } = setup(1_000, () => 'rejected');
+    const { accumulator, ingest, receive, told: outcomes } = setup(1_000, () => 'rejected');
     for (const number of upTo(2)) receive(message(number));
     await accumulator.flush();
+    expect(outcomes).toEqual([{ kind: 'nowhere' }, { kind: 'nowhere' }]);
     expect(ingest.settlement.settledUpTo).toBe(2);
     const told = ingest.settlement.takeElsewhere();
     expect(told.map(({ reason }) => reason)).toEqual(told.map(() => 'refused-by-broker'));
     expect(told.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(2);
+  });
+});
+
+describe('a frame of an earlier epoch', () => {
+  test('goes to the log under its own receipt, and not into the account of this one', async () => {
+    const { appender, accumulator, ingest, told } = setup(1_000);
+    const frame = { bytes: Buffer.from(message(1)), isBinary: false };
+    const receipt = { ...FROM, gatewayEpoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', ingestSeq: 41, receivedAt: 5 };
+    const onSettled = (outcome: Outcome) => told.push(outcome);
+    ingest.append({ frame, parsed: parseFrame(frame), from: FROM, place: null, onSettled }, receipt);
+    await accumulator.flush();
+    const [record] = appender.topic(TOPIC.incoming);
+    expect(record).toMatchObject({
+      timestampMs: 5,
+      headers: { 'gateway-epoch': receipt.gatewayEpoch, 'ingest-seq': '41' },
+    });
+    expect([ingest.settlement.received, ingest.inMemory, told.length]).toEqual([0, 0, 1]);
   });
 });
 
@@ -176,12 +202,12 @@ describe('back pressure', () => {
     const { appender, accumulator, ingest, receive } = setup(64);
     appender.hold();
     for (const number of upTo(31)) receive(message(number, 'one chat'));
-    expect([calls, ingest.paused]).toEqual([[], false]);
+    expect([calls, ingest.isPaused]).toEqual([[], false]);
     for (const number of upTo(10)) receive(message(31 + number, 'one chat'));
-    expect([calls, ingest.paused]).toEqual([['pause'], true]);
+    expect([calls, ingest.isPaused]).toEqual([['pause'], true]);
     appender.release();
     await accumulator.flush();
-    expect([calls, ingest.paused]).toEqual([['pause', 'resume'], false]);
+    expect([calls, ingest.isPaused]).toEqual([['pause', 'resume'], false]);
   });
 
   // What a socket had read before it was paused arrives all the same; one chunk of 64 KiB holds 16,384 frames of `{}`.

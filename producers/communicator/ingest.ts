@@ -1,22 +1,45 @@
-// From frame to log. The order of effects is: ingestSeq at receipt (before any await) → append acknowledged by all in-sync
-// replicas → settled. A crash before the acknowledgement leaves the number open: the audit sees the epoch end without a
-// closing checkpoint and names the open tail, at most `inFlightMax` frames.
+// From frame to log. The order of effects is: ingestSeq at receipt (before any await) → durable in the spool, where the source
+// cannot send again → append acknowledged by all in-sync replicas → settled, and its peer told. A crash before the acknowledgement
+// leaves the number open: what is in the spool is appended by the next process, what a peer was not told of it sends again.
 //
-// Reaching half of what may be in flight, or the accumulator's bytes, pauses the sources; nothing is dropped. What a paused
+// Reaching half of what may be in memory, or the accumulator's bytes, pauses the peers; nothing is dropped. What a paused
 // socket had already read still arrives, and one chunk of it can hold thousands of small frames: above `inFlightMax` a frame
 // waits here without a number, as if the socket still had it, so that the bound of the open tail always holds.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
-import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
+import type { TopicPartition } from '../../kafka/log.ts';
+import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
-import type { IncomingEvent, RejectedFrame } from '../../schemas/generated.ts';
+import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
 import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
+import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
-import { type Frame, keyOf, REJECTION, type Receipt, rejectedFrame, toEnvelope } from './envelope.ts';
+import { keyOf, type Place, type Receipt, sha256, toEvent, toRejected } from './envelope.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
+import type { Frame, Parsed, Refusal } from './parse-frame.ts';
+import type { Outcome } from './recent-events.ts';
 import { Settlement } from './settlement.ts';
+
+export interface Origin {
+  readonly source: string;
+  readonly connection: string;
+}
+
+/** A frame that came in, with what its peer wants to be told. */
+export interface Arrived {
+  readonly frame: Frame;
+  readonly parsed: Parsed;
+  readonly from: Origin;
+  readonly place: Place | null;
+  /** Of the frame's bytes, where it is known already. */
+  readonly sha256?: string | undefined;
+  readonly onSettled: (outcome: Outcome) => void;
+}
+
+/** Of a frame on its way: what its end needs. */
+type Kept = Pick<Arrived, 'frame' | 'place' | 'onSettled'>;
 
 export interface IngestOptions {
   readonly gatewayEpoch: string;
@@ -28,13 +51,8 @@ export interface IngestOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CommunicatorMetrics;
-  pauseSources(): void;
-  resumeSources(): void;
-}
-
-interface Origin {
-  readonly source: string;
-  readonly connection: string;
+  readonly pausePeers: () => void;
+  readonly resumePeers: () => void;
 }
 
 export class Ingest {
@@ -43,7 +61,8 @@ export class Ingest {
   /** One past the last offset appended by this epoch, per topic-partition. */
   readonly #ends = new Map<string, TopicPartition & { offset: bigint }>();
   /** Arrived above the bound, oldest first; at most what the paused sockets had read. */
-  readonly #held: { readonly frame: Frame; readonly from: Origin }[] = [];
+  readonly #held: Arrived[] = [];
+  #inMemory = 0;
   #pausedAtMs: number | undefined;
   appendedTotal = 0;
   rejectedTotal = 0;
@@ -52,8 +71,18 @@ export class Ingest {
     this.#options = options;
   }
 
-  get paused(): boolean {
+  get isPaused(): boolean {
     return this.#pausedAtMs !== undefined;
+  }
+
+  /** Frames on their way to the log, in memory. */
+  get inMemory(): number {
+    return this.#inMemory;
+  }
+
+  /** Whether a frame that lies in the spool may be read into memory. */
+  get hasRoom(): boolean {
+    return this.#inMemory * 2 < this.#options.inFlightMax && !this.#options.accumulator.full;
   }
 
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
@@ -61,104 +90,138 @@ export class Ingest {
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
-  receive(frame: Frame, from: Origin): void {
-    if (this.#held.length > 0 || this.settlement.inFlight >= this.#options.inFlightMax)
-      this.#held.push({ frame, from });
-    else this.#take(frame, from);
+  receive(arrived: Arrived): void {
+    if (this.#held.length > 0 || this.#inMemory >= this.#options.inFlightMax) this.#held.push(arrived);
+    else this.append(arrived, this.receipt(arrived.from));
   }
 
-  /** Synchronous up to the frame's number and its place in the partition's queue. */
-  #take(frame: Frame, from: Origin): void {
+  /** The next number; from now on the frame is accounted for. */
+  receipt({ source, connection }: Origin): Receipt {
     const { clock, gatewayEpoch, metrics } = this.#options;
-    const receipt: Receipt = { ...from, gatewayEpoch, ingestSeq: this.settlement.next(), receivedAt: clock.nowMs() };
+    metrics.framesReceived.inc();
+    return { source, connection, gatewayEpoch, ingestSeq: this.settlement.next(), receivedAt: clock.nowMs() };
+  }
+
+  /** A frame that gets a number and goes to no topic, by name. */
+  settleElsewhere(from: Origin, reason: string): void {
+    this.settlement.settleElsewhere(this.receipt(from).ingestSeq, reason);
+    this.#options.metrics.settledElsewhere.inc({ reason });
+  }
+
+  /** Puts a frame that has its number in the queue of its partition. Also one of an earlier epoch, out of the spool. */
+  append(arrived: Arrived, receipt: Receipt): void {
+    this.#inMemory += 1;
+    // What is not taken along here is garbage at once: thousands of parsed frames may be on their way.
+    const { parsed, frame, place, onSettled } = arrived;
+    const kept = { frame, place, onSettled };
+    if (!parsed.ok) return this.#appendRejected(kept, receipt, parsed.refusal);
     const startedMs = performance.now();
-    metrics.framesReceived.inc({ channel: 'websocket' });
-    const enveloped = toEnvelope(frame, receipt);
-    const settled =
-      enveloped.kind === 'event'
-        ? this.#appendEvent(enveloped.event, enveloped.sha256, frame, receipt)
-        : this.#appendRejected(enveloped.rejected);
-    void settled.then(() => metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000));
+    const event = toEvent(parsed.fields, frame, receipt, place);
+    const value = this.#options.codec.encode(TOPIC.incoming, event);
+    const digest = arrived.sha256 ?? sha256(frame.bytes);
+    const to = this.#partitionOf(TOPIC.incoming, keyOf(event));
+    this.#put(to, keyOf(event), value, receipt, digest, (answer) => {
+      this.#options.metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000);
+      if (answer.outcome === 'rejected') {
+        const refusal = { code: PROTOCOL_ERROR.invalid.code, reason: answer.error.message };
+        return this.#appendRejected(kept, receipt, refusal);
+      }
+      this.appendedTotal += 1;
+      this.#settled(receipt);
+      onSettled({ kind: 'logged', partition: to.partition, offset: offsetToJson(answer.offset) });
+      this.#speedUp();
+    });
     this.#slowDown();
   }
 
-  async #appendEvent(event: IncomingEvent, sha256: Buffer, frame: Frame, receipt: Receipt): Promise<void> {
-    const value = this.#options.codec.encode(TOPIC.incoming, event);
-    const answer = await this.#append(TOPIC.incoming, keyOf(event), value, receipt, sha256);
-    if (answer.outcome === 'acked') {
-      this.appendedTotal += 1;
-      this.settlement.settle(receipt.ingestSeq);
-    } else await this.#appendRejected(rejectedFrame(frame, receipt, REJECTION.logRefused, answer.error.message));
-    this.#speedUp();
+  #appendRejected({ frame, place, onSettled }: Kept, receipt: Receipt, refusal: Refusal): void {
+    const { codec, metrics, logger } = this.#options;
+    const rejected = toRejected(frame, receipt, refusal, place);
+    const to = this.#partitionOf(TOPIC.rejected, rejected.source);
+    const value = codec.encode(TOPIC.rejected, rejected);
+    this.#put(to, rejected.source, value, receipt, rejected.sha256.toString('hex'), (answer) => {
+      const { source, connection, ingestSeq } = receipt;
+      const { code, reason } = refusal;
+      this.rejectedTotal += 1;
+      metrics.framesRejected.inc({ reason: String(code) });
+      const { sizeBytes } = rejected;
+      logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
+      if (answer.outcome === 'acked') {
+        this.#settled(receipt);
+        onSettled({ kind: 'refused', code, reason });
+      } else {
+        this.#settled(receipt, REFUSED_BY_BROKER);
+        onSettled({ kind: 'nowhere' });
+      }
+      this.#speedUp();
+    });
+    this.#slowDown();
   }
 
-  async #appendRejected(rejected: RejectedFrame): Promise<void> {
-    const value = this.#options.codec.encode(TOPIC.rejected, rejected);
-    const answer = await this.#append(TOPIC.rejected, rejected.source, value, rejected, rejected.sha256);
-    this.rejectedTotal += 1;
-    this.#options.metrics.framesRejected.inc({ reason: String(rejected.code) });
-    const { source, connection, ingestSeq, code, reason, sizeBytes } = rejected;
-    this.#options.logger.info(
-      { source, connection, ingestSeq, code, reason, sizeBytes },
-      'communicator.frame.rejected',
-    );
-    if (answer.outcome === 'acked') this.settlement.settle(rejected.ingestSeq);
-    else this.settlement.settleElsewhere(rejected.ingestSeq, REFUSED_BY_BROKER);
-    this.#speedUp();
+  #settled({ gatewayEpoch, ingestSeq }: Receipt, elsewhere?: string): void {
+    this.#inMemory -= 1;
+    // The account of an earlier epoch is kept by the spool.
+    if (gatewayEpoch !== this.#options.gatewayEpoch) return;
+    if (elsewhere === undefined) this.settlement.settle(ingestSeq);
+    else this.settlement.settleElsewhere(ingestSeq, elsewhere);
   }
 
-  async #append(
-    topic: TopicName,
+  #partitionOf(topic: TopicName, key: string): TopicPartition {
+    const count = this.#options.partitions.get(topic);
+    if (count === undefined) throw new Error(`the number of partitions of ${topic} is not known`);
+    return { topic, partition: partitionFor(key, count) };
+  }
+
+  #put(
+    to: TopicPartition,
     key: string,
     value: Buffer,
     receipt: Receipt,
-    sha256: Buffer,
-  ): Promise<RecordOutcome> {
-    const count = this.#options.partitions.get(topic);
-    if (count === undefined) throw new Error(`the number of partitions of ${topic} is not known`);
-    const to: TopicPartition = { topic, partition: partitionFor(key, count) };
-    const record: AppendRecord = {
-      key,
-      value,
-      headers: {
-        source: receipt.source,
-        'gateway-epoch': receipt.gatewayEpoch,
-        'ingest-seq': String(receipt.ingestSeq),
-        sha256: sha256.toString('hex'),
-      },
-      // Never the sender's clock: a broker may refuse or expire a record by its timestamp.
-      timestampMs: receipt.receivedAt,
+    digest: string,
+    settle: (answer: RecordOutcome) => void,
+  ): void {
+    const headers = {
+      source: receipt.source,
+      'gateway-epoch': receipt.gatewayEpoch,
+      'ingest-seq': String(receipt.ingestSeq),
+      sha256: digest,
     };
-    const answer = await this.#options.accumulator.append(to, record);
-    if (answer.outcome === 'acked') {
-      const name = `${topic}-${to.partition}`;
-      const before = this.#ends.get(name)?.offset ?? 0n;
-      if (answer.offset >= before) this.#ends.set(name, { ...to, offset: answer.offset + 1n });
-    }
-    return answer;
+    // Never the sender's clock: a broker may refuse or expire a record by its timestamp.
+    const record = { key, value, headers, timestampMs: receipt.receivedAt };
+    this.#options.accumulator.put(to, record, (answer) => {
+      if (answer.outcome === 'acked') this.#appended(to, answer.offset);
+      killPoint('communicator.appended');
+      settle(answer);
+    });
+  }
+
+  #appended(to: TopicPartition, offset: bigint): void {
+    const name = `${to.topic}-${to.partition}`;
+    const end = this.#ends.get(name);
+    if (end === undefined) this.#ends.set(name, { ...to, offset: offset + 1n });
+    else if (offset >= end.offset) end.offset = offset + 1n;
   }
 
   #slowDown(): void {
-    const { inFlight } = this.settlement;
-    this.#options.metrics.inFlight.set(inFlight);
-    if (this.paused || (inFlight * 2 < this.#options.inFlightMax && !this.#options.accumulator.full)) return;
+    const { inFlightMax, accumulator, metrics, logger, pausePeers } = this.#options;
+    if (this.isPaused || (this.#inMemory * 2 < inFlightMax && !accumulator.full)) return;
     this.#pausedAtMs = performance.now();
-    this.#options.logger.debug({ inFlight }, 'communicator.sources.paused');
-    this.#options.pauseSources();
+    logger.debug({ inMemory: this.#inMemory }, 'communicator.peers.paused');
+    metrics.inFlight.set(this.#inMemory);
+    pausePeers();
   }
 
   #speedUp(): void {
-    while (this.settlement.inFlight < this.#options.inFlightMax) {
+    const { inFlightMax, accumulator, metrics, resumePeers } = this.#options;
+    while (this.#inMemory < inFlightMax) {
       const next = this.#held.shift();
       if (next === undefined) break;
-      this.#take(next.frame, next.from);
+      this.append(next, this.receipt(next.from));
     }
-    const { inFlight } = this.settlement;
-    this.#options.metrics.inFlight.set(inFlight);
-    if (this.#pausedAtMs === undefined || inFlight * 4 > this.#options.inFlightMax || this.#options.accumulator.full)
-      return;
-    this.#options.metrics.backpressure.inc((performance.now() - this.#pausedAtMs) / 1_000);
+    if (this.#pausedAtMs === undefined || this.#inMemory * 4 > inFlightMax || accumulator.full) return;
+    metrics.inFlight.set(this.#inMemory);
+    metrics.backpressure.inc((performance.now() - this.#pausedAtMs) / 1_000);
     this.#pausedAtMs = undefined;
-    this.#options.resumeSources();
+    resumePeers();
   }
 }

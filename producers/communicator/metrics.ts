@@ -8,8 +8,7 @@ export function communicatorMetrics(registry: Registry) {
   return {
     framesReceived: new Counter({
       name: 'pmc_messages_received_total',
-      help: 'Frames received from chat sources, each with its own ingestSeq.',
-      labelNames: ['channel'] as const,
+      help: 'Frames received from sources and users, each with its own ingestSeq.',
       registers,
     }),
     framesRejected: new Counter({
@@ -39,18 +38,58 @@ export function communicatorMetrics(registry: Registry) {
     }),
     connections: new Gauge({
       name: 'pmc_connections',
-      help: 'Open connections to chat sources.',
+      help: 'Open connections by side: dialled (to sources) and accepted (of users).',
+      labelNames: ['side'] as const,
       registers,
     }),
     connectionsLost: new Counter({
       name: 'pmc_connections_lost_total',
-      help: 'Connections to chat sources that ended without our wish, by close code.',
-      labelNames: ['code'] as const,
+      help: 'Connections that ended, by side (dialled, accepted) and close code.',
+      labelNames: ['side', 'code'] as const,
       registers,
     }),
     inFlight: new Gauge({
       name: 'pmc_frames_in_flight',
-      help: 'Frames received and not yet settled.',
+      help: 'Frames on their way to the log, in memory, when peers were last paused or read again.',
+      registers,
+    }),
+    settledElsewhere: new Counter({
+      name: 'pmc_settled_elsewhere_total',
+      help: 'Frames that are on no topic, by reason; each is named in a checkpoint.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    connectionsRefused: new Counter({
+      name: 'pmc_connections_refused_total',
+      help: 'User connections that were closed before their hello, by reason: version, connectionLimit, forbidden.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    gaps: new Counter({
+      name: 'pmc_source_gaps_total',
+      help: 'Gaps in the numbers of sources that count, by what became of them: gap_open, gap_closed, gap_lost; sampled are those left out on purpose.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    spoolBytes: new Gauge({
+      name: 'pmc_spool_bytes',
+      help: 'Bytes of frames in the spool that are not known to be on the log.',
+      registers,
+    }),
+    spoolAge: new Gauge({
+      name: 'pmc_spool_oldest_age_seconds',
+      help: 'Age of the oldest frame in the spool that is not known to be on the log; 0 when there is none.',
+      registers,
+    }),
+    spoolPauses: new Counter({
+      name: 'pmc_spool_pauses_total',
+      help: 'Times that sources were paused for the spool, by its bound: bytes, age, unsynced (not on the disk yet).',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    sourcesHeld: new Gauge({
+      name: 'pmc_sources_held',
+      help: "Sources that are dialled because they were this communicator's last, while the log has not said whose they are.",
       registers,
     }),
     backpressure: new Counter({
@@ -60,9 +99,39 @@ export function communicatorMetrics(registry: Registry) {
     }),
     deliveries: new Counter({
       name: 'pmc_deliveries_total',
-      help: 'Dispatches from pmc.messages.outgoing by outcome: delivered, duplicate (same reply id again), unknown-source, undecodable.',
+      help: 'Dispatches from pmc.messages.outgoing by outcome: delivered, duplicate (same reply id again), undecodable.',
       labelNames: ['outcome'] as const,
       registers,
     }),
   };
+}
+
+/** Returns what counts the checks; the rest is read off the tokens when somebody asks. */
+export function tokenMetrics(
+  registry: Registry,
+  tokens: { readonly size: number; readonly ageMs: number | undefined },
+): Counter<'outcome'> {
+  const registers = [registry];
+  new Gauge({
+    name: 'pmc_tokens_known',
+    help: 'Access tokens that this process knows, with those that expired in the last 30 days.',
+    registers,
+    collect() {
+      this.set(tokens.size);
+    },
+  });
+  new Gauge({
+    name: 'pmc_tokens_age_seconds',
+    help: 'Time since the database was last asked with success which tokens changed; -1 before the first time.',
+    registers,
+    collect() {
+      this.set(tokens.ageMs === undefined ? -1 : tokens.ageMs / 1_000);
+    },
+  });
+  return new Counter({
+    name: 'pmc_token_checks_total',
+    help: 'Tokens that peers showed, by outcome: granted, mistyped, unknown (or revoked), expired, not-loaded (or the database could not be asked).',
+    labelNames: ['outcome'],
+    registers,
+  });
 }

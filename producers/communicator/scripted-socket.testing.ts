@@ -12,9 +12,17 @@ export class ScriptedSocket extends EventEmitter {
   pings = 0;
   readonly sent: string[] = [];
   sendFailure: Error | undefined;
+  bufferedAmount = 0;
+  /** How it was closed from our side. */
+  readonly closes: (readonly [code: number | undefined, reason: string | undefined])[] = [];
+  /** Its peer does not answer a close. */
+  isDeaf = false;
 
-  constructor() {
+  readonly protocols: readonly string[];
+
+  constructor(_url = '', protocols: readonly string[] = []) {
     super();
+    this.protocols = protocols;
     sockets.push(this);
   }
 
@@ -45,13 +53,14 @@ export class ScriptedSocket extends EventEmitter {
     this.closed(1006);
   }
 
-  close(): void {
+  close(code?: number, reason?: string): void {
+    this.closes.push([code, reason]);
     this.readyState = 2;
-    queueMicrotask(() => this.closed(1000));
+    if (!this.isDeaf) queueMicrotask(() => this.closed(code ?? 1000));
   }
 
   /** As in the library: a socket that is not open tells its failure before the event loop turns. */
-  send(text: string, callback: (error?: Error) => void): void {
+  send(text: string, callback: (error?: Error) => void = () => undefined): void {
     const failure = this.readyState === ScriptedSocket.OPEN ? this.sendFailure : new Error('not open');
     if (failure === undefined) this.sent.push(text);
     process.nextTick(callback, failure);

@@ -1,62 +1,81 @@
-// One chat source that we dial. It owns the connection: dialling with jittered backoff for ever, pings, pausing, sending.
-// It promises to hand over every frame with its exact bytes, in order; what a frame means is not its business.
+// One chat source that we dial. It owns the dialling: with jittered backoff, for ever, and who is on the other side: the first
+// frame decides, a hello makes it a peer of pmc.v1, anything else a legacy one, unless the source's setting fixes it.
 //
 //   dialling ──open──► open ──close/error──► waiting ──backoff──► dialling          stop() ──► stopped
 import { ulid } from 'ulid';
 import WebSocket from 'ws';
+import { PROTOCOL_LIMITS, SUBPROTOCOL } from '../../schemas/protocol/codes.ts';
 import { backoffMs } from '../../service/backoff.ts';
-import { PmcError } from '../../service/errors.ts';
+import type { Clock } from '../../service/clock.ts';
 import type { Logger } from '../../service/logger.ts';
-import { FRAME_BYTES_HARD_MAX } from './config.ts';
-import type { Frame } from './envelope.ts';
+import { type Frame, parseFrame } from './parse-frame.ts';
+import type { Source } from './sources.ts';
+import { type PauseReason, Wire } from './wire.ts';
 
 export type LinkState = 'dialling' | 'open' | 'waiting' | 'stopped';
+export type PeerKind = 'legacy' | 'pmc.v1';
 
-export interface LinkEvents {
-  onOpen(connection: string): void;
-  onFrame(frame: Frame, connection: string): void;
-  onClose(connection: string, code: number, reason: string): void;
+/** Whoever takes the frames of one connection. */
+export interface Peer {
+  receive(frame: Frame): void;
+  closed(): void;
+  tick?(nowMs: number): void;
+  /** Nothing new is read; resolves when what was taken is answered. */
+  drained?(): Promise<void>;
 }
 
-export interface SourceLinkOptions extends LinkEvents {
-  readonly name: string;
-  readonly url: string;
+export interface SourceLinkOptions {
+  readonly source: Source;
   readonly logger: Logger;
+  readonly clock: Clock;
+  readonly peer: (kind: PeerKind, wire: Wire, connection: string) => Peer;
+  readonly onOpen: (connection: string) => void;
+  readonly onClose: (connection: string, code: number, reason: string) => void;
 }
 
 const DIAL_BACKOFF = { initialMs: 500, maxMs: 30_000 };
+/**
+ * What a source has to wait for: one whose frames wait on the disk for the disk only, not for the log; one that sends again, the
+ * other way round. Whoever has not said anything yet is read, to find out.
+ */
+const WAITS_FOR: Readonly<Record<PeerKind, PauseReason>> = { legacy: 'spool', 'pmc.v1': 'log' };
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-const PING_INTERVAL_MS = 25_000;
-const PONG_TIMEOUT_MS = 8_000;
-const NORMAL_CLOSE = 1000;
+/**
+ * Who takes connections and ends them at once is dialled less and less often, as one that takes none. Who has said more than a greeting
+ * is dialled again soon, however short it was: it may have more to say.
+ */
+const STEADY_MS = 5_000;
+const GREETING_FRAMES = 1;
 
 export class SourceLink {
   readonly name: string;
-  readonly url: string;
   readonly #options: SourceLinkOptions;
+  /** Reasons that hold for every connection of this source, also the next one. */
+  readonly #paused = new Set<PauseReason>();
   #state: LinkState = 'waiting';
   #socket: WebSocket | undefined;
-  #connection = '';
+  #wire: Wire | undefined;
+  #peer: Peer | undefined;
+  #kind: PeerKind | undefined;
+  #meet: ((kind: PeerKind) => Peer) | undefined;
   #attempt = 0;
-  #paused = false;
   #lastError: string | undefined;
+  /** A plain server that knows no subprotocol answers none, and the library takes that for a failure. */
+  #isOffering: boolean;
+  #hasRefused = false;
+  #peerByMs = 0;
+  #openedMs: number | undefined;
+  #framesHeard = 0;
   #redial: NodeJS.Timeout | undefined;
-  #ping: NodeJS.Timeout | undefined;
-  #pong: NodeJS.Timeout | undefined;
-  readonly #waitingForOpen: (() => void)[] = [];
 
   constructor(options: SourceLinkOptions) {
     this.#options = options;
-    this.name = options.name;
-    this.url = options.url;
+    this.name = options.source.name;
+    this.#isOffering = options.source.protocol !== 'legacy';
   }
 
   get state(): LinkState {
     return this.#state;
-  }
-
-  get connection(): string {
-    return this.#connection;
   }
 
   /** Why the link is not open, for people. */
@@ -68,153 +87,120 @@ export class SourceLink {
     this.#dial();
   }
 
-  /** Stops reading the socket: TCP then slows the source down. Pings rest meanwhile, an unread pong proves nothing. */
-  pause(): void {
-    this.#paused = true;
-    this.#socket?.pause();
-    clearTimeout(this.#pong);
+  pause(reason: PauseReason): void {
+    this.#paused.add(reason);
+    this.#wait();
   }
 
-  resume(): void {
-    this.#paused = false;
-    this.#socket?.resume();
+  resume(reason: PauseReason): void {
+    this.#paused.delete(reason);
+    this.#wire?.resume(reason);
   }
 
-  /** Resolves when the link is open, or when the signal is aborted. */
-  async opened(signal: AbortSignal): Promise<void> {
-    while (!this.#canSend && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#waitingForOpen.push(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-    }
+  tick(nowMs: number): void {
+    // Whoever says nothing counts nothing, and may still be waiting for a reply.
+    if (this.#wire !== undefined && this.#peer === undefined && nowMs >= this.#peerByMs) this.#meet?.('legacy');
+    if (this.#peer?.tick === undefined) this.#wire?.tick(nowMs);
+    else this.#peer.tick(nowMs);
   }
 
-  /** Sends a text; resolves when the socket has taken it, false when the link is not open or breaks first. */
-  async send(text: string): Promise<boolean> {
-    const socket = this.#socket;
-    if (!this.#canSend || socket === undefined) return false;
-    return await new Promise((resolve) => {
-      // A failure is told one turn of the event loop later: whoever tries again must let the socket close in between.
-      socket.send(text, (error) =>
-        error === undefined || error === null ? resolve(true) : setImmediate(resolve, false),
-      );
-    });
+  get peer(): Peer | undefined {
+    return this.#peer;
   }
 
-  /** A socket that is closing still belongs to an open link, and takes nothing any more. */
-  get #canSend(): boolean {
-    return this.#state === 'open' && this.#socket?.readyState === WebSocket.OPEN;
-  }
-
-  /** Closes the connection and dials no more; frames that arrived before are handed over first. */
+  /** Dials no more, settles what came and closes; frames that arrived before are handed over first. */
   async stop(): Promise<void> {
-    const socket = this.#socket;
     this.#state = 'stopped';
     clearTimeout(this.#redial);
-    this.#stopPings();
-    for (const resolve of this.#waitingForOpen.splice(0)) resolve();
-    if (socket === undefined || socket.readyState === WebSocket.CLOSED) return;
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => socket.terminate(), 2_000);
-      socket.once('close', () => {
-        clearTimeout(force);
-        resolve();
-      });
-      socket.resume();
-      socket.close(NORMAL_CLOSE, 'shutdown');
-    });
+    await this.#peer?.drained?.();
+    if (this.#wire === undefined) this.#socket?.terminate();
+    else await this.#wire.end();
+  }
+
+  #wait(): void {
+    const reason = this.#kind && WAITS_FOR[this.#kind];
+    if (reason !== undefined && this.#paused.has(reason)) this.#wire?.pause(reason);
   }
 
   #dial(): void {
     this.#state = 'dialling';
+    const { source, clock } = this.#options;
     const connection = ulid();
-    const socket = new WebSocket(this.url, {
-      maxPayload: FRAME_BYTES_HARD_MAX,
+    const socket = new WebSocket(source.url, this.#isOffering ? [SUBPROTOCOL] : [], {
+      maxPayload: PROTOCOL_LIMITS.frameBytesHard,
       // A frame of bad UTF-8 must be refused by us, with its bytes kept; the library would close the link.
       skipUTF8Validation: true,
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.#socket = socket;
-    socket.on('open', () => {
-      this.#state = 'open';
-      this.#connection = connection;
-      this.#attempt = 0;
-      if (this.#paused) socket.pause();
-      this.#startPings(socket);
-      this.#options.logger.info({ source: this.name, connection }, 'communicator.source.connected');
-      this.#options.onOpen(connection);
-      for (const resolve of this.#waitingForOpen.splice(0)) resolve();
-    });
-    socket.on('message', (data, isBinary) => {
-      // nodebuffer is the library's default: one Buffer per message.
-      this.#options.onFrame({ bytes: data as Buffer, isBinary }, connection);
-    });
-    socket.on('pong', () => clearTimeout(this.#pong));
-    socket.on('error', (error) => {
+    socket.on('open', () => this.#opened(socket, new Wire(socket, clock.nowMs()), connection));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#lastError = error.message;
+      // The library has closed it with what is wrong; nobody waits long for an answer to that.
+      this.#wire?.close('protocol');
+      // Not of the network: the server answered, and not as it should.
+      this.#hasRefused = this.#state === 'dialling' && error.code === undefined;
     });
     socket.on('close', (code, reason) => this.#closed(connection, code, reason.toString('utf8')));
   }
 
+  #opened(socket: WebSocket, wire: Wire, connection: string): void {
+    const { source, logger, clock, onOpen, peer } = this.#options;
+    this.#peerByMs = clock.nowMs() + PROTOCOL_LIMITS.helloMs;
+    const meet = (kind: PeerKind): Peer => {
+      const met = peer(kind, wire, connection);
+      this.#peer = met;
+      this.#kind = kind;
+      this.#wait();
+      return met;
+    };
+    this.#meet = meet;
+    this.#state = 'open';
+    this.#wire = wire;
+    this.#openedMs = clock.nowMs();
+    this.#framesHeard = 0;
+    logger.info({ source: this.name, connection }, 'communicator.source.connected');
+    onOpen(connection);
+    if (source.protocol !== 'auto') meet(source.protocol);
+    socket.on('message', (data, isBinary) => {
+      // nodebuffer is the library's default: one Buffer per message.
+      const frame = { bytes: data as Buffer, isBinary };
+      this.#framesHeard += 1;
+      (this.#peer ?? meet(isHello(frame) ? 'pmc.v1' : 'legacy')).receive(frame);
+    });
+  }
+
   #closed(connection: string, code: number, reason: string): void {
-    const wasOpen = this.#connection === connection;
-    this.#stopPings();
-    if (wasOpen) {
-      this.#connection = '';
-      this.#lastError = `closed with code ${code}${reason === '' ? '' : ` (${reason})`}`;
-      this.#options.onClose(connection, code, reason);
+    if (this.#wire !== undefined) {
+      // A peer that is gone does not answer, and the library knows no code.
+      const as = this.#wire.closedAs ?? { code, reason };
+      this.#lastError = `closed with code ${as.code}${as.reason === '' ? '' : ` (${as.reason})`}`;
+      this.#peer?.closed();
+      this.#options.onClose(connection, as.code, as.reason);
     }
+    this.#wire = undefined;
+    this.#peer = undefined;
+    this.#kind = undefined;
+    this.#meet = undefined;
+    if (this.#hasRefused && this.#options.source.protocol === 'auto') this.#isOffering = !this.#isOffering;
+    this.#hasRefused = false;
     if (this.#state === 'stopped') return;
     this.#state = 'waiting';
-    this.#attempt += 1;
+    const livedMs = this.#openedMs === undefined ? 0 : this.#options.clock.nowMs() - this.#openedMs;
+    this.#openedMs = undefined;
+    const wasSteady = livedMs >= STEADY_MS || this.#framesHeard > GREETING_FRAMES;
+    this.#framesHeard = 0;
+    this.#attempt = wasSteady ? 1 : this.#attempt + 1;
     const delayMs = backoffMs(this.#attempt, DIAL_BACKOFF);
-    this.#options.logger.warn(
-      { source: this.name, attempt: this.#attempt, delayMs, reason: this.#lastError },
-      'communicator.source.away',
-    );
+    const { logger } = this.#options;
+    const about = { source: this.name, attempt: this.#attempt, delayMs, reason: this.#lastError };
+    logger.warn(about, 'communicator.source.away');
     this.#redial = setTimeout(() => this.#dial(), delayMs);
   }
-
-  #startPings(socket: WebSocket): void {
-    this.#ping = setInterval(() => {
-      if (this.#paused) return;
-      socket.ping();
-      this.#pong = setTimeout(() => {
-        this.#lastError = `no pong within ${PONG_TIMEOUT_MS} ms`;
-        socket.terminate();
-      }, PONG_TIMEOUT_MS);
-    }, PING_INTERVAL_MS);
-  }
-
-  #stopPings(): void {
-    clearInterval(this.#ping);
-    clearTimeout(this.#pong);
-  }
 }
 
-/** The name of a source: host, port and path of its url, without credentials or query. */
-export function sourceName(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname === '/' ? '' : pathname}`;
-}
-
-/** Each source's url by its name. Two of the same name would be one account, so they are refused. */
-export function namedSources(urls: readonly string[]): ReadonlyMap<string, string> {
-  const named = new Map<string, string>();
-  for (const url of urls) {
-    if (!URL.canParse(url) || url.includes('#')) {
-      throw new PmcError('PMC_CONFIG_INVALID', `PMC_SOURCES has ${url}, which is not a URL without a fragment`, {
-        url,
-      });
-    }
-    const name = sourceName(url);
-    if (named.has(name)) {
-      const message = `PMC_SOURCES has two sources named ${name}; sources must differ in host, port or path`;
-      throw new PmcError('PMC_CONFIG_INVALID', message, { name });
-    }
-    named.set(name, url);
-  }
-  return named;
+function isHello(frame: Frame): boolean {
+  const parsed = parseFrame(frame);
+  return parsed.ok && parsed.fields['op'] === 'hello' && parsed.fields['event'] === undefined;
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
+import { connectionError } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -28,17 +29,9 @@ export function readMigrations(): readonly Migration[] {
 export async function migrateDatabase(databaseUrl: string): Promise<readonly string[]> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   try {
-    await client.connect();
-  } catch (cause) {
-    const { host } = new URL(databaseUrl);
-    throw new PmcError(
-      'PMC_DATABASE_UNREACHABLE',
-      `PostgreSQL at ${host} does not answer; DATABASE_URL names it`,
-      { host },
-      { cause },
-    );
-  }
-  try {
+    await client.connect().catch((cause: unknown) => {
+      throw connectionError(databaseUrl, cause);
+    });
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
     await client.query(
       'create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())',

@@ -35,6 +35,7 @@ export const messageMetadata = pgTable('message_metadata', {
   ingestSeq: offset('ingest_seq').notNull(),
   receivedAt: time('received_at').notNull(),
   flags: text('flags').array().notNull().default([]),
+  identity: uuid('identity'),
 });
 
 export const duplicates = pgTable('duplicates', {
@@ -57,6 +58,12 @@ export const quarantine = pgTable('quarantine', {
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
+export const conflicts = pgTable('conflicts', {
+  identity: uuid('identity').notNull(),
+  ...coordinates,
+  createdAt: time('created_at').notNull().defaultNow(),
+});
+
 export const coverage = pgTable('coverage', {
   incarnation: coordinates.incarnation,
   topic: text('topic').notNull(),
@@ -75,14 +82,56 @@ export const purged = pgTable('purged', {
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
+export const messageState = pgTable('message_state', {
+  source: text('source').notNull(),
+  messageId: text('message_id').notNull(),
+  state: json('state').notNull(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+});
+
+export const conversations = pgTable('conversations', {
+  source: text('source').notNull(),
+  chat: text('chat').notNull(),
+  firstAt: time('first_at').notNull(),
+  lastAt: time('last_at').notNull(),
+});
+
+export const foldPositions = pgTable('fold_positions', {
+  incarnation: coordinates.incarnation,
+  partition: coordinates.partition,
+  nextOffset: offset('next_offset').notNull(),
+});
+
 export const effects = pgTable('effects', {
   eventKey: uuid('event_key').notNull(),
   kind: text('kind').notNull(),
   target: text('target').notNull(),
   status: text('status').notNull(),
   detail: text('detail'),
-  ...coordinates,
+  incarnation: uuid('incarnation'),
+  partition: integer('partition'),
+  recordOffset: offset('record_offset'),
   createdAt: time('created_at').notNull().defaultNow(),
+  receivedAt: time('received_at').notNull().defaultNow(),
+  limitKey: uuid('limit_key'),
+});
+
+export const calls = pgTable('calls', {
+  eventKey: uuid('event_key').notNull(),
+  target: text('target').notNull(),
+  given: json('given').notNull(),
+  asked: json('asked'),
+  receivedAt: time('received_at').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+  takes: integer('takes').notNull().default(0),
+  leasedUntil: time('leased_until'),
+});
+
+export const forgotten = pgTable('forgotten', {
+  what: text('what').notNull(),
+  before: time('before').notNull(),
+  rowsTotal: offset('rows_total').notNull(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
 });
 
 export const outbox = pgTable('outbox', {
@@ -95,6 +144,18 @@ export const outbox = pgTable('outbox', {
   createdAt: time('created_at').notNull().defaultNow(),
   sentAt: time('sent_at'),
   sentOffset: offset('sent_offset'),
+  leasedUntil: time('leased_until'),
+});
+
+export const tokens = pgTable('tokens', {
+  id: text('id').notNull(),
+  hash: bytea('hash').notNull(),
+  subject: text('subject').notNull(),
+  role: text('role').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  note: text('note'),
 });
 
 const audit = pgSchema('audit');
@@ -117,5 +178,29 @@ export const auditFindings = audit.table('findings', {
   firstSeenAt: time('first_seen_at').notNull(),
   lastSeenAt: time('last_seen_at').notNull(),
   state: text('state').notNull().default('open'),
-  recoveredAt: time('recovered_at'),
+  healedAt: time('healed_at'),
+  healedRun: text('healed_run'),
+  coincident: json('coincident'),
+});
+
+export const auditAnchors = audit.table('anchors', {
+  topic: text('topic').notNull(),
+  partition: integer('partition').notNull(),
+  clusterId: text('cluster_id').notNull(),
+  incarnation: uuid('incarnation').notNull(),
+  earlyOffset: offset('early_offset').notNull(),
+  earlyHash: offset('early_hash').notNull(),
+  lastOffset: offset('last_offset').notNull(),
+  lastHash: offset('last_hash').notNull(),
+  leaderEpoch: integer('leader_epoch').notNull(),
+  auditedTo: offset('audited_to').notNull(),
+  checkedAt: time('checked_at').notNull(),
+});
+
+export const auditTimeline = audit.table('timeline', {
+  id: offset('id').notNull(),
+  at: time('at').notNull(),
+  kind: text('kind').notNull(),
+  subject: text('subject').notNull(),
+  detail: text('detail').notNull(),
 });

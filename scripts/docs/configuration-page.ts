@@ -22,16 +22,16 @@ Read by each service. Under \`npm start\` the supervisor supplies the required o
 the others on; whoever runs a service in another way sets them directly.
 `;
 
+const TERMINAL_OPENING = `## \`npm run client\`
+
+Read by the client on a terminal. \`--url\` comes before all of them but the token; a port that is set comes before the running stack of PMC_HOME, and
+that before the default.
+`;
+
 /** A text that no setting allows unless it allows every text. */
 const IMPOSSIBLE = '\u0000';
 
-export function configurationPage(stack: Settings, services: readonly Room[]): string {
-  const stackRows = Object.values(stack).map((one) => [
-    code(one.variable),
-    one.description,
-    allowedBy(one),
-    defaultOf(one),
-  ]);
+export function configurationPage(stack: Settings, terminal: Settings, services: readonly Room[]): string {
   const byMeaning = new Map<string, { setting: Setting<unknown>; readers: string[] }>();
   for (const { name, settings } of services) {
     for (const setting of Object.values(settings)) {
@@ -53,10 +53,16 @@ export function configurationPage(stack: Settings, services: readonly Room[]): s
     OPENING,
     GENERATED_NOTE,
     STACK_OPENING,
-    table(head, sorted(stackRows)),
+    table(head, sorted(rowsOf(stack))),
+    TERMINAL_OPENING,
+    table(head, sorted(rowsOf(terminal))),
     SERVICES_OPENING,
     table([...head, 'Read by'], sorted(serviceRows)),
   ].join('\n');
+}
+
+function rowsOf(settings: Settings): readonly (readonly string[])[] {
+  return Object.values(settings).map((one) => [code(one.variable), one.description, allowedBy(one), defaultOf(one)]);
 }
 
 /** What a setting says when it is given something that it does not allow. */

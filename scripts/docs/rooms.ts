@@ -12,8 +12,9 @@ import { consoleMetrics } from '../../operator/console/metrics.ts';
 import { supervisorSettings } from '../../operator/supervisor/config.ts';
 import { chaosSettings } from '../../producers/chaos-socket/config.ts';
 import { chaosMetrics } from '../../producers/chaos-socket/metrics.ts';
+import { terminalSettings } from '../../producers/client/config.ts';
 import { communicatorSettings } from '../../producers/communicator/config.ts';
-import { communicatorMetrics } from '../../producers/communicator/metrics.ts';
+import { communicatorMetrics, tokenMetrics } from '../../producers/communicator/metrics.ts';
 import { type Settings, serviceSettings } from '../../service/config.ts';
 
 export interface Room {
@@ -22,10 +23,11 @@ export interface Room {
   readonly metrics: readonly ((registry: Registry) => unknown)[];
 }
 
+const withTokens = (registry: Registry): unknown => tokenMetrics(registry, { size: 0, ageMs: undefined });
 const withPool = (registry: Registry): void => poolMetrics(registry, new pg.Pool());
 
 export const SERVICES: readonly Room[] = [
-  { name: 'communicator', settings: communicatorSettings, metrics: [communicatorMetrics] },
+  { name: 'communicator', settings: communicatorSettings, metrics: [communicatorMetrics, withTokens] },
   { name: 'persistence', settings: persistenceSettings, metrics: [persistenceMetrics, withPool] },
   { name: 'commands', settings: commandsSettings, metrics: [commandsMetrics] },
   { name: 'gap-detector', settings: gapDetectorSettings, metrics: [auditMetrics] },
@@ -35,3 +37,6 @@ export const SERVICES: readonly Room[] = [
 
 /** What `npm start` reads and hands on. */
 export const STACK: Settings = supervisorSettings(0);
+
+/** What the client on a terminal reads. */
+export const TERMINAL: Settings = terminalSettings(0);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => page.close());
 
 const text = (id: string) => page.locator(`#${id}`).textContent();
-const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 15_000, interval: 100 });
+const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 60_000, interval: 100 });
 
 test('shows the run, its numbers and its connections, and follows them', async () => {
   const simulator = await startSimulator({ PMC_CHAOS_RATE: '50', PMC_CHAOS_SEED: '42' });

@@ -1,6 +1,6 @@
 // What an appender makes of answers that come late, never, torn or changed, by both clients, on a real broker behind a proxy that
 // knows requests from answers.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkCluster } from '../../kafka/connect.ts';
 import type { Appender } from '../../kafka/log.ts';
 import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
@@ -8,9 +8,10 @@ import { appendLoad } from '../support/log/append-load.ts';
 import { type AppendVerdict, judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
 import type { FaultProxy } from '../support/log/fault-proxy.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { API, withDamagedRecords, withOfferedVersions, withProduceError } from '../support/log/kafka-frames.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 4;
 
@@ -18,14 +19,10 @@ let cluster: KafkaCluster;
 let recorder: RawRecorder;
 let proxy: FaultProxy;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
   proxy = cluster.node(1).proxy;
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.for(CLIENTS)('%s', (client) => {

@@ -1,25 +1,22 @@
 // What an appender makes of three brokers of which one vanishes, and of leaders that move, by both clients.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Appender } from '../../kafka/log.ts';
 import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
 import { type AppendVerdict, judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 3;
 
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 3);
+withCluster(3, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.for(CLIENTS)('%s', (client) => {

@@ -1,14 +1,15 @@
 // What an appender makes of a broker that is away, and what is left of records whose process is stopped or killed, by both clients.
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { pause } from '../../service/backoff.ts';
 import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
 import { judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { AppendingProcess } from '../support/log/appending-process.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { IS_LONG } from '../support/log/suite-form.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 /** Longer than the retries of either client last by themselves. */
 const OUTAGE_MS = IS_LONG ? 60_000 : 15_000;
@@ -17,13 +18,9 @@ const PARTITIONS = 3;
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.for(CLIENTS)('%s', (client) => {

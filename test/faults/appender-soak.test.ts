@@ -2,13 +2,14 @@
 // 300 ms; its last result is kept in last-long-run.json.
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { NONE } from '../support/log/append-verdict.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { type Soaked, soak } from '../support/log/soak.ts';
 import { IS_LONG } from '../support/log/suite-form.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const RESULT = new URL('./last-long-run.json', import.meta.url);
 const SEEDS = IS_LONG ? [1] : Array.from({ length: 20 }, (_, index) => index + 1);
@@ -47,13 +48,9 @@ describe.for(CLIENTS)('%s', (client) => {
   let recorder: RawRecorder;
 
   // One for each: a recorder holds what fits into a log file.
-  beforeAll(async () => {
-    cluster = await KafkaCluster.start(inject('artifacts'), 1);
+  withCluster(1, (started) => {
+    cluster = started;
     recorder = RawRecorder.start(cluster);
-  });
-
-  afterAll(async () => {
-    await cluster?.stop();
   });
 
   test.for(SEEDS)(

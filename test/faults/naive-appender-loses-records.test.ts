@@ -1,23 +1,20 @@
 // The negative control. The same brokers, proxies, recorder and verdict, but kafkajs used naively: the verdict must find the records
 // that were acknowledged and are not there. If this went green by itself, the suite would have stopped looking.
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { numbered } from '../support/log/append-ledger.ts';
 import { judgeAppends } from '../support/log/append-verdict.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { API } from '../support/log/kafka-frames.ts';
 import { NaiveAppender } from '../support/log/naive-appender.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 3);
+withCluster(3, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe('kafkajs, used naively', () => {

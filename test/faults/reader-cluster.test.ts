@@ -1,6 +1,6 @@
 // A group on three brokers that are restarted one after the other, its idle connections, and its offsets when setting them goes
 // wrong half-way. By both clients.
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, type TestContext, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest';
 import { openAdmin } from '../../kafka/connect.ts';
 import { AppendLedger } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
@@ -8,12 +8,13 @@ import { judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
 import { idleOf } from '../support/log/idle-process.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { API, withInt64 } from '../support/log/kafka-frames.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 3;
 /** An unpatched connection of kafkajs alone wakes about a thousand times. */
@@ -24,14 +25,10 @@ let cluster: KafkaCluster;
 let recorder: RawRecorder;
 let commits: CommitRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 3);
+withCluster(3, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
   commits = new CommitRecorder(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 /** Restarts every broker in order, once for all who wait for it, when both clients are at work. */

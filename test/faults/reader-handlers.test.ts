@@ -1,16 +1,17 @@
 // What a reader makes of a handler that fails, whatever it throws, of one that takes long, and of records that cannot be read. By
 // both clients: nothing is committed that was not handled, nothing is left out, and nobody waits for ever.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { Codec } from '../../kafka/codec.ts';
 import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const PRODUCER = 'org.apache.kafka.tools.ProducerPerformance';
 /** Longer than the session of a member that says nothing. */
@@ -20,15 +21,11 @@ let cluster: KafkaCluster;
 let commits: CommitRecorder;
 let codec: Codec;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, async (started) => {
+  cluster = started;
   commits = new CommitRecorder(cluster);
   codec = new Codec(inject('registryUrl'));
   await codec.prepare([TOPIC.incoming]);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.for(CLIENTS)('%s', (client) => {
@@ -97,7 +94,7 @@ describe.for(CLIENTS)('%s', (client) => {
   test('row 20 · records that are too short or end in the middle of a field are data, and their neighbours are read', async () => {
     const sound = codec.encode(TOPIC.incoming, incomingEvent('{"event":"message"}'));
     const values = [sound, Buffer.from([0, 0, 1]), sound, sound.subarray(0, sound.length - 12), sound];
-    const records = values.map((value): AppendRecord => ({ key: null, value, headers: {}, timestampMs: 1 }));
+    const records = values.map((value): AppendRecord => ({ key: null, value, headers: {}, timestampMs: Date.now() }));
     const appender = appenderUnderTest('kafkajs', cluster.direct);
     expect(await appender.append(on(0), records)).toMatchObject({ outcome: 'acked' });
     await appender.stop();

@@ -1,13 +1,14 @@
 // Groups whose members come, go and die with long batches in hand, and topics that die under them. By both clients, at the same
 // time: what takes long here is waiting for the sessions of the dead to end.
-import { afterAll, beforeAll, describe, expect, inject, type TestContext, test, vi } from 'vitest';
+import { describe, expect, type TestContext, test, vi } from 'vitest';
 import type { TopicPartition } from '../../kafka/log.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { SOUND } from '../support/log/read-verdict.ts';
 import type { ReaderMember } from '../support/log/reader-member.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 6;
 const BATCH_RECORDS = 40;
@@ -16,13 +17,9 @@ const DEADLINE = { ...WAIT, timeout: 110_000 };
 let cluster: KafkaCluster;
 let commits: CommitRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, (started) => {
+  cluster = started;
   commits = new CommitRecorder(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.concurrent.for(CLIENTS)('%s', (client) => {

@@ -1,22 +1,19 @@
 // Where a group goes on: behind retention, in a partition that was just added, after a stop, a seek, a pause. By both clients.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 let cluster: KafkaCluster;
 let commits: CommitRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, (started) => {
+  cluster = started;
   commits = new CommitRecorder(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 describe.for(CLIENTS)('%s', (client) => {

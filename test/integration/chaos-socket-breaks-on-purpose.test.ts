@@ -1,14 +1,22 @@
 // Faults armed over HTTP, over real sockets: what the peer sees, what the ledger says, and that the others are unharmed. And
 // the bad input that must change nothing.
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { readRecording } from '../../producers/chaos-socket/recorded-frames.ts';
+import { ROW_COLUMNS } from '../../producers/chaos-socket/verdict/exported-row.ts';
 import { hashOf, rowOf } from '../../producers/chaos-socket/verdict/verdict.testing.ts';
-import { judge } from '../../producers/chaos-socket/verdict/verdict.ts';
-import { meet, type Peer, startSimulator } from '../support/simulator.ts';
+import { type ChaosVerdict, judge } from '../../producers/chaos-socket/verdict/verdict.ts';
+import { eventually, meet, type Peer, startSimulator } from '../support/simulator.ts';
 
 type Simulator = Awaited<ReturnType<typeof startSimulator>>;
+
+/** Looking takes less than a second of it; the rest is for a machine that stands still meanwhile. */
+const STALL_MS = 8_000;
+const REFUSAL_MS = 60_000;
 
 const arm = async (simulator: Simulator, fault: string, more: object = {}) => {
   const { code, body } = await simulator.post('/api/faults', JSON.stringify({ fault, ...more }));
@@ -16,9 +24,15 @@ const arm = async (simulator: Simulator, fault: string, more: object = {}) => {
   return body['id'] as string;
 };
 const fired = (simulator: Simulator, times = 1) =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     expect((await simulator.get('/api/status')).body['faultsFired']).toBeGreaterThanOrEqual(times);
-  }, 10_000);
+  });
+/** What a peer has got so far is what the ledger has of its source, frame by frame. */
+async function sameAsLedger(simulator: Simulator, { frames }: Peer, path: string): Promise<void> {
+  const got = frames.map(({ bytes }) => hashOf(bytes));
+  const sent = (await simulator.sent()).filter(({ source }) => source === path);
+  expect(got).toEqual(sent.slice(0, got.length).map(({ sha256 }) => sha256));
+}
 const ids = ({ frames }: Peer) => frames.flatMap(({ bytes }) => /"id":"([^"]+)"/.exec(String(bytes))?.[1] ?? []);
 
 test('a firing is in the ledger with the verdict it must lead to, and its frames name it', async () => {
@@ -45,19 +59,17 @@ test('a firing is in the ledger with the verdict it must lead to, and its frames
 test('a stall keeps one connection silent and alive, then nothing is missing; the other goes on', async () => {
   const simulator = await startSimulator({ CHAOS_PROFILE: 'demo', PMC_CHAOS_CONNECTIONS: '2' });
   const [stalled, other] = [await meet(`${simulator.wsUrl}/source-1`), await meet(`${simulator.wsUrl}/source-2`)];
-  await arm(simulator, 'stall', { source: '/source-1', options: { forMs: 2_000 } });
+  await arm(simulator, 'stall', { source: '/source-1', options: { forMs: STALL_MS } });
   await fired(simulator);
-  const before = stalled.frames.length;
   const pong = once(stalled.socket, 'pong');
   stalled.socket.ping();
   await pong;
+  // Behind the pong: by then the last frame before the stall has come, too.
+  const before = stalled.frames.length;
   await other.got(other.frames.length + 3);
   expect(stalled.frames.length).toBe(before);
   await stalled.got(before + 3);
-  const sent = (await simulator.sent()).filter(({ source }) => source === '/source-1');
-  expect(stalled.frames.map(({ bytes }) => hashOf(bytes))).toEqual(
-    sent.slice(0, stalled.frames.length).map(({ sha256 }) => sha256),
-  );
+  await sameAsLedger(simulator, stalled, '/source-1');
 });
 
 test('half open: pings stay unanswered, then the connection is reset', async () => {
@@ -65,13 +77,14 @@ test('half open: pings stay unanswered, then the connection is reset', async () 
   const peer = await meet(simulator.wsUrl);
   let isPonged = false;
   peer.socket.on('pong', () => (isPonged = true)).on('error', () => undefined);
+  // From before it strikes: looking at whether it has may take longer than it lasts.
+  const closed = once(peer.socket, 'close');
   await arm(simulator, 'half_open', { options: { forMs: 600 } });
   await fired(simulator);
-  const closed = once(peer.socket, 'close');
   peer.socket.ping();
   expect((await closed)[0]).toBe(1006);
   expect(isPonged).toBe(false);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await simulator.ledger()).filter(({ line }) => line === 'closed')).toMatchObject([{ code: 1006 }]);
   });
 });
@@ -82,10 +95,7 @@ test('a slow writer sends the same frames in pieces', async () => {
   await arm(simulator, 'slow_writer', { options: { bytesPerSecond: 1_000, forMs: 1_500 } });
   await fired(simulator);
   await peer.got(peer.frames.length + 8);
-  const sent = await simulator.sent();
-  expect(peer.frames.map(({ bytes }) => hashOf(bytes))).toEqual(
-    sent.slice(0, peer.frames.length).map(({ sha256 }) => sha256),
-  );
+  await sameAsLedger(simulator, peer, '/');
 });
 
 test('a close code arrives as it is; a refused source answers 503 until it is over', async () => {
@@ -97,10 +107,11 @@ test('a close code arrives as it is; a refused source answers 503 until it is ov
   const second = await meet(simulator.wsUrl);
   second.socket.on('error', () => undefined);
   const reset = once(second.socket, 'close');
-  await arm(simulator, 'refuse', { options: { forMs: 700 } });
+  await arm(simulator, 'refuse', { options: { forMs: REFUSAL_MS } });
   expect((await reset)[0]).toBe(1006);
   await expect(meet(simulator.wsUrl)).rejects.toThrow('503');
-  await vi.waitFor(async () => expect((await meet(simulator.wsUrl)).socket.readyState).toBe(1), 5_000);
+  simulator.skip(REFUSAL_MS);
+  expect((await meet(simulator.wsUrl)).socket.readyState).toBe(1);
 });
 
 test('early events come before the hello, drop_tail keeps the end back', async () => {
@@ -150,7 +161,7 @@ test('all faults at once: whoever stores what arrives has no unexplained differe
   await peer.got(2_000);
   peer.socket.close();
   await once(peer.socket, 'close');
-  await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['activeConnections']).toBe(0));
+  await eventually(async () => expect((await simulator.get('/api/status')).body['activeConnections']).toBe(0));
   const ledger = await simulator.ledger();
   // What a perfect system keeps: every frame that is an object once, in the order of arrival.
   const bySha = new Map((await simulator.sent()).map((line) => [line.sha256, line]));
@@ -186,8 +197,62 @@ test('the profile changes at run time, the page is served, the verdict answers',
   expect([page.status, page.headers.get('content-security-policy')]).toEqual([200, expect.stringContaining("'self'")]);
   for (const name of ['page.js', 'page.css']) expect((await fetch(`${simulator.apiUrl}/${name}`)).status).toBe(200);
   expect((await simulator.get('/api/verdict')).body).toMatchObject({ doubts: [], frames: { withheld: 0 } });
+  const before = new Date().toISOString();
+  const last = (await simulator.ledger()).at(-1);
+  expect(last).toMatchObject({ line: 'until', ended: false });
+  expect(last?.line === 'until' && last.at >= before && last.at <= new Date().toISOString()).toBe(true);
   const judged = await simulator.post('/api/verdict', 'nonsense', 'text/csv');
   expect(judged).toMatchObject({ code: 400, body: { error: { code: 'PMC_CHAOS_EXPORT_UNREADABLE' } } });
+});
+
+test('an export larger than any buffer is compared as it streams in, one comparison at a time', async () => {
+  const simulator = await startSimulator({ PMC_CHAOS_PROFILE: 'idle' });
+  await (await meet(simulator.wsUrl)).got(1);
+  const header = ROW_COLUMNS.join(',');
+  const foreign = `${'a'.repeat(64)},id,message,chat,elsewhere.example/x,,,,uuid,0,1,\n`;
+  const ROWS_EACH = 5_000;
+  const PORTIONS = 150;
+  const body = foreign.repeat(ROWS_EACH);
+  expect(body.length * PORTIONS).toBeGreaterThan(64 * 1_048_576);
+  const gate = Promise.withResolvers<void>();
+  const portions = async function* () {
+    yield `${header}\n`;
+    await gate.promise;
+    for (let n = 0; n < PORTIONS; n++) yield body;
+  };
+  const asked = { method: 'POST', headers: { 'content-type': 'text/csv', expect: '100-continue' } };
+  const exported = request(`${simulator.apiUrl}/api/verdict`, asked);
+  const answer = once(exported, 'response') as Promise<[IncomingMessage]>;
+  // Whoever is told to go on is being compared: none that is asked for after that comes before it.
+  await once(exported, 'continue');
+  Readable.from(portions()).pipe(exported);
+  const other = await simulator.post('/api/verdict', `${header}\n`, 'text/csv');
+  expect(other).toMatchObject({ code: 409, body: { error: { code: 'PMC_CHAOS_BUSY' } } });
+  gate.resolve();
+  const [response] = await answer;
+  const verdict = (await json(response)) as ChaosVerdict;
+  expect(verdict).toMatchObject({
+    rows: { compared: 0, ofOtherSources: ROWS_EACH * PORTIONS },
+    deviations: { lost: { total: 1 } },
+  });
+  // Whoever hangs up in the middle keeps nobody waiting.
+  const broken = new AbortController();
+  const waiting = async function* () {
+    yield `${header}\n`;
+    await new Promise((resolve) => broken.signal.addEventListener('abort', resolve));
+  };
+  const aborted = fetch(`${simulator.apiUrl}/api/verdict`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/csv' },
+    duplex: 'half',
+    body: Readable.from(waiting()),
+    signal: broken.signal,
+  } as unknown as RequestInit);
+  setTimeout(() => broken.abort(), 200);
+  await expect(aborted).rejects.toThrow();
+  await eventually(async () => {
+    expect((await simulator.post('/api/verdict', `${header}\n`, 'text/csv')).code).toBe(200);
+  });
 });
 
 test('bad requests are refused by name and change nothing', async () => {
@@ -208,7 +273,7 @@ test('bad requests are refused by name and change nothing', async () => {
   expect((await simulator.get('/api/profiles')).body['current']).toBe('idle');
   // Not the protocol, and not even JSON: kept for people to see, and the link lives.
   for (const text of ['not json', '{"op":"welcome"}', '{"op":"ack","epoch":7}']) peer.socket.send(text);
-  await vi.waitFor(async () => expect((await simulator.get('/api/status')).body['received']).toBe(3));
+  await eventually(async () => expect((await simulator.get('/api/status')).body['received']).toBe(3));
   expect(peer.socket.readyState).toBe(1);
 });
 

@@ -1,107 +1,34 @@
 // Replays, resends, crashes at each step and several relays: what reaches the log is every reply, and never two of them
 // under different reply ids. The database is real; the log is a list, so that each append can be made to fail.
-import { randomUUID } from 'node:crypto';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { type HandlerDeps, handleBatch } from '../../consumers/commands/handle-batch.ts';
-import { commandsMetrics } from '../../consumers/commands/metrics.ts';
-import { Relay } from '../../consumers/commands/relay.ts';
-import type { Appender, AppendOutcome, AppendRecord, Batch } from '../../kafka/log.ts';
-import type { IncomingEvent } from '../../schemas/generated.ts';
-import { createPool, type Pool } from '../../service/database.ts';
-import { PmcError } from '../../service/errors.ts';
-import { incomingEvent } from '../support/incoming-events.ts';
-import { asAdmin, type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 
-const SILENT = pino({ level: 'silent' });
-const NOW_MS = Date.parse('2026-11-22T20:45:50Z');
-const INCARNATION = randomUUID();
+import { Registry } from 'prom-client';
+import { expect, inject, test } from 'vitest';
+import { handleBatch } from '../../consumers/commands/handle-batch.ts';
+import { commandsMetrics } from '../../consumers/commands/metrics.ts';
+import { ReplyLanes } from '../../consumers/commands/reply-lanes.ts';
+import type { Pool } from '../../service/database.ts';
+import { PmcError } from '../../service/errors.ts';
+import {
+  batchOf,
+  command,
+  handle,
+  handlerDeps,
+  ListLog,
+  NOW_MS,
+  relayOnce,
+  relayTo,
+  SILENT,
+} from '../support/command-batches.ts';
+import { asAdmin, type ScratchDatabase } from '../support/scratch-database.ts';
+import { withScratchPool } from '../support/scratch-pool.ts';
 
 let database: ScratchDatabase;
 let pool: Pool;
 
-beforeEach(async () => {
-  database = await scratchDatabase(inject('databaseUrl'));
-  pool = createPool(database.url, SILENT);
+withScratchPool((opened, scratch) => {
+  pool = opened;
+  database = scratch;
 });
-
-afterEach(async () => {
-  await pool.end();
-  await database[Symbol.asyncDispose]();
-});
-
-function command(content: string, id: string, overrides: Partial<IncomingEvent> = {}): IncomingEvent {
-  const frame = { event: 'message', id, chat: 'chat', message_type: 'text', content };
-  return incomingEvent(frame, { id, chat: 'chat', type: 'text', receivedAt: NOW_MS, ...overrides });
-}
-
-function batchOf(events: readonly IncomingEvent[], signal = new AbortController().signal): Batch {
-  const at = { topic: 'pmc.messages.incoming', partition: 0 };
-  const records = events.map((_, index) => {
-    return { ...at, offset: BigInt(index), timestampMs: 0, key: null, value: Buffer.from([index]), headers: {} };
-  });
-  return { ...at, incarnation: INCARNATION, generation: 1, records, highWatermark: BigInt(events.length), signal };
-}
-
-/** Handles the events as one batch; the value of a record is its index. */
-async function handle(events: readonly IncomingEvent[], overrides: Partial<HandlerDeps> = {}): Promise<HandlerDeps> {
-  const deps: HandlerDeps = {
-    codec: {
-      decode: ((_topic: string, bytes: Buffer) => Promise.resolve({ ok: true, value: events[bytes[0] ?? 0] })) as never,
-      encode: (_topic, value) => Buffer.from(JSON.stringify(value)),
-    },
-    pool,
-    board: { read: () => Promise.resolve({}) },
-    about: { version: '0', startedAtMs: NOW_MS },
-    clock: { nowMs: () => NOW_MS + 5 },
-    logger: SILENT,
-    metrics: commandsMetrics(new Registry()),
-    maxAgeMs: 600_000,
-    outgoingPartitions: 6,
-    onPosted: () => undefined,
-    onDependency: () => undefined,
-    ...overrides,
-  };
-  await handleBatch(batchOf(events), deps);
-  return deps;
-}
-
-type Answer = (records: readonly AppendRecord[]) => Promise<AppendOutcome> | AppendOutcome;
-
-/** A log in memory; `answer` decides what each append's caller hears, the records are written unless it is a refusal. */
-class ListLog implements Pick<Appender, 'append'> {
-  readonly replies: { readonly replyId: string; readonly inReplyTo: string; readonly content: string }[] = [];
-  answer: Answer = () => this.acked();
-
-  acked(): AppendOutcome {
-    return { outcome: 'acked', baseOffset: BigInt(this.replies.length) };
-  }
-
-  async append(_to: unknown, records: readonly AppendRecord[]): Promise<AppendOutcome> {
-    const outcome = await this.answer(records);
-    if (outcome.outcome !== 'rejected') this.replies.push(...records.map(({ value }) => JSON.parse(value.toString())));
-    return outcome;
-  }
-
-  stop(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function relayTo(
-  appender: Pick<Appender, 'append'>,
-  onRound: (problem: string | undefined) => void = () => undefined,
-): Relay {
-  return new Relay({ pool, appender, logger: SILENT, metrics: commandsMetrics(new Registry()), onRound });
-}
-
-/** A relay's whole life: sends what is there and stops. */
-async function relayOnce(appender: Pick<Appender, 'append'>): Promise<void> {
-  const relay = relayTo(appender);
-  relay.start();
-  await relay.stop();
-}
 
 async function count(sql: string): Promise<number> {
   const { rows } = await pool.query<{ n: string }>(`select count(*)::text as n from ${sql}`);
@@ -111,11 +38,11 @@ async function count(sql: string): Promise<number> {
 test('each command has one reply after its batch was handed over again, and after a resend', async () => {
   const events = [command('/ping', 'a'), command('/help', 'b'), command('/ping', 'a'), command('hello', 'c')];
   const log = new ListLog();
-  const first = await handle(events);
-  await relayOnce(log);
-  const replay = await handle(events);
-  const resend = await handle([command('/ping', 'a', { ingestSeq: 99, connection: 'another' })]);
-  await relayOnce(log);
+  const first = await handle(pool, events);
+  await relayOnce(pool, log);
+  const replay = await handle(pool, events);
+  const resend = await handle(pool, [command('/ping', 'a', { ingestSeq: 99, connection: 'another' })]);
+  await relayOnce(pool, log);
   expect(log.replies.map(({ inReplyTo }) => inReplyTo)).toEqual(['a', 'b']);
   expect(first.metrics.totals).toMatchObject({ commandsHandled: 2, effectsSuppressed: 1, recordsConsumed: 4 });
   expect(replay.metrics.totals).toMatchObject({ commandsHandled: 0, effectsSuppressed: 3 });
@@ -124,15 +51,15 @@ test('each command has one reply after its batch was handed over again, and afte
 
 test('two other commands under one id are two commands', async () => {
   const log = new ListLog();
-  await handle([command('/ping', 'a'), command('/help', 'a')]);
-  await relayOnce(log);
+  await handle(pool, [command('/ping', 'a'), command('/help', 'a')]);
+  await relayOnce(pool, log);
   expect(new Set(log.replies.map(({ replyId }) => replyId)).size).toBe(2);
 });
 
 test('a command that is too old when first seen gets no reply, then or later', async () => {
   const old = command('/ping', 'old', { receivedAt: NOW_MS - 600_000 });
-  const { metrics } = await handle([old]);
-  await handle([old], { maxAgeMs: 1e12 });
+  const { metrics } = await handle(pool, [old]);
+  await handle(pool, [old], { maxAgeMs: 1e12 });
   expect(metrics.totals).toMatchObject({ commandsHandled: 0, effectsSuppressed: 1 });
   expect(await count(`effects where status = 'skipped' and detail = 'stale'`)).toBe(1);
   expect(await count('outbox')).toBe(0);
@@ -140,18 +67,17 @@ test('a command that is too old when first seen gets no reply, then or later', a
 
 test('a chat, an id and a source with U+0000 are answered like any other', async () => {
   const log = new ListLog();
-  await handle([command('/pi\u0000ng', 'x\u0000y', { chat: 'a\u0000b', source: 's\u0000' })]);
-  await relayOnce(log);
+  await handle(pool, [command('/pi\u0000ng', 'x\u0000y', { chat: 'a\u0000b', source: 's\u0000' })]);
+  await relayOnce(pool, log);
   expect(log.replies).toMatchObject([{ chat: 'a\u0000b', inReplyTo: 'x\u0000y', source: 's\u0000' }]);
 });
 
 test('a lost assignment posts nothing', async () => {
   const events = [command('/status', 'a')];
   const lost = new AbortController();
-  const deps = await handle([]);
   const board = { read: () => Promise.resolve({}).finally(() => lost.abort()) };
-  const codec = { ...deps.codec, decode: (() => Promise.resolve({ ok: true, value: events[0] })) as never };
-  await handleBatch(batchOf(events, lost.signal), { ...deps, codec, board });
+  const deps = handlerDeps(pool, events, { board });
+  await handleBatch(batchOf(events, lost.signal), deps);
   expect(await count('effects')).toBe(0);
   expect(deps.metrics.totals.recordsConsumed).toBe(0);
 });
@@ -164,11 +90,11 @@ test('a reply whose append has an unknown outcome is appended again under the sa
     return { outcome: 'unknown', error: new PmcError('PMC_APPEND_UNKNOWN', 'no answer') };
   };
   const problems: (string | undefined)[] = [];
-  const relay = relayTo(log, (problem) => {
+  const relay = relayTo(pool, log, (problem) => {
     problems.push(problem);
     if (problems.length === 2) settled.resolve();
   });
-  await handle([command('/ping', 'a')]);
+  await handle(pool, [command('/ping', 'a')]);
   relay.start();
   await settled.promise;
   await relay.stop();
@@ -188,10 +114,10 @@ test('a database lost between the append and the mark repeats the append under t
     );
     return log.acked();
   };
-  const relay = relayTo(log, (problem) => {
+  const relay = relayTo(pool, log, (problem) => {
     if (problem === undefined && log.replies.length === 2) settled.resolve();
   });
-  await handle([command('/ping', 'a')]);
+  await handle(pool, [command('/ping', 'a')]);
   relay.start();
   await settled.promise;
   await relay.stop();
@@ -205,15 +131,15 @@ test('a reply that the broker refuses stays in the outbox and does not hold up t
     records.some(({ value }) => value.includes('"inReplyTo":"bad"'))
       ? { outcome: 'rejected', error: new PmcError('PMC_APPEND_REJECTED', 'too large') }
       : log.acked();
-  await handle([command('/ping', 'a'), command('/ping', 'bad'), command('/ping', 'b')]);
-  await relayOnce(log);
+  await handle(pool, [command('/ping', 'a'), command('/ping', 'bad'), command('/ping', 'b')]);
+  await relayOnce(pool, log);
   expect(log.replies.map(({ inReplyTo }) => inReplyTo)).toEqual(['a', 'b']);
   expect(await count('outbox where sent_at is null')).toBe(1);
 });
 
 test('two relays share the outbox and send each reply once', async () => {
-  const events = Array.from({ length: 250 }, (_, index) => command('/ping', `c-${index}`));
-  await handle(events);
+  const events = Array.from({ length: 250 }, (_, index) => command('/ping', `c-${index}`, { chat: `chat-${index}` }));
+  await handle(pool, events);
   const logs = [new ListLog(), new ListLog()] as const;
   const bothHold = Promise.withResolvers<void>();
   let holding = 0;
@@ -226,9 +152,62 @@ test('two relays share the outbox and send each reply once', async () => {
       return log.acked();
     };
   }
-  await Promise.all(logs.map((log) => relayOnce(log)));
+  await Promise.all(logs.map((log) => relayOnce(pool, log)));
   const ids = logs.flatMap((log) => log.replies.map(({ inReplyTo }) => inReplyTo));
   expect(logs.every((log) => log.replies.length > 0)).toBe(true);
   expect(ids).toHaveLength(250);
   expect(new Set(ids).size).toBe(250);
+});
+
+test("what was posted under a lease is its poster's until the lease ends, and then anybody's", async () => {
+  const log = new ListLog();
+  await handle(pool, [command('/ping', 'a')], { takesReplies: () => true });
+  await relayOnce(pool, log);
+  expect(log.replies).toEqual([]);
+  await pool.query(`update outbox set leased_until = clock_timestamp() - interval '1 second'`);
+  await relayOnce(pool, log);
+  expect(log.replies).toMatchObject([{ inReplyTo: 'a' }]);
+});
+
+test('replies go out from memory, in order within a chat, and are marked; what is refused is left to the relay', async () => {
+  const log = new ListLog();
+  log.answer = (records) =>
+    records.some(({ value }) => value.includes('"inReplyTo":"bad'))
+      ? { outcome: 'rejected', error: new PmcError('PMC_APPEND_REJECTED', 'too large') }
+      : log.acked();
+  const givenBack = Promise.withResolvers<void>();
+  const metrics = commandsMetrics(new Registry());
+  const lanes = new ReplyLanes({ pool, appender: log, logger: SILENT, metrics, onGivenBack: givenBack.resolve });
+  const onReplies = (replies: Parameters<ReplyLanes['send']>[0]): void => lanes.send(replies);
+  const leased = { takesReplies: () => lanes.takesMore, onReplies };
+  await handle(
+    pool,
+    [command('/ping', 'a'), command('/help', 'b'), command('/ping', 'bad', { chat: 'other' })],
+    leased,
+  );
+  await handle(pool, [command('/ping', 'c')], leased);
+  await lanes.drain();
+  await givenBack.promise;
+  expect(log.replies.map(({ inReplyTo }) => inReplyTo)).toEqual(['a', 'b', 'c']);
+  expect(await count('outbox where sent_at is not null')).toBe(3);
+  log.answer = () => log.acked();
+  await relayOnce(pool, log);
+  expect(log.replies.at(-1)?.inReplyTo).toBe('bad');
+});
+
+test('a command waits while the registry gives the schema id to another schema: it is not passed over', async () => {
+  const error = new PmcError('PMC_SCHEMA_ID_REUSED', 'schema id 1 had another schema before', { id: 1 });
+  const events = [command('/ping', 'a')];
+  const deps = handlerDeps(pool, events);
+  let isDisputed = true;
+  const decode = ((topic: never, bytes: never) =>
+    isDisputed ? Promise.resolve({ ok: false, error }) : deps.codec.decode(topic, bytes)) as never;
+  const disputed = { ...deps, codec: { ...deps.codec, decode } };
+  await expect(handleBatch(batchOf(events), disputed)).rejects.toBe(error);
+  expect([await count('effects'), deps.metrics.totals.undecodable, deps.metrics.totals.recordsConsumed]).toEqual([
+    0, 0, 0,
+  ]);
+  isDisputed = false;
+  await handleBatch(batchOf(events), disputed);
+  expect(await count('outbox')).toBe(1);
 });

@@ -4,13 +4,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, expect, inject, test, vi } from 'vitest';
-import { startTimeOf } from '../../compose/processes/process-identity.ts';
 import { parseRegister, type RegisterEntry } from '../../compose/processes/process-register.ts';
 import { ensureTopics } from '../../kafka/bootstrap.ts';
 import { openAdmin } from '../../kafka/connect.ts';
 import { registerSchemas } from '../../kafka/schema-registration.ts';
 import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import { startTimeOf } from '../../service/process-identity.ts';
 import { pidsOf, running, runStandIn, type StandInRun, scratchHome, scratchPorts } from '../support/stand-in-run.ts';
 
 const home = scratchHome();

@@ -4,6 +4,7 @@ import { expect, inject, test } from 'vitest';
 import { balance, noAccounts } from '../../consumers/gap-detector/accounts.ts';
 import { storeFindings, storeReport } from '../../consumers/gap-detector/audit-store.ts';
 import { type AuditReport, buildReport } from '../../consumers/gap-detector/report.ts';
+import type { SourceReport } from '../../consumers/gap-detector/source-ledger.ts';
 import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 import { createPool, type Pool } from '../../service/database.ts';
@@ -19,17 +20,29 @@ const LOST: Finding = {
   detail: 'no row',
 };
 
-function reportOf(from: number, findings: readonly Finding[]): AuditReport {
+const COMPLETE = { isComplete: true };
+
+interface Said {
+  readonly startedAtMs?: number;
+  readonly sources?: readonly SourceReport[];
+}
+
+function reportOf(
+  from: number,
+  findings: readonly Finding[],
+  { startedAtMs = Date.now(), sources = [] }: Said = {},
+): AuditReport {
   const accounts = { ...noAccounts(), missing: findings.length, stored: 10 - from - findings.length };
   return buildReport({
     runId: `run-${from}-${findings.length}`,
     mode: 'live',
-    startedAtMs: Date.now(),
-    finishedAtMs: Date.now(),
+    startedAtMs,
+    finishedAtMs: startedAtMs,
     clusterId: 'c',
     coverageMin: 0.95,
     perPartition: [{ ...AT, from, to: 10, end: 10, suspect: 0, ...balance(accounts, 10 - from, 0) }],
     findings,
+    sources,
     epochs: [],
     unreadable: 0,
   });
@@ -51,11 +64,135 @@ async function stateOf(pool: Pool): Promise<unknown> {
 
 test('a finding recovers when its offset is looked at and found, not when it is out of sight', async () => {
   await withDatabase(async (pool) => {
-    await storeFindings(pool, reportOf(0, [LOST]), true);
-    await storeFindings(pool, reportOf(6, []), true);
+    await storeFindings(pool, reportOf(0, [LOST]), COMPLETE);
+    await storeFindings(pool, reportOf(6, []), COMPLETE);
     expect(await stateOf(pool)).toEqual([{ state: 'open' }]);
-    await storeFindings(pool, reportOf(0, []), true);
-    expect(await stateOf(pool)).toEqual([{ state: 'recovered' }]);
+    await storeFindings(pool, reportOf(0, []), COMPLETE);
+    expect(await stateOf(pool)).toEqual([{ state: 'healed' }]);
+  });
+});
+
+test('of auditors that run at once the later look has the last word', async () => {
+  await withDatabase(async (pool) => {
+    const nowMs = Date.now();
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs }), COMPLETE);
+    const healed = (startedAtMs: number) => storeFindings(pool, reportOf(0, [], { startedAtMs }), COMPLETE);
+    expect(await healed(nowMs - 1)).toEqual([]);
+    expect(await stateOf(pool)).toEqual([{ state: 'open' }]);
+    expect(await healed(nowMs + 10)).toHaveLength(1);
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + 9 }), COMPLETE);
+    expect(await stateOf(pool)).toEqual([{ state: 'healed' }]);
+    // A round may end late and still rest on an old look.
+    const carried = { ...COMPLETE, lookedAtMs: () => nowMs + 9 };
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + 20 }), carried);
+    expect(await stateOf(pool)).toEqual([{ state: 'healed' }]);
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + 20 }), COMPLETE);
+    await storeFindings(pool, reportOf(0, [], { startedAtMs: nowMs + 30 }), carried);
+    expect(await stateOf(pool)).toEqual([{ state: 'open' }]);
+  });
+});
+
+test('an auditor that tells again what an earlier look of its own saw does not keep it open', async () => {
+  await withDatabase(async (pool) => {
+    const nowMs = Date.now();
+    const carried = { ...COMPLETE, lookedAtMs: () => nowMs };
+    for (const afterMs of [5, 50, 90])
+      await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + afterMs }), carried);
+    // It began before the last of those rounds, and after their look.
+    expect(await storeFindings(pool, reportOf(0, [], { startedAtMs: nowMs + 40 }), COMPLETE)).toHaveLength(1);
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + 95 }), carried);
+    expect(await stateOf(pool)).toEqual([{ state: 'healed' }]);
+  });
+});
+
+test('a look that a finding was healed by has its time on the books, and one that began after it opens it again', async () => {
+  await withDatabase(async (pool) => {
+    const nowMs = Date.now();
+    const books = async () => (await pool.query('select state, healed_at, healed_run from audit.findings')).rows;
+    const lookedAt = (atMs: number) => ({ ...COMPLETE, lookedAtMs: () => atMs });
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs }), COMPLETE);
+    // Something waits for its second look: nothing is healed by that.
+    await storeFindings(pool, reportOf(0, [], { startedAtMs: nowMs + 90 }), {
+      ...lookedAt(nowMs + 50),
+      isComplete: false,
+    });
+    expect(await books()).toEqual([{ state: 'open', healed_at: null, healed_run: null }]);
+    await storeFindings(pool, reportOf(0, [], { startedAtMs: nowMs + 90 }), lookedAt(nowMs + 50));
+    expect(await books()).toEqual([{ state: 'healed', healed_at: new Date(nowMs + 50), healed_run: 'run-0-0' }]);
+    await storeFindings(pool, reportOf(0, [LOST], { startedAtMs: nowMs + 80 }), lookedAt(nowMs + 60));
+    expect(await books()).toEqual([{ state: 'open', healed_at: null, healed_run: null }]);
+  });
+});
+
+test('what expired before it was judged is not healed by that, nor is what the log will hold for ever', async () => {
+  await withDatabase(async (pool) => {
+    const unaudited: Finding = { ...LOST, kind: 'expired-unaudited', from: 3, to: 5, detail: 'retention' };
+    const reordered: Finding = { ...LOST, kind: 'reordered', stage: 'source-to-gateway', offset: 6, detail: 'late' };
+    await storeFindings(pool, reportOf(0, [LOST, reordered]), COMPLETE);
+    expect(await storeFindings(pool, reportOf(0, [unaudited]), COMPLETE)).toEqual([]);
+    const beside = { ...unaudited, to: 4 };
+    const healed = await storeFindings(pool, reportOf(0, [beside]), COMPLETE);
+    expect(healed.map(({ finding }) => finding.kind)).toEqual(['missing']);
+  });
+});
+
+test('a number of a source that came late after all is healed, where its stream was judged up to it', async () => {
+  await withDatabase(async (pool) => {
+    const of = { source: 's', stream: 'a', streamEpoch: 'e' };
+    const gap: Finding = {
+      kind: 'source-gap',
+      stage: 'source-to-gateway',
+      ...of,
+      from: 5,
+      to: 7,
+      detail: 'never arrived',
+    };
+    const judged = (from: number, judgedUpTo: number, streamEpoch = 'e') => {
+      return { ...of, streamEpoch, from, judgedUpTo, received: 9, missing: 0 };
+    };
+    await storeFindings(pool, reportOf(0, [gap], { sources: [judged(1, 9)] }), COMPLETE);
+    for (const other of [judged(1, 6), judged(6, 9), judged(1, 9, 'f')]) {
+      await storeFindings(pool, reportOf(0, [], { sources: [other] }), COMPLETE);
+      expect(await stateOf(pool)).toEqual([{ state: 'open' }]);
+    }
+    // A part that came is not the whole, and what is left of it has another name.
+    await storeFindings(pool, reportOf(0, [{ ...gap, from: 6 }], { sources: [judged(1, 9)] }), COMPLETE);
+    expect(await stateOf(pool)).toEqual([{ state: 'open' }, { state: 'open' }]);
+    await storeFindings(pool, reportOf(0, [], { sources: [judged(1, 9)] }), COMPLETE);
+    expect(await stateOf(pool)).toEqual([{ state: 'healed' }, { state: 'healed' }]);
+    // A few streams are kept with a report, of very many only the sums.
+    for (const count of [200, 201]) {
+      const sources = Array.from({ length: count }, (_, index) => judged(1, 9, `${index}`));
+      await storeReport(pool, { ...reportOf(0, [], { sources }), runId: `run-${count}` });
+    }
+    const { rows } = await pool.query<{ stages: { judged?: number; streams?: object[] }[] }>(
+      `select report -> 'stages' as stages from audit.runs order by id`,
+    );
+    const kept = rows.map(({ stages: [first] }) => [first?.judged, first?.streams?.length]);
+    expect(kept).toEqual([
+      [1_800, 200],
+      [1_809, undefined],
+    ]);
+  });
+});
+
+test('what is no part of a gap does not keep it open: other streams, other numbers, or that its own came late', async () => {
+  await withDatabase(async (pool) => {
+    const of = { source: 's', stream: 'a', streamEpoch: 'e' };
+    const sources = ['a', 'b'].map((stream) => {
+      return { ...of, stream, from: 1, judgedUpTo: 20, received: 9, missing: 0 };
+    });
+    const about = { stage: 'source-to-gateway', ...of, detail: '' } as const;
+    const gap: Finding = { kind: 'source-gap', ...about, from: 5, to: 7 };
+    const others: readonly Finding[] = [
+      { ...gap, stream: 'b', from: 6 },
+      { ...gap, from: 8, to: 9 },
+      { ...gap, from: 2, to: 4 },
+      { kind: 'reordered', ...about, ...AT, offset: 9, from: 6, to: 6 },
+    ];
+    await storeFindings(pool, reportOf(0, [gap, ...others], { sources }), COMPLETE);
+    const healed = await storeFindings(pool, reportOf(0, others, { sources }), COMPLETE);
+    expect(healed.map(({ finding }) => finding)).toEqual([gap]);
   });
 });
 

@@ -58,8 +58,9 @@ describe.for(['kafkajs', 'platformatic'] as const)('%s', (client) => {
       batchBytesMax: 500_000,
       bytesMax: 10_000_000,
       recordBytesMax: 1_000_000,
-      onAppend: () => {
-        appends += 1;
+      onAppend: (_topic, outcome) => {
+        // One without an answer is made again, however slow the broker is.
+        if (outcome !== 'unknown') appends += 1;
       },
     });
     const records = Array.from({ length: RECORDS }, (_, index) => record(index === 40 ? 2 * TOPIC_BYTES_MAX : 10));

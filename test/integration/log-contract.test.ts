@@ -1,27 +1,24 @@
 // The contract of an appender in its shortest form: records under a handful of faults, by both clients, and the naive use that loses
 // some. The whole of it, row by row and seed by seed, is `npm run test:faults`.
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { numbered } from '../support/log/append-ledger.ts';
 import { judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
-import { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { API } from '../support/log/kafka-frames.ts';
 import { NaiveAppender } from '../support/log/naive-appender.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { soak } from '../support/log/soak.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
 
 const RECORDS = 5_000;
 
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
 
-beforeAll(async () => {
-  cluster = await KafkaCluster.start(inject('artifacts'), 1);
+withCluster(1, (started) => {
+  cluster = started;
   recorder = RawRecorder.start(cluster);
-});
-
-afterAll(async () => {
-  await cluster?.stop();
 });
 
 test.for(CLIENTS)(

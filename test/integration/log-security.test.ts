@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
@@ -15,7 +15,7 @@ import type { AppendRecord } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { readSettings } from '../../service/config.ts';
 import { createLogger } from '../../service/logger.ts';
-import { freePorts } from '../support/free-ports.ts';
+import { newTopicThere } from '../support/new-topic.ts';
 import { PASSWORD, type SecureBroker, startSecureBroker, USERNAME } from '../support/secure-broker.ts';
 import { scratchPorts } from '../support/stand-in-run.ts';
 
@@ -36,6 +36,9 @@ let broker: SecureBroker;
 beforeAll(async () => {
   broker = await startSecureBroker(inject('artifacts'));
   await ensureTopics({ brokers: [broker.plaintext] });
+  const admin = openAdmin({ config: { brokers: [broker.plaintext] }, clientId: 'test' });
+  await newTopicThere(admin, TO.topic);
+  await admin.stop();
 });
 
 afterAll(async () => {
@@ -66,7 +69,8 @@ function overTls(caFile = broker.caFile): Variables {
 }
 
 function record(text: string): AppendRecord {
-  return { key: 'k', value: Buffer.from(text), headers: {}, timestampMs: 1 };
+  // Retention goes by the record's own time: an old one might be gone before it is read.
+  return { key: 'k', value: Buffer.from(text), headers: {}, timestampMs: Date.now() };
 }
 
 const WAYS: readonly [string, Listener, () => Variables][] = [
@@ -214,7 +218,8 @@ test('`pmc up` starts nothing where it is not let in', async () => {
 
 test('a service that is not let in ends with the code in its log, for its supervisor to start it ever more slowly', async () => {
   const variables = { ...loginBy('scram-sha-512', 'wrong'), PMC_KAFKA_BROKERS: broker.login };
-  const others = { PMC_REGISTRY_URL: 'http://127.0.0.1:1', PMC_SOURCES: 'ws://127.0.0.1:1', PMC_GATEWAY_PORT: '0' };
+  const nowhere = { PMC_REGISTRY_URL: 'http://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/pmc' };
+  const others = { ...nowhere, PMC_SOURCES: 'ws://127.0.0.1:1', PMC_GATEWAY_PORT: '0' };
   const { code, stdout } = await run(COMMUNICATOR, [], { ...variables, ...others });
   expect(code).toBe(5);
   expect(stdout).toMatch(/"level":"fatal".*"error":"PMC_KAFKA_AUTHENTICATION: pmc is not let in by scram-sha-512/);
@@ -237,6 +242,7 @@ function run(program: string, args: readonly string[], variables: Variables): Pr
     NODE_ENV: 'production',
     PMC_HOME: broker.folder,
     PMC_ARTIFACTS: inject('artifacts'),
+    PMC_SPOOL_FOLDER: join(broker.folder, 'spool'),
     ...variables,
   };
   return new Promise((resolve) => {
@@ -249,9 +255,8 @@ function run(program: string, args: readonly string[], variables: Variables): Pr
 /** A port of its own in front of a broker, under the same host name, that counts who comes. */
 async function countingFront(target: string) {
   const [host = '', targetPort] = target.split(':');
-  const [port] = await freePorts(1);
   const sockets = new Set<Socket>();
-  const front = { address: `${host}:${port}`, connections: 0, close: (): Promise<void> => Promise.resolve() };
+  const front = { address: '', connections: 0, close: (): Promise<void> => Promise.resolve() };
   const server = createServer((inside) => {
     front.connections += 1;
     const outside = dial({ host: '127.0.0.1', port: Number(targetPort) });
@@ -261,7 +266,8 @@ async function countingFront(target: string) {
     }
     inside.pipe(outside).pipe(inside);
   });
-  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port }, resolve));
+  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+  front.address = `${host}:${(server.address() as AddressInfo).port}`;
   front.close = () =>
     new Promise((resolve) => {
       for (const socket of sockets) socket.destroy();

@@ -30,6 +30,16 @@ function batchOf(count: number): Batch {
   return { ...at, incarnation: randomUUID(), generation: 1, records, highWatermark: BigInt(count), signal };
 }
 
+/** Every value is the payload of an event. */
+async function decodeEach(
+  _topic: string,
+  values: readonly (Buffer | null)[],
+  use: (decoded: object, index: number) => void,
+) {
+  for (const [index, bytes] of values.entries()) use({ ok: true, value: incomingEvent(bytes) }, index);
+  return await Promise.resolve();
+}
+
 test('a database that refuses connections for a while delays a batch and loses nothing', async () => {
   const adminUrl = inject('databaseUrl');
   await using database = await scratchDatabase(adminUrl);
@@ -38,11 +48,9 @@ test('a database that refuses connections for a while delays a batch and loses n
   const health: boolean[] = [];
   const refused = Promise.withResolvers<void>();
   const deps: HandleBatchDeps = {
-    codec: {
-      decode: ((_topic: string, bytes: Buffer | null) =>
-        Promise.resolve({ ok: true, value: incomingEvent(bytes) })) as never,
-    },
+    codec: { decodeEach: decodeEach as never },
     store: new Store({ pool, breakerPercent: 50 }),
+    onStored: () => undefined,
     metrics,
     logger: SILENT,
     clock: { nowMs: () => Date.now() },
@@ -87,25 +95,25 @@ test('connections killed in the middle of every transaction only repeat work', a
   await killer.connect();
   // Reports a write's failures by their number, so that the killing stops after a while.
   let kills = 0;
+  async function killing<T>(writing: Promise<T>): Promise<T> {
+    if (kills < 10) {
+      kills += 1;
+      writing.catch(() => undefined);
+      await killer.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+    }
+    return await writing;
+  }
   const metrics = persistenceMetrics(new Registry());
   const deps: HandleBatchDeps = {
-    codec: {
-      decode: ((_topic: string, bytes: Buffer | null) =>
-        Promise.resolve({ ok: true, value: incomingEvent(bytes) })) as never,
-    },
+    codec: { decodeEach: decodeEach as never },
     store: {
-      write: async (batch, signal) => {
-        const writing = store.write(batch, signal);
-        if (kills < 10) {
-          kills += 1;
-          writing.catch(() => undefined);
-          await killer.query(
-            'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
-          );
-        }
-        return await writing;
-      },
+      isLikelyNew: (at) => store.isLikelyNew(at),
+      copy: async (batch, signal) => await killing(store.copy(batch, signal)),
+      write: async (batch, signal) => await killing(store.write(batch, signal)),
     },
+    onStored: () => undefined,
     metrics,
     logger: SILENT,
     clock: { nowMs: () => Date.now() },

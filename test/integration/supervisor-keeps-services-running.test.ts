@@ -1,13 +1,15 @@
 // A stack whose servers are somebody else's: what the supervisor does with services, a second start and bad surroundings.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, expect, inject, test, vi } from 'vitest';
 import { askService } from '../../operator/supervisor/control-client.ts';
-import { runningStack } from '../../operator/supervisor/stack-file.ts';
+import { runningStack } from '../../service/stack-file.ts';
+import { pmcCommand } from '../support/pmc-command.ts';
 import { pidsOf, running, runStandIn, type StandInRun, scratchHome, scratchPorts } from '../support/stand-in-run.ts';
 
+const WAITS = { timeout: 30_000, interval: 20 };
 const homes: string[] = [];
 const runs: StandInRun[] = [];
 
@@ -73,7 +75,9 @@ test('a crashed service comes back, a stopped one stays away, a signal ends all,
 
   const second = start(home, environment);
   expect(await second.ended).toBe(4);
-  expect(second.output.stderr.trim().split('\n')).toEqual([expect.stringContaining(`already runs on ${home}`)]);
+  expect(second.output.stderr.trim().split('\n')).toEqual([
+    expect.stringMatching(new RegExp(`already runs on ${home} .*end it with .pmc down`)),
+  ]);
   expect((await run.status()).ready).toBe(true);
 
   const pids = pidsOf(await run.status());
@@ -128,11 +132,45 @@ test('a missing Java is one line that names what to install', async () => {
   expect(run.output.stderr.trim().split('\n')).toEqual([expect.stringMatching(/Java is missing .*install a JDK 17/)]);
 });
 
-test('an invalid setting of a service ends the start instead of starting it for ever', async () => {
+test.for([
+  ['a setting', 'yes', /^PMC_CONFIG_INVALID: stand-in: PMC_CONFIG_INVALID: STAND_IN_REFUSES must be [^\n]*$/m],
+  ['what a setting names', 'late', /^PMC_CONFIG_INVALID: \S+: PMC_CHAOS_RECORDING_INVALID: what [^\n]*$/m],
+] as const)('%s that a service refuses at its start ends the start, in one line', async ([, value, line]) => {
   const home = newHome();
-  const environment = { ...externalServers(), ...(await scratchPorts()), STAND_IN_REFUSES: 'yes' };
+  const environment = { ...externalServers(), ...(await scratchPorts()), STAND_IN_REFUSES: value };
   const run = start(home, environment);
   expect(await run.ended).toBe(2);
-  expect(run.output.stderr).toMatch(/PMC_CONFIG_INVALID.*STAND_IN_REFUSES/);
+  expect(run.output.stderr).toMatch(line);
+  expect(run.output.stderr).not.toMatch(/starting it again|service\.failed/);
   expect(JSON.parse(readFileSync(join(home, 'run', 'processes.json'), 'utf8'))).toEqual({ processes: [] });
+});
+
+test('what a service would refuse is one line before anything is started', async () => {
+  for (const [variable, value, line] of [
+    ['PMC_CHAOS_PROFILE', 'nosuch', /^PMC_CHAOS_PROFILE_UNKNOWN: unknown profile "nosuch"/],
+    ['PMC_PERSISTENCE_BATCH_ROWS', '0', /^PMC_CONFIG_INVALID: PMC_PERSISTENCE_BATCH_ROWS must be/],
+  ] as const) {
+    const home = newHome();
+    const run = start(home, { ...externalServers(), ...(await scratchPorts()), [variable]: value });
+    expect(await run.ended).toBe(2);
+    expect(run.output.stderr.trim().split('\n')).toEqual([expect.stringMatching(line)]);
+    expect(existsSync(join(home, 'run', 'processes.json'))).toBe(false);
+  }
+});
+
+test('`pmc down` ends a stack, also one that still starts, and returns when nothing of it runs', async () => {
+  const home = newHome();
+  const down = () => pmcCommand({ PMC_HOME: home }, 'down');
+  const environment = { ...externalServers(), ...(await scratchPorts()) };
+  const run = start(home, environment);
+  const pids = pidsOf(await run.ready());
+  expect(await down()).toEqual({ code: 0, stdout: `the stack on ${home} is stopped\n`, stderr: '' });
+  expect(running([...pids, run.process.pid ?? 0])).toEqual([]);
+  expect(await run.ended).toBe(0);
+
+  const again = start(home, environment);
+  await vi.waitFor(() => expect(existsSync(join(home, 'run', 'lock'))).toBe(true), WAITS);
+  expect(await down()).toMatchObject({ code: 0 });
+  expect([0, 130]).toContain(await again.ended);
+  expect(await down()).toMatchObject({ code: 7, stdout: '' });
 });

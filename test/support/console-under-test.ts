@@ -25,6 +25,7 @@ export async function startConsoleUnderTest(config: Needed): Promise<ConsoleUnde
     metrics,
     health,
     clock: systemClock,
+    stopping: new AbortController().signal,
     fail: (error: unknown) => {
       throw error;
     },

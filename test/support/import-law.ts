@@ -15,15 +15,40 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   consumers: SHARED,
   compose: SHARED,
   operator: [...SHARED, 'compose'],
-  experiment: SHARED,
+  experiment: [...SHARED, 'compose'],
 };
 
 /** Whose pure files the operator may use: what judges, judges the same for a person at a terminal. */
-const JUDGES: ReadonlySet<string> = new Set(['consumers/gap-detector', 'producers/chaos-socket']);
-/** And besides them: `pmc audit run` is the same audit, run once. */
+const JUDGES: ReadonlySet<string> = new Set([
+  'consumers/gap-detector',
+  'consumers/persistence',
+  'producers/chaos-socket',
+]);
+/** And besides them: `pmc audit run` is the same audit, run once, `pmc audit drill` tests it, and `pmc dlq redrive` stores as the service does. */
 const DOORS: ReadonlySet<string> = new Set([
+  'consumers/gap-detector/audit-store.ts',
   'consumers/gap-detector/bounded-audit.ts',
+  'consumers/gap-detector/drill/drill.ts',
+  'consumers/gap-detector/explain.ts',
+  'consumers/gap-detector/findings-book.ts',
+  'consumers/gap-detector/reading-threads.ts',
+  'consumers/gap-detector/timeline-store.ts',
+  // `pmc replay --missing` stores as persistence does, or it would be another sink that nobody has tested.
+  'consumers/persistence/sink.ts',
+  'consumers/persistence/redrive.ts',
+]);
+
+/** What the supervisor starts it asks first whether it would start: the settings, and the files that these name. */
+const REFUSING: ReadonlySet<string> = new Set([
+  'consumers/commands/config.ts',
+  'consumers/commands/declared.ts',
   'consumers/gap-detector/config.ts',
+  'consumers/persistence/config.ts',
+  'producers/chaos-socket/config.ts',
+  'producers/chaos-socket/profile-files.ts',
+  'producers/chaos-socket/schedule-file.ts',
+  'producers/communicator/config.ts',
+  'producers/communicator/sources.ts',
 ]);
 
 /** Clients of the log are known to one room, so that they can be replaced there. */
@@ -61,12 +86,13 @@ function judge(path: string, target: string, byPath: ReadonlyMap<string, Project
   if (allowed === undefined || other === room || found === 'package.json') return [];
   if (other === 'test') return path.endsWith('.test.ts') ? [] : refuse('only tests import test/');
   if (allowed.includes(other)) return [];
-  if (kind === 'operator' && JUDGES.has(other) && isOpen(found, byPath.get(found))) return [];
+  const isOperators = DOORS.has(found) || REFUSING.has(found);
+  if (kind === 'operator' && (isOperators || (JUDGES.has(other) && isOpen(byPath.get(found))))) return [];
   return refuse(`${room} may import ${allowed.join(', ') || 'no other room'}`);
 }
 
-function isOpen(path: string, imported: ProjectFile | undefined): boolean {
-  return DOORS.has(path) || (imported !== undefined && isPure(imported));
+function isOpen(imported: ProjectFile | undefined): boolean {
+  return imported !== undefined && isPure(imported);
 }
 
 /** The first folder; producers and consumers are rooms one by one. */

@@ -15,7 +15,10 @@ const PURE_MODULES: ReadonlySet<string> = new Set([
   'node:buffer',
   'node:crypto',
   'node:path',
+  'node:zlib',
   'commander',
+  'ipaddr.js',
+  'jstat',
   'yaml',
   'zod',
 ]);

@@ -1,7 +1,11 @@
 // A database of a test's own on a server that exists, migrated and dropped again.
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { vi } from 'vitest';
 import { migrateDatabase } from '../../schemas/database/migrate.ts';
+
+const DROP_MAX_MS = 30_000;
+const HANGING_UP_MS = 2_000;
 
 export interface ScratchDatabase extends AsyncDisposable {
   readonly url: string;
@@ -19,9 +23,21 @@ export async function scratchDatabase(adminUrl: string, { migrate = true } = {})
     url: url.href,
     name,
     [Symbol.asyncDispose]: async () => {
-      await asAdmin(adminUrl, (client) => client.query(`drop database if exists ${name} with (force)`));
+      await dropDatabase(adminUrl, name);
     },
   };
+}
+
+/**
+ * Waits for those who are hanging up already: a pool whose end was awaited has said goodbye, and would hear of an error in
+ * between. While autovacuum, which belongs to the superuser, is at work in it, a database cannot be dropped by anybody else.
+ */
+async function dropDatabase(adminUrl: string, name: string): Promise<void> {
+  const drop = (how: string) => () =>
+    asAdmin(adminUrl, (client) => client.query(`drop database if exists ${name} ${how}`));
+  await vi
+    .waitFor(drop(''), { timeout: HANGING_UP_MS, interval: 50 })
+    .catch(async () => await vi.waitFor(drop('with (force)'), { timeout: DROP_MAX_MS, interval: 250 }));
 }
 
 /** Runs one thing on a connection of its own. */

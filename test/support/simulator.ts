@@ -11,9 +11,13 @@ import { WebSocket } from 'ws';
 import { chaosSettings } from '../../producers/chaos-socket/config.ts';
 import { startChaosSocket } from '../../producers/chaos-socket/server.ts';
 import { parseLedgerLine } from '../../producers/chaos-socket/verdict/ledger-line.ts';
-import { systemClock } from '../../service/clock.ts';
 import { readSettings, serviceSettings } from '../../service/config.ts';
 import { Health } from '../../service/health.ts';
+
+const WITHIN = { timeout: 20_000, interval: 20 };
+
+/** Waits for what comes about between a simulator and its peers, also on a machine that stands still for seconds. */
+export const eventually = <T>(check: () => T | Promise<T>): Promise<T> => vi.waitFor(check, WITHIN);
 
 export async function startSimulator(environment: Record<string, string> = {}) {
   const home = await mkdtemp(join(tmpdir(), 'pmc-chaos-'));
@@ -24,7 +28,12 @@ export async function startSimulator(environment: Record<string, string> = {}) {
   const metrics = new Registry();
   const logger = pino({ level: 'silent' });
   const fail = (error: unknown) => expect.unreachable(String(error));
-  const context = { name: 'chaos-socket', logger, metrics, health, clock: systemClock, fail };
+  const { signal: stopping } = new AbortController();
+  let skippedMs = 0;
+  const clock = { nowMs: () => Date.now() + skippedMs };
+  /** What lasts by the clock is over, without anybody having waited; what lasts by a timer is not. */
+  const skip = (ms: number) => void (skippedMs += ms);
+  const context = { name: 'chaos-socket', logger, metrics, health, clock, stopping, fail };
   const service = await startChaosSocket(config, context);
   const stop = () => service.stop({ deadlineMs: 4_000 });
   onTestFinished(stop);
@@ -43,7 +52,7 @@ export async function startSimulator(environment: Record<string, string> = {}) {
   };
   /** The frames that were sent. */
   const sent = async () => (await ledger()).filter((line) => line.line === 'sent');
-  return { home, health, metrics, stop, wsUrl, apiUrl, get, post, ledger, sent };
+  return { home, health, metrics, stop, skip, wsUrl, apiUrl, get, post, ledger, sent };
 }
 
 export type Peer = Awaited<ReturnType<typeof meet>>;
@@ -54,6 +63,6 @@ export async function meet(wsUrl: string, protocols: string[] = []) {
   const frames: { bytes: Buffer; binary: boolean }[] = [];
   socket.on('message', (bytes: Buffer, binary) => frames.push({ bytes, binary }));
   await once(socket, 'open');
-  const got = (count: number) => vi.waitFor(() => expect(frames.length).toBeGreaterThanOrEqual(count), 20_000);
+  const got = (count: number) => eventually(() => expect(frames.length).toBeGreaterThanOrEqual(count));
   return { socket, frames, got };
 }

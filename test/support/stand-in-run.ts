@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { type StateFolder, stateFolder } from '../../compose/embedded/state-folder.ts';
-import { startTimeOf } from '../../compose/processes/process-identity.ts';
 import { askStatus } from '../../operator/supervisor/control-client.ts';
-import { runningStack } from '../../operator/supervisor/stack-file.ts';
 import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
+import { startTimeOf } from '../../service/process-identity.ts';
+import { runningStack } from '../../service/stack-file.ts';
 import { freePorts } from './free-ports.ts';
 
 const MAIN = fileURLToPath(new URL('./stand-in-stack/main.ts', import.meta.url));

@@ -4,15 +4,21 @@ import type pg from 'pg';
 import { expect } from 'vitest';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import type { Candidate, Poison, StoreBatch } from '../../consumers/persistence/store.ts';
+import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { PmcError } from '../../service/errors.ts';
 import { incomingEvent } from './incoming-events.ts';
 
-/** Candidates and batches of one incarnation; the same payload is the same event. */
+/** Candidates and batches of one incarnation; the same payload is the same event, unless the envelope says what it is. */
 export function storeBatches(incarnation: string) {
-  const candidate = (offset: bigint, payload: unknown, partition = 0): Candidate => {
+  const candidate = (
+    offset: bigint,
+    payload: unknown,
+    partition = 0,
+    envelope: Partial<IncomingEvent> = {},
+  ): Candidate => {
     const hash = createHash('sha256').update(JSON.stringify(payload)).digest('hex');
-    const event = incomingEvent(payload, { id: `id-${hash}` });
+    const event = incomingEvent(payload, { id: `id-${hash}`, ...envelope });
     const made = toRow(event, { incarnation, partition, offset, timestampMs: 0 });
     if (!made.ok) throw made.error;
     return { row: made.row, raw: event.payload };
@@ -38,6 +44,7 @@ export function poison(offset: bigint): Poison {
 export async function lockedTable(pool: pg.Pool, table: string) {
   const client = await pool.connect();
   await client.query(`begin; lock table ${table} in exclusive mode`);
+  // Not on the same connection: a transaction sees one state of the activity for as long as it lasts.
   const waiters = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
   let released: Promise<void> | undefined;
   const release = (): Promise<void> => {
@@ -47,7 +54,7 @@ export async function lockedTable(pool: pg.Pool, table: string) {
   return {
     release,
     waiting: (count: number) =>
-      expect.poll(async () => (await client.query(waiters)).rowCount, { timeout: 5_000 }).toBe(count),
+      expect.poll(async () => (await pool.query(waiters)).rowCount, { timeout: 60_000 }).toBe(count),
     [Symbol.asyncDispose]: release,
   };
 }

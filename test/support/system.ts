@@ -10,6 +10,7 @@ import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
 import { runStack, type StandInRun, scratchHome, scratchPorts } from './stand-in-run.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
+const SILENT_MS = 600_000;
 const OUTPUT_BYTES_MAX = 256 * 1_048_576;
 
 export interface Answer {
@@ -97,6 +98,17 @@ export class System {
       },
       { timeout: 60_000, interval: 250 },
     );
+  }
+
+  /** From now on the simulator sends nothing; it stays, hears acknowledgements and tells what it sent. */
+  async silence(): Promise<void> {
+    const stall = { fault: 'stall', probability: 1, options: { forMs: SILENT_MS } };
+    const answer = await fetch(`${this.status.simulator?.apiUrl}/api/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(stall),
+    });
+    if (!answer.ok) throw new Error(`the simulator goes on: ${await answer.text()}`);
   }
 
   async stop(): Promise<number | string> {

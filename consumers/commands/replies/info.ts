@@ -1,5 +1,5 @@
 // What this system is: version, cluster, topics, and what to send when a message seems lost.
-import type { Asked, CommandDefinition } from '../definition.ts';
+import { defineCommand } from '../definition.ts';
 import type { TopicFact } from '../facts.ts';
 import { durationText, UNKNOWN } from '../wording.ts';
 
@@ -7,18 +7,22 @@ const HOW_TO_REPORT =
   'Report a loss: send an operator the chat, the sender, the time and, if you have it, the message id; ' +
   '`pmc audit run` then says where every message is.';
 
-export const info: CommandDefinition = {
+export const info = defineCommand({
   name: 'info',
-  description: 'version, cluster, topics and how to report a loss',
+  description: {
+    en: 'version, cluster, topics and how to report a loss',
+    pt: 'versão, cluster, tópicos e como relatar uma perda',
+  },
+  parameters: {},
   needs: ['clusterId', 'topics'],
-  reply: ({ about, facts, nowMs }: Asked) =>
+  reply: ({ about, facts, nowMs }) =>
     [
       `Personal Message Center ${about.version}, commands up ${durationText(nowMs - about.startedAtMs)}`,
       `Cluster: ${facts.clusterId ?? UNKNOWN}`,
       ...(facts.topics === undefined ? [`Topics: ${UNKNOWN}`] : ['Topics:', ...facts.topics.map(topicText)]),
       HOW_TO_REPORT,
     ].join('\n'),
-};
+});
 
 function topicText({ topic, partitions, retentionMs }: TopicFact): string {
   return `${topic}: ${partitions} partitions, kept ${retentionText(retentionMs)}`;

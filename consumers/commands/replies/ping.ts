@@ -1,9 +1,10 @@
-import type { CommandDefinition } from '../definition.ts';
+import { defineCommand } from '../definition.ts';
 import { durationText } from '../wording.ts';
 
-export const ping: CommandDefinition = {
+export const ping = defineCommand({
   name: 'ping',
-  description: 'is anybody there, and how fast',
+  description: { en: 'is anybody there, and how fast', pt: 'se há alguém aí, e com que rapidez' },
+  parameters: {},
   needs: [],
   reply: ({ nowMs, receivedAtMs }) => `pong (answered ${durationText(nowMs - receivedAtMs)} after receipt)`,
-};
+});

@@ -31,8 +31,8 @@ beforeEach(async () => {
     port,
     logger,
     socketFactory,
-    connectionTimeout: 5_000,
-    requestTimeout: 5_000,
+    connectionTimeout: 20_000,
+    requestTimeout: 20_000,
   });
 });
 

@@ -7,9 +7,10 @@ export function deniedPage(): string {
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Token needed · PMC</title></head>
 <body>
-<h1>This console needs its token</h1>
+<h1>This console needs a token</h1>
 <p>Open the address that was printed when the system became ready; it begins with <code>pmc ready console=</code> and carries
 the token. <code>pmc status</code> shows the same address.</p>
+<p>Others get one of their own: <code>pmc token create --role viewer --subject NAME</code>, opened as <code>/?token=…</code>.</p>
 <p>Scripts send the header <code>Authorization: Bearer …</code>.</p>
 </body>
 </html>

@@ -14,6 +14,11 @@ export class CsvReader {
   /** `closing` is a quote inside a quoted field: the end of it, or the first half of a quote that is meant. */
   #state: 'start' | 'plain' | 'quoted' | 'closing' = 'start';
 
+  /** Characters of a field that has not ended yet. */
+  get pending(): number {
+    return this.#field.length;
+  }
+
   /** The records that are complete with this portion. */
   push(portion: string): readonly CsvRecord[] {
     const records: CsvRecord[] = [];

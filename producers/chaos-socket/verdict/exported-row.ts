@@ -16,8 +16,11 @@ export const ROW_COLUMNS = [
   'partition',
   'record_offset',
   'flags',
+  'received_at',
 ] as const;
 type RowColumn = (typeof ROW_COLUMNS)[number];
+/** Exports of before do not have it. */
+const OPTIONAL: RowColumn = 'received_at';
 
 export interface ExportedRow {
   readonly sha256: string;
@@ -32,6 +35,8 @@ export interface ExportedRow {
   readonly partition: string;
   readonly offset: number;
   readonly flags: readonly string[];
+  /** When the communicator received it, by its clock. */
+  readonly receivedAtMs: number | undefined;
 }
 
 /** Reads the records of an export; the first one names the columns, in any order and among others. */
@@ -65,6 +70,7 @@ export class RowReader {
       flags: field('flags')
         .split(' ')
         .filter((flag) => flag !== ''),
+      receivedAtMs: timeOf(field('received_at')),
     };
   }
 
@@ -75,12 +81,28 @@ export class RowReader {
 }
 
 function columnsOf(header: CsvRecord): ReadonlyMap<RowColumn, number> {
-  const missing = ROW_COLUMNS.filter((name) => !header.includes(name));
+  const missing = ROW_COLUMNS.filter((name) => name !== OPTIONAL && !header.includes(name));
   if (missing.length > 0) throw unreadable(`its first line does not name the columns ${missing.join(', ')}`);
   return new Map(ROW_COLUMNS.map((name) => [name, header.indexOf(name)]));
+}
+
+function timeOf(text: string): number | undefined {
+  const timeMs = Date.parse(text);
+  return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 function unreadable(reason: string): PmcError {
   const message = `the export cannot be read: ${reason}; it must be the CSV of pmc rows export or the JSON of pmc audit run`;
   return new PmcError('PMC_CHAOS_EXPORT_UNREADABLE', message);
+}
+
+/**
+ * The path of a source: what follows host and port in the communicator's name for it. Undefined for those who dial it themselves, who
+ * have the name of their token.
+ */
+export function pathOf(sourceName: string): string | undefined {
+  // A host may have such a name too, and then there is a port behind it.
+  if (/^(?:user|source):(?!\d+(?:\/|$))/.test(sourceName)) return undefined;
+  const slash = sourceName.indexOf('/');
+  return slash === -1 ? '/' : sourceName.slice(slash);
 }

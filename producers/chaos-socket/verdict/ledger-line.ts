@@ -70,6 +70,21 @@ const schemas = {
   }),
   /** The peer has refused this event for good. */
   refused: z.object({ line: z.literal('refused'), run: text, stream: text, epoch: text, seq: count, code: count }),
+  /** A reply came to the source. */
+  reply: z.object({ line: z.literal('reply'), run: text, source: text, connectionId: text, id: text }),
+  /** The source has acknowledged these replies, by their ids; older ledgers have no `batch`, and nothing of what is judged by it. */
+  handled: z.object({
+    line: z.literal('handled'),
+    run: text,
+    source: text,
+    connectionId: text,
+    ids: z.array(text).min(1),
+    batch: count.optional(),
+  }),
+  /** The pong behind this batch of acknowledgements was heard: the peer's word that the log has their evidence. */
+  heard: z.object({ line: z.literal('heard'), run: text, source: text, connectionId: text, batch: count }),
+  /** All that happened before this time is in the ledger; when it has ended, nothing follows. Older ledgers do not say it. */
+  until: z.object({ line: z.literal('until'), run: text, at: z.iso.datetime(), ended: z.boolean() }),
 } as const;
 
 const ledgerLine = z.discriminatedUnion('line', [
@@ -79,6 +94,10 @@ const ledgerLine = z.discriminatedUnion('line', [
   schemas.closed,
   schemas.acked,
   schemas.refused,
+  schemas.reply,
+  schemas.handled,
+  schemas.heard,
+  schemas.until,
 ]);
 
 export type LedgerLine = Readonly<z.output<typeof ledgerLine>>;

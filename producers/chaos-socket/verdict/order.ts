@@ -1,36 +1,51 @@
 // Order: what one connection carried of one chat must lie on the log in the order in which it was sent. Pure.
-import type { ExportedRow } from './exported-row.ts';
-import type { SentGroup } from './sent-frames.ts';
-import type { Deviation } from './verdict.ts';
-
-interface Placed {
-  readonly group: SentGroup;
-  readonly n: number;
-  readonly offset: number;
-}
+import type { Findings } from './findings.ts';
+import type { FrameTable } from './frame-table.ts';
+import type { StoredRows } from './stored-rows.ts';
 
 /** One deviation for each row that lies behind a later one. A frame that was sent several times is not judged. */
-export function* findReordered(found: ReadonlyMap<SentGroup, readonly ExportedRow[]>): Iterable<Deviation> {
-  const lanes = new Map<string, Placed[]>();
-  for (const [group, rows] of found) {
-    const [sending, again] = group.sendings;
-    const [row] = rows;
-    if (sending === undefined || again !== undefined || row === undefined || group.chat === undefined) continue;
-    const lane = JSON.stringify([sending.connectionId, row.partition, group.chat]);
-    const placed = { group, n: sending.n, offset: row.offset };
-    const others = lanes.get(lane);
-    if (others === undefined) lanes.set(lane, [placed]);
-    else others.push(placed);
-  }
-  for (const lane of lanes.values()) {
-    let latest = 0;
-    for (const { group, n, offset } of lane.toSorted((a, b) => a.offset - b.offset)) {
-      if (n > latest) latest = n;
-      else {
-        const { source, id, sha256 } = group;
-        const detail = `frame ${n} lies at offset ${offset}, behind frame ${latest}`;
-        yield { kind: 'reordered', source, id, sha256, detail, explanation: undefined };
-      }
+export function findReordered(frames: FrameTable, rows: StoredRows, findings: Findings): void {
+  const lane = new Uint32Array(frames.groups);
+  const judged = inLanes(frames, rows, lane).sort(
+    (a, b) => (lane[a] ?? 0) - (lane[b] ?? 0) || rows.placeOf(a).offset - rows.placeOf(b).offset,
+  );
+  let current = -1;
+  let latest = 0;
+  for (const group of judged) {
+    if (lane[group] !== current) {
+      current = lane[group] ?? 0;
+      latest = 0;
     }
+    const { n } = frames.onlySending(group) ?? { n: 0 };
+    if (n > latest) {
+      latest = n;
+      continue;
+    }
+    const ahead = latest;
+    findings.add('reordered', undefined, () => ({
+      ...frames.about(group),
+      detail: `frame ${n} lies at offset ${rows.placeOf(group).offset}, behind frame ${ahead}`,
+    }));
   }
+}
+
+/** The frames that can be judged; those of one connection, partition and chat get the same number in `lane`. */
+function inLanes(frames: FrameTable, rows: StoredRows, lane: Uint32Array): Uint32Array {
+  const numbers = new Map<string, number>();
+  const judged = new Uint32Array(frames.groups);
+  let count = 0;
+  for (let group = 0; group < frames.groups; group++) {
+    const sending = frames.onlySending(group);
+    const chat = frames.chatOf(group);
+    if (sending === undefined || chat === undefined || rows.of(group) === 0) continue;
+    const name = `${sending.connection} ${rows.placeOf(group).partition} ${chat}`;
+    let number = numbers.get(name);
+    if (number === undefined) {
+      number = numbers.size;
+      numbers.set(name, number);
+    }
+    lane[group] = number;
+    judged[count++] = group;
+  }
+  return judged.subarray(0, count);
 }

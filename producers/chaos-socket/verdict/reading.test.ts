@@ -4,7 +4,9 @@ import { judgeCounts } from './audit-counts.ts';
 import { CsvReader, csvLine } from './csv.ts';
 import { type ExportedRow, ROW_COLUMNS, RowReader } from './exported-row.ts';
 import { parseLedgerLine } from './ledger-line.ts';
+import { SentFrames } from './sent-frames.ts';
 import { hashOf, perfectRun, sentLine } from './verdict.testing.ts';
+import { verdictText } from './verdict-text.ts';
 
 test('CSV comes back as it was written, in whatever portions', () => {
   const table = fc.array(fc.array(fc.string({ unit: 'binary' }), { minLength: 2, maxLength: 4 }), { minLength: 1 });
@@ -45,8 +47,17 @@ describe('an export', () => {
         partition: 'uuid 3',
         offset: 17,
         flags: ['conflict', 'truncated'],
+        receivedAtMs: undefined,
       },
     ]);
+  });
+
+  test('tells when its rows were received; an older one does not, and is read', () => {
+    const fields = `${hashOf('a')},,typing,,h:1/p,,,,uuid,3,17,`;
+    expect(rowsOf(`${header}\n${fields},2026-01-31T12:00:00.125Z\n`)).toMatchObject([
+      { receivedAtMs: Date.parse('2026-01-31T12:00:00.125Z') },
+    ]);
+    expect(rowsOf(`${header.replace(',received_at', '')}\n${fields}\n`)).toMatchObject([{ receivedAtMs: undefined }]);
   });
 
   test.for(['', 'id,chat\n1,2\n', `${header}\nnot-a-hash,,,,,,,,,,7,\n`, `${header}\n${hashOf('')},,,,,,,,,,,\n`])(
@@ -62,8 +73,13 @@ test.for(['', '{}', '[1]', '{"line":"sent"}', '{"line":"hearsay","run":"r"}'])('
   expect(parseLedgerLine(JSON.stringify(sentLine(0, 1)), 1)).toEqual(sentLine(0, 1));
 });
 
+test('an older ledger, whose acknowledgements of replies have no batch, is read', () => {
+  const about = { line: 'handled', run: 'r', source: '/', connectionId: 'c', ids: ['r1'] };
+  for (const line of [about, { ...about, batch: 1 }]) expect(parseLedgerLine(JSON.stringify(line), 1)).toEqual(line);
+});
+
 describe("an audit's report", () => {
-  const { ledger } = perfectRun(1, 10);
+  const sent = new SentFrames(perfectRun(1, 10).ledger);
   const report = (accounts: object, verdict = 'pass') => ({
     runId: 'r',
     verdict,
@@ -71,14 +87,27 @@ describe("an audit's report", () => {
   });
 
   test('is compared by its numbers', () => {
-    expect(judgeCounts(ledger, report({}))).toMatchObject({ verdict: 'pass', unexplained: 0, findings: [] });
-    expect(judgeCounts(ledger, report({ stored: 8 }))).toMatchObject({ verdict: 'fail', unexplained: 2 });
-    expect(judgeCounts(ledger, report({ stored: 9, altered: 1 })).deviations.altered.total).toBe(1);
-    expect(judgeCounts(ledger, report({ stored: 12 })).deviations.alien.total).toBe(2);
-    expect(judgeCounts(ledger, report({}, 'inconclusive')).verdict).toBe('inconclusive');
+    expect(judgeCounts(sent, report({}))).toMatchObject({ verdict: 'pass', unexplained: 0, findings: [] });
+    expect(judgeCounts(sent, report({ stored: 8 }))).toMatchObject({ verdict: 'fail', unexplained: 2 });
+    expect(judgeCounts(sent, report({ stored: 9, altered: 1 })).deviations.altered.total).toBe(1);
+    expect(judgeCounts(sent, report({ extra: 2 })).deviations.alien.total).toBe(2);
+    expect(judgeCounts(sent, report({}, 'inconclusive')).verdict).toBe('inconclusive');
+  });
+
+  test('that counts more than the ledger has may count what others have sent, and is in doubt', () => {
+    const verdict = judgeCounts(sent, report({ stored: 12 }));
+    expect(verdict).toMatchObject({ verdict: 'inconclusive', unexplained: 0, findings: [], rows: { undecided: 2 } });
+    expect(verdict.doubts).toEqual([expect.stringContaining('counts 2 rows more than the ledger can have')]);
+    expect(judgeCounts(sent, report({ stored: 12, altered: 1 })).verdict).toBe('fail');
+  });
+
+  test('is one finding for each of its numbers, however many rows that is', () => {
+    const text = verdictText(judgeCounts(new SentFrames(perfectRun(1, 90).ledger), report({})));
+    expect(text).toContain('verdict fail, unexplained 80');
+    expect(text).not.toContain('more: --json');
   });
 
   test.for([null, {}, { runId: 'r', verdict: 'pass', accounts: { stored: -1 } }])('%j is none', (value) => {
-    expect(() => judgeCounts(ledger, value)).toThrow(expect.objectContaining({ code: 'PMC_CHAOS_EXPORT_UNREADABLE' }));
+    expect(() => judgeCounts(sent, value)).toThrow(expect.objectContaining({ code: 'PMC_CHAOS_EXPORT_UNREADABLE' }));
   });
 });

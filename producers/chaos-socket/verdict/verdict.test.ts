@@ -1,10 +1,10 @@
 // Faults are planted, one kind at a time and many at once; the verdict must find each, and nothing else.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ExportedRow } from './exported-row.ts';
+import { type ExportedRow, pathOf } from './exported-row.ts';
 import type { SentLine } from './ledger-line.ts';
 import { hashOf, perfectRun, RUN, rowOf, sentLine } from './verdict.testing.ts';
-import { judge, pathOf } from './verdict.ts';
+import { judge } from './verdict.ts';
 import { verdictText } from './verdict-text.ts';
 
 const DEEDS = ['keep', 'lose', 'repeat', 'alter', 'second body'] as const;
@@ -35,6 +35,17 @@ test('nothing passes because nothing was sent, lines were lost or runs were mixe
   expect(cut.doubts[0]).toContain('older files were removed');
   const mixed = judge([...ledger, { ...closed(0, 10), run: 'another' }], rows);
   expect(mixed).toMatchObject({ verdict: 'inconclusive', doubts: ['the ledger mixes 2 runs'] });
+});
+
+test('a comparison with the wrong rows counts every difference and keeps the first thousands', () => {
+  const { ledger } = perfectRun(2, 4_000);
+  const other = perfectRun(2, 3_000).sent.map((line, index) =>
+    rowOf({ ...line, id: `x${index}`, sha256: hashOf(`x${index}`) }, index),
+  );
+  const verdict = judge(ledger, other);
+  expect(verdict.deviations).toMatchObject({ lost: { total: 8_000, explained: 0 }, alien: { total: 6_000 } });
+  expect([verdict.findings.length, verdict.findingsLeftOut, verdict.unexplained]).toEqual([10_000, 4_000, 14_000]);
+  expect(verdictText(verdict)).toContain('  and 9980 more: --json');
 });
 
 describe('a planted fault is found:', () => {
@@ -92,6 +103,7 @@ describe('a planted fault is found:', () => {
           conflict: { total: number('second body'), explained: 0 },
           alien: { total: aliens, explained: 0 },
           reordered: { total: 0, explained: 0 },
+          repeated: { total: 0, explained: 0 },
         });
         expect(verdict.unexplained).toBe(deeds.length - number('keep') + aliens);
       }),
@@ -112,6 +124,21 @@ describe('a planted fault is found:', () => {
 });
 
 describe('what had to be so is no finding:', () => {
+  test('a withheld frame is passed over by an acknowledgement up to a number above it, and explained by none of its own', () => {
+    const [first, , third] = perfectRun(1, 3).sent.map((line, index) => ({ ...line, ...STREAM, seq: index + 1 }));
+    if (first === undefined || third === undefined) throw new Error('three frames');
+    const { id, sha256, event, chat, source } = sentLine(0, 2);
+    const about = { run: RUN, source, event, id, chat, sha256, ...STREAM, seq: 2 };
+    const withheld = { ...about, line: 'withheld', firing: 1, recoverable: false } as const;
+    const ledger = [first, fired(1, 'drop'), withheld, third];
+    const rows = [rowOf(first, 0), rowOf(third, 1)];
+    const acked = { line: 'acked', run: RUN, ...STREAM } as const;
+    const passedOver = judge([...ledger, { ...acked, upto: 3 }], rows);
+    expect(passedOver).toMatchObject({ unexplained: 0, findings: [{ kind: 'lost', explanation: 'drop' }] });
+    const lied = judge([...ledger, { ...acked, at: [2] }], rows);
+    expect(lied).toMatchObject({ unexplained: 1, findings: [{ detail: 'acknowledged and not stored' }] });
+  });
+
   test('a withheld frame is lost by its fault, unless it was sent after all', () => {
     const { sent, rows } = perfectRun(1, 3);
     const { id, sha256, event, chat, source } = sentLine(0, 4);
@@ -202,10 +229,29 @@ describe('what had to be so is no finding:', () => {
   test('rows of other sources', () => {
     const { ledger, rows } = perfectRun(1, 3);
     const foreign = rowOf(sentLine(0, 9), 9, { source: 'chat.example/elsewhere' });
-    expect(judge(ledger, [...rows, foreign])).toMatchObject({ verdict: 'pass', rows: { ofOtherSources: 1 } });
+    // A user's rows, and those of a bridge, have the names of their tokens: neither lies at the path `/`.
+    const root = sentLine(2, 1, { source: '/' });
+    const others = ['user:ann', 'source:bridge', 'user:ann/source-1'].map((source, n) =>
+      rowOf(sentLine(0, 9, { sha256: hashOf(source) }), 10 + n, { source }),
+    );
+    const all = [...rows, rowOf(root, 8, { source: '127.0.0.1:4001' }), foreign, ...others];
+    expect(judge([root, ...ledger], all)).toMatchObject({
+      ...{ verdict: 'pass', unexplained: 0, doubts: [] },
+      rows: { compared: 4, matched: 4, ofOtherSources: 4, ofOtherRuns: 0, afterLedger: 0, undecided: 0 },
+    });
   });
 });
 
 test('a source is told by the path of its address', () => {
-  expect(['127.0.0.1:4001/source-3', 'host:1', 'host:1/a/b'].map(pathOf)).toEqual(['/source-3', '/', '/a/b']);
+  const names = [
+    '127.0.0.1:4001/source-3',
+    'host:1',
+    'host',
+    'host:1/a/b',
+    'user:ann',
+    'source:b/c',
+    'source:4001',
+    'user:4001/a',
+  ];
+  expect(names.map(pathOf)).toEqual(['/source-3', '/', '/', '/a/b', undefined, undefined, '/', '/a']);
 });

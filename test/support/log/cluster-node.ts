@@ -27,9 +27,11 @@ export interface NodePlace {
   readonly proxyPort: number;
 }
 
-interface Membership {
+export interface Membership {
   readonly places: readonly NodePlace[];
   readonly clusterId: string;
+  /** Broker settings, over those of every test's broker. */
+  readonly settings: Readonly<Record<string, string | number>>;
 }
 
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../../compose/embedded/log4j2.properties', import.meta.url));
@@ -45,6 +47,8 @@ export class ClusterNode {
   readonly nodeId: number;
   readonly proxy: FaultProxy;
   readonly direct: string;
+  /** Where its partitions lie, each in a folder `TOPIC-PARTITION`. */
+  readonly dataFolder: string;
   readonly #launch: BrokerLaunch;
   readonly #properties: string;
   #broker: Child | undefined;
@@ -54,7 +58,7 @@ export class ClusterNode {
     const { children, folder, jars, java, environment } = launch;
     const name = `node-${place.nodeId}`;
     const properties = join(folder, `${name}.properties`);
-    writeFileSync(properties, propertiesOf(place, membership, join(folder, `${name}-data`)));
+    writeFileSync(properties, propertiesOf(place, membership, dataFolderOf(launch, place)));
     const format = ['format', '--cluster-id', membership.clusterId, '--config', properties];
     const args = [...LIGHT, '-cp', join(jars, '*'), 'kafka.tools.StorageTool', ...format];
     const { succeeded, lastLine } = await children.run({ name: `format-${name}`, command: java, args, environment });
@@ -65,6 +69,7 @@ export class ClusterNode {
 
   private constructor(launch: BrokerLaunch, place: NodePlace, proxy: FaultProxy, properties: string) {
     this.#launch = launch;
+    this.dataFolder = dataFolderOf(launch, place);
     this.nodeId = place.nodeId;
     this.proxy = proxy;
     this.direct = `127.0.0.1:${place.directPort}`;
@@ -108,8 +113,12 @@ export class ClusterNode {
   }
 }
 
+function dataFolderOf({ folder }: BrokerLaunch, { nodeId }: NodePlace): string {
+  return join(folder, `node-${nodeId}-data`);
+}
+
 /** The embedded broker's configuration; of two lines of a name the later one counts. */
-function propertiesOf(place: NodePlace, { places }: Membership, logFolder: string): string {
+function propertiesOf(place: NodePlace, { places, settings }: Membership, logFolder: string): string {
   const { nodeId, port, directPort, controllerPort, proxyPort } = place;
   const replicas = places.length;
   const minInSync = replicas === 1 ? 1 : 2;
@@ -125,6 +134,7 @@ function propertiesOf(place: NodePlace, { places }: Membership, logFolder: strin
     'offsets.topic.replication.factor': replicas,
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': minInSync,
+    ...settings,
   };
   const lines = Object.entries(changed).map(([name, value]) => `${name}=${value}`);
   return `${kafkaProperties({ logFolder, port, controllerPort })}${lines.join('\n')}\n`;

@@ -12,7 +12,7 @@ import { type Child, Children } from '../../../compose/processes/children.ts';
 import { type Guard, startGuard } from '../../../compose/processes/guard.ts';
 import { pause } from '../../../service/backoff.ts';
 import { freePorts } from '../free-ports.ts';
-import { type BrokerLaunch, ClusterNode } from './cluster-node.ts';
+import { type BrokerLaunch, ClusterNode, type Membership } from './cluster-node.ts';
 
 interface Parts {
   readonly nodes: readonly ClusterNode[];
@@ -30,7 +30,7 @@ export class KafkaCluster {
   readonly #parts: Parts;
 
   /** `artifacts` is the folder of the fetched servers: `inject('artifacts')`. */
-  static async start(artifacts: string, size: 1 | 3): Promise<KafkaCluster> {
+  static async start(artifacts: string, size: 1 | 3, settings: Membership['settings'] = {}): Promise<KafkaCluster> {
     const jars = completeArtifact(artifacts, KAFKA_ARTIFACT);
     if (jars === undefined) throw new Error(`${artifacts} has no Kafka`);
     const folder = mkdtempSync(join(tmpdir(), 'pmc-cluster-'));
@@ -46,7 +46,9 @@ export class KafkaCluster {
     });
     // Sixteen bytes; the first may not make a dash, which would look like a flag.
     const clusterId = `A${randomBytes(16).toString('base64url').slice(1)}`;
-    const nodes = await Promise.all(places.map((place) => ClusterNode.format(launch, place, { places, clusterId })));
+    const nodes = await Promise.all(
+      places.map((place) => ClusterNode.format(launch, place, { places, clusterId, settings })),
+    );
     const cluster = new KafkaCluster({ nodes, children, guard, folder, launch });
     try {
       await Promise.all(nodes.map((node) => node.start()));

@@ -1,0 +1,181 @@
+// Makes the calls of one endpoint, as many at a time as it allows and no more; a slow endpoint holds up nobody but itself. It
+// promises that a call has one outcome, which is durable together with the reply, and that a call is not made again where it
+// is not known whether it was made, unless the endpoint says that this does no harm.
+//
+//   take (lease) → COMMIT → request → answer → COMMIT {outcome, reply}
+// A crash before the request, or anywhere behind it, looks the same from outside: the lease ends, and the call is called unknown.
+import { pause } from '../../../service/backoff.ts';
+import type { Clock } from '../../../service/clock.ts';
+import type { Pool } from '../../../service/database.ts';
+import { describeError } from '../../../service/errors.ts';
+import { killPoint } from '../../../service/kill-point.ts';
+import type { Logger } from '../../../service/logger.ts';
+import type { OutboxReply } from '../dispatch.ts';
+import type { CommandsMetrics } from '../metrics.ts';
+import { persevere } from '../persevere.ts';
+import { LEASE_MS } from '../reply-lanes.ts';
+import { endCall, postponeCall, type TakenCall, takeCalls } from './calls.ts';
+import type { Endpoint } from './declaration.ts';
+import { type CallEndpoint, callMsMax } from './endpoint-caller.ts';
+import type { Attempt } from './outcome.ts';
+import { type Patience, postponementMs } from './postponement.ts';
+import type { CallOutcome } from './reply-text.ts';
+
+export interface CallLaneOptions {
+  readonly endpoint: Pick<Endpoint, 'target' | 'concurrency' | 'isIdempotent' | 'timeoutMs' | 'retries'>;
+  readonly call: CallEndpoint;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<CommandsMetrics, 'callEnded' | 'retried'>;
+  /** A command is not carried out when it has waited longer than this. */
+  readonly maxAgeMs: number;
+  /** The reply that tells of an outcome; undefined where nobody waits for one. */
+  readonly replyOf: (call: TakenCall, outcome: CallOutcome) => { source: string; reply: OutboxReply } | undefined;
+  readonly onReply: (reply: OutboxReply) => void;
+  /** With it, what an ill endpoint has not done is tried again later; undefined where somebody waits for the answer. */
+  readonly patience?: Patience;
+}
+
+/** How often calls are looked for that nobody announced: those of a member that crashed. */
+const LOOK_MS = 1_000;
+const LEASE_SLACK_MS = 5_000;
+/** How long the outcome of a call is kept in memory while the database does not take it. */
+const END_MS_MAX = 30_000;
+
+export class CallLane {
+  readonly #options: CallLaneOptions;
+  readonly #stopping = new AbortController();
+  readonly #inFlight = new Set<Promise<void>>();
+  #announced = false;
+  #wake: (() => void) | undefined;
+  #finished: Promise<void> | undefined;
+
+  constructor(options: CallLaneOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#finished ??= this.#run();
+  }
+
+  /** There is something to call, or room for it. */
+  announce(): void {
+    this.#announced = true;
+    this.#wake?.();
+  }
+
+  /** Takes nothing more and ends what it has; what waits, waits for the next start. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.();
+    await this.#finished;
+    await Promise.all(this.#inFlight);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#announced = false;
+      const taken = await this.#take();
+      for (const call of taken) {
+        const inFlight = this.#carryOut(call).finally(() => {
+          this.#inFlight.delete(inFlight);
+          this.announce();
+        });
+        this.#inFlight.add(inFlight);
+      }
+      if (taken.length === 0) await this.#rest();
+    }
+  }
+
+  async #take(): Promise<readonly TakenCall[]> {
+    const { endpoint, pool, logger } = this.#options;
+    const callsMax = endpoint.concurrency - this.#inFlight.size;
+    if (callsMax <= 0) return [];
+    try {
+      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs: callMsMax(endpoint) + LEASE_SLACK_MS });
+    } catch (error) {
+      logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
+      return [];
+    }
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#announced || this.#stopping.signal.aborted) return;
+    const awake = new AbortController();
+    this.#wake = () => awake.abort();
+    await pause(LOOK_MS, awake.signal);
+    this.#wake = undefined;
+  }
+
+  async #carryOut(call: TakenCall): Promise<void> {
+    const { endpoint, pool, logger, metrics, onReply, replyOf } = this.#options;
+    const { target } = endpoint;
+    try {
+      killPoint('commands.call.taken');
+      const outcome = await this.#outcomeOf(call);
+      killPoint('commands.call.answered');
+      const delayMs = this.#postponementMs(call, outcome);
+      if (delayMs !== undefined) return await this.#postpone(call, outcome, delayMs);
+      const reply = replyOf(call, outcome);
+      const end = { eventKey: call.eventKey, status: outcome.status, detail: outcome.reason, reply };
+      const isNew = await persevere(() => endCall(pool, end, LEASE_MS), {
+        step: 'end-call',
+        // Not the signal that stops the lane: what was called is to be told of, too.
+        signal: AbortSignal.timeout(END_MS_MAX),
+        logger,
+        isPassing: () => true,
+        onRetry: () => metrics.retried(),
+      });
+      killPoint('commands.call.ended');
+      metrics.callEnded(target, outcome.status);
+      const fields = { target, eventKey: call.eventKey, status: outcome.status, reason: outcome.reason };
+      logger[outcome.status === 'done' ? 'debug' : 'warn'](fields, 'commands.call.ended');
+      if (isNew && reply !== undefined) onReply(reply.reply);
+    } catch (error) {
+      // The lease ends by itself, and the call is then called unknown.
+      logger.error({ target, eventKey: call.eventKey, error: describeError(error) }, 'commands.call.unfinished');
+    }
+  }
+
+  /** Only what cannot have been done is called again so much later. */
+  #postponementMs({ receivedAtMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
+    const { patience, clock } = this.#options;
+    if (
+      patience === undefined ||
+      outcome.status !== 'failed' ||
+      outcome.isEndpointIll !== true ||
+      outcome.isRepeatable !== true
+    )
+      return undefined;
+    return postponementMs(clock.nowMs() - receivedAtMs, patience);
+  }
+
+  async #postpone({ eventKey }: TakenCall, { reason }: CallOutcome, delayMs: number): Promise<void> {
+    const { endpoint, pool, logger, metrics } = this.#options;
+    const { target } = endpoint;
+    await persevere(() => postponeCall(pool, eventKey, delayMs), {
+      step: 'postpone-call',
+      signal: AbortSignal.timeout(END_MS_MAX),
+      logger,
+      isPassing: () => true,
+      onRetry: () => metrics.retried(),
+    });
+    metrics.callEnded(target, 'postponed');
+    logger.warn({ target, eventKey, delayMs, reason }, 'commands.call.postponed');
+  }
+
+  async #outcomeOf({ eventKey, given, receivedAtMs, isAbandoned }: TakenCall): Promise<CallOutcome> {
+    const { call, clock, endpoint, maxAgeMs } = this.#options;
+    if (isAbandoned && !endpoint.isIdempotent) {
+      const reason = 'whoever was calling did not come back';
+      return { status: 'unknown', reason, answer: undefined };
+    }
+    if (clock.nowMs() - receivedAtMs > maxAgeMs) {
+      const reason = 'it had to wait for so long that nobody may want it any more';
+      return { status: isAbandoned ? 'unknown' : 'failed', reason, answer: undefined };
+    }
+    return await call(eventKey, (name) => given[name]);
+  }
+}

@@ -1,0 +1,108 @@
+// The table `calls`: calls of external APIs that wait for their turn or are being made. A call is taken under a lease before it
+// is sent; one whose lease ended belongs to a member that crashed in the middle, and nobody can say how far it came. The
+// outcome, the reply and the end of the call become durable together, once.
+import type { Pool } from '../../../service/database.ts';
+import { type OutboxReply, storable } from '../dispatch.ts';
+
+export interface TakenCall {
+  readonly eventKey: string;
+  /** What fills the endpoint's templates. */
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly asked: unknown;
+  readonly receivedAtMs: number;
+  /** Somebody began with it before and did not come to an end. */
+  readonly isAbandoned: boolean;
+}
+
+const TAKE = `
+  update calls set takes = takes + 1, leased_until = clock_timestamp() + interval '1 ms' * $3
+  where event_key in (
+    select event_key from calls
+    where target = $1 and (leased_until is null or leased_until < clock_timestamp())
+    order by created_at limit $2 for update skip locked
+  )
+  returning event_key, given, asked, received_at, takes`;
+
+export async function takeCalls(
+  pool: Pool,
+  target: string,
+  { callsMax, leaseMs }: { readonly callsMax: number; readonly leaseMs: number },
+): Promise<readonly TakenCall[]> {
+  const { rows } = await pool.query<{
+    event_key: string;
+    given: Readonly<Record<string, unknown>>;
+    asked: unknown;
+    received_at: Date;
+    takes: number;
+  }>({ name: 'commands-take-calls', text: TAKE, values: [target, callsMax, leaseMs] });
+  return rows.map(({ event_key, given, asked, received_at, takes }) => {
+    return { eventKey: event_key, given, asked, receivedAtMs: received_at.getTime(), isAbandoned: takes > 1 };
+  });
+}
+
+const END = `
+  with ended as (
+    delete from calls where event_key = $1 returning event_key, target, received_at
+  ), marked as (
+    update effects set status = $2, detail = $3 from ended
+    where effects.event_key = ended.event_key and effects.kind = 'call' and effects.target = ended.target
+  ), replied as (
+    insert into effects (event_key, kind, target, status, detail, received_at)
+    select event_key, 'reply', $4, 'done', target, received_at from ended where $5::uuid is not null
+    on conflict do nothing
+    returning event_key
+  )
+  insert into outbox (reply_id, topic, partition, key, value, created_at, leased_until)
+  select $5, $6, $7, $8, $9, $10, clock_timestamp() + interval '1 ms' * $11 from replied
+  on conflict (reply_id) do nothing
+  returning reply_id`;
+
+export interface CallEnd {
+  readonly eventKey: string;
+  readonly status: 'done' | 'failed' | 'unknown';
+  readonly detail: string;
+  /** The source that is replied to, and the reply; undefined for a webhook. */
+  readonly reply: { readonly source: string; readonly reply: OutboxReply } | undefined;
+}
+
+/** True when the reply is new, and now the caller's to append for `leaseMs`; false when there is none, or another ended the call. */
+export async function endCall(pool: Pool, end: CallEnd, leaseMs: number): Promise<boolean> {
+  const { reply } = end;
+  const { rowCount } = await pool.query({
+    name: 'commands-end-call',
+    text: END,
+    values: [
+      ...[
+        end.eventKey,
+        end.status,
+        end.detail,
+        reply === undefined ? null : storable(reply.source),
+        reply?.reply.replyId ?? null,
+      ],
+      ...[reply?.reply.topic ?? null, reply?.reply.partition ?? null, reply?.reply.key ?? null],
+      ...[reply?.reply.value ?? null, reply === undefined ? null : new Date(reply.reply.createdAtMs), leaseMs],
+    ],
+  });
+  return (rowCount ?? 0) > 0;
+}
+
+/**
+ * Puts a call back that has not been done, to be taken again after `delayMs`, as if nobody had begun with it. Nothing happens where
+ * another has ended it.
+ */
+export async function postponeCall(pool: Pool, eventKey: string, delayMs: number): Promise<void> {
+  await pool.query({
+    name: 'commands-postpone-call',
+    text: `update calls set takes = 0, leased_until = clock_timestamp() + interval '1 ms' * $2 where event_key = $1`,
+    values: [eventKey, delayMs],
+  });
+}
+
+/** Calls whose endpoint is declared no longer: they would wait for ever. */
+export async function undeclaredTargets(pool: Pool, declared: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ target: string }>(
+    'select distinct target from calls where target <> all($1::text[])',
+    [declared],
+  );
+  return rows.map(({ target }) => target);
+}

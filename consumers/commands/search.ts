@@ -1,0 +1,49 @@
+// Looks for a text among the newest messages of one chat: by the chat's own indexes, at most 10,000 of its messages, and in a time
+// that the server itself keeps to. What was deleted is not shown, what was edited is shown as it is now.
+import type { PoolClient } from '../../service/database.ts';
+import { storable } from './dispatch.ts';
+import type { Hit } from './facts.ts';
+
+/** Messages of the chat that are looked through, the newest ones. */
+const SEARCHED_MAX = 10_000;
+const HITS_MAX = 5;
+
+// `source` is looked at after the limit, so that a chat full of another source's messages is not walked to its end.
+export const SEARCH = `
+  with newest as materialized (
+    select source, event_id, sender, received_at, record_offset, content from message_metadata
+    where chat = $1 and kind = 'message' order by received_at desc, record_offset desc limit ${SEARCHED_MAX}
+  ), changes as materialized (
+    select kind, ref_id, received_at, record_offset, content from message_metadata
+    where chat = $1 and kind in ('edit', 'delete') and source = $2 and ref_id is not null
+  ), edited as materialized (
+    select distinct on (ref_id) ref_id, content from changes where kind = 'edit' order by ref_id, received_at desc, record_offset desc
+  ), deleted as materialized (
+    select distinct ref_id from changes where kind = 'delete'
+  )
+  select sender, received_at, coalesce(edited.content, newest.content) as content
+  from newest
+    left join edited on edited.ref_id = newest.event_id
+    left join deleted on deleted.ref_id = newest.event_id
+  where newest.source = $2 and deleted.ref_id is null
+    and coalesce(edited.content, newest.content) not like '/%'
+    and position(lower($3) in lower(coalesce(edited.content, newest.content))) > 0
+  order by received_at desc, record_offset desc limit ${HITS_MAX}`;
+
+export interface SearchIn {
+  readonly source: string;
+  readonly chat: string;
+  readonly text: string;
+}
+
+/** Throws what the database says, a statement that takes longer than the pool allows included. */
+export async function searchChat(client: PoolClient, { source, chat, text }: SearchIn): Promise<readonly Hit[]> {
+  const { rows } = await client.query<{ sender: string | null; received_at: Date; content: string }>({
+    name: 'commands-search',
+    text: SEARCH,
+    values: [storable(chat), storable(source), storable(text)],
+  });
+  return rows.map(({ sender, received_at, content }) => {
+    return { sender, content, receivedAtMs: received_at.getTime() };
+  });
+}

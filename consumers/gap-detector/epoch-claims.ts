@@ -1,0 +1,119 @@
+// What a gateway epoch has said of itself, and how far it can be believed: which claims have been read up to, which numbers may
+// have expired, what its end leaves open. Pure.
+import type { EpochState } from './gateway-ledger.ts';
+import type { Spool } from './gateway-spool.ts';
+import type { Range, RangeSet } from './ranges.ts';
+import type { Rules } from './rules.ts';
+
+export interface Mark {
+  /** Of the checkpoint in its epoch, from 0. */
+  readonly number: number;
+  readonly received: number;
+  readonly settledUpTo: number;
+  readonly ends: ReadonlyMap<string, bigint>;
+  readonly atMs: number;
+}
+
+export interface Epoch {
+  /** Numbers found on the log or settled elsewhere. */
+  readonly accounted: RangeSet;
+  /** The highest number found so far, by `topic-partition`. */
+  readonly highest: Map<string, number>;
+  inLog: number;
+  elsewhere: number;
+  instance: string;
+  settledUpTo: number;
+  /** The highest number known to be given out. */
+  received: number;
+  inFlightMax: number;
+  /** From here on every number that is not on the log is known to be settled elsewhere. */
+  knownFrom: number;
+  /** It was closed by a process that cannot know how many numbers were given out. */
+  isEndUnknown: boolean;
+  /** What may lie in the spool of its instance and nowhere else, by its newest checkpoint. */
+  spool: Spool | null;
+  closed: boolean;
+  openedMs: number;
+  /** Of its checkpoints. */
+  lastHeardMs: number;
+  /** Of its frames: an epoch whose checkpoints are still to be read is not a dead one. */
+  lastFrameMs: number;
+  ends: ReadonlyMap<string, bigint>;
+  /** Sparse, ascending, evenly spaced: which numbers can have been appended below which offsets. */
+  marks: Mark[];
+  /** Checkpoints from one mark to the next: doubled whenever there are too many. */
+  stride: number;
+  /** The newest ones, all of them: the reading is a few checkpoints behind at most. */
+  recent: Mark[];
+  checkpoints: number;
+}
+
+const MARKS_MAX = 256;
+const RECENT_MAX = 32;
+
+/** What of a spool has not come onto the log yet. */
+export function spooledOf({ spool, accounted }: Epoch, floor: number): readonly Range[] {
+  return spool === null ? [] : accounted.missing(Math.max(spool.from, floor + 1), spool.to + 1);
+}
+
+/** Halving all marks again and again instead would leave nothing of an epoch's long past but its beginning. */
+export function remember(epoch: Epoch, mark: Mark): void {
+  epoch.recent.push(mark);
+  if (epoch.recent.length > RECENT_MAX) epoch.recent.shift();
+  if (mark.number % epoch.stride !== 0) return;
+  epoch.marks.push(mark);
+  if (epoch.marks.length <= MARKS_MAX) return;
+  epoch.stride *= 2;
+  epoch.marks = epoch.marks.filter(({ number }) => number % epoch.stride === 0);
+}
+
+/** The highest claim whose end offsets have been read: the newest one alone would always be a moment ahead of the reading. */
+export function readUpTo(
+  { marks, recent }: Epoch,
+  floor: number,
+  positions: ReadonlyMap<string, bigint>,
+  rules: Rules,
+): number {
+  const isRead = ({ ends }: Mark): boolean =>
+    [...ends].every(([name, end]) => rules.isRead(positions.get(name) ?? -1n, end));
+  return [...marks, ...recent]
+    .filter(isRead)
+    .reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
+}
+
+/**
+ * Numbers above what is settled that may have been given out and are not accounted for. Closed: up to the last one given
+ * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.
+ */
+export function tailOf(
+  { accounted, settledUpTo, received, inFlightMax, knownFrom, isEndUnknown, checkpoints, spool }: Epoch,
+  state: EpochState,
+  floor: number,
+  missing: number,
+): { from: number; to: number } | null {
+  if (state === 'live' || checkpoints === 0) return null;
+  const from = accounted.firstMissing(Math.max(settledUpTo, floor, spool?.to ?? 0) + 1);
+  if (from >= knownFrom) return null;
+  if (state === 'closed' && !isEndUnknown) return from <= received ? { from, to: received } : null;
+  // Of those up to the floor each was given out, whether its record is still there or not.
+  const expired = accounted.missing(1, floor + 1).reduce((sum, { lower, upper }) => sum + (upper - lower), 0);
+  return { from, to: Math.max(settledUpTo, spool?.to ?? 0, accounted.size + missing + expired) + inFlightMax };
+}
+
+/**
+ * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
+ * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
+ */
+export function expiredUpTo(
+  { marks, recent, ends: last }: Epoch,
+  logStarts: ReadonlyMap<string, bigint>,
+): number | undefined {
+  const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
+  if (started.length === 0) return 0;
+  if (started.length === last.size && started.every(([name, offset]) => (last.get(name) ?? 0n) < offset))
+    return undefined;
+  // What was settled after a checkpoint is not on a partition where the epoch has appended nothing since.
+  const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
+    (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
+  return [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)))?.received;
+}

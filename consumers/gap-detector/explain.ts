@@ -1,0 +1,240 @@
+// `pmc audit explain`: finds a message by its id, its event key or its place on the log, and asks log, rows, effects and replies
+// what became of it. Reads only.
+import type { Codec } from '../../kafka/codec.ts';
+import type { LogAdmin, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import type { Pool } from '../../service/database.ts';
+import { PmcError } from '../../service/errors.ts';
+import { settledOf } from './bounded-audit.ts';
+import { commandStandingOf } from './command-ledger.ts';
+import { derivedHash, derivedKey } from './derived-columns.ts';
+import { payloadHash } from './digest.ts';
+import { bookedFindings } from './findings-book.ts';
+import { type Life, type LifeFacts, lifeOf } from './life.ts';
+import { storedSide } from './stored-side.ts';
+
+export interface ExplainTools {
+  readonly admin: LogAdmin;
+  readonly ranges: RangeReader;
+  readonly codec: Codec;
+  readonly pool: Pool;
+}
+
+interface Place {
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+const PLACE = /^(?:(.+)-)?(\d+)@(\d+)$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const PLACES_MAX = 20;
+
+/** One life for each record that the id names; empty where nothing is known of it. */
+export async function explain(
+  tools: ExplainTools,
+  asked: string,
+  onProgress: (text: string) => void = () => undefined,
+): Promise<readonly Life[]> {
+  const [topic] = (await tools.admin.topics([TOPIC.incoming])) as [TopicDescription];
+  const places = await placesOf(tools, topic, asked, onProgress);
+  const settled = await settledOf(tools, topic);
+  const lives: Life[] = [];
+  for (const place of places) lives.push(lifeOf(await factsOf(tools, topic, place, settled)));
+  return lives;
+}
+
+async function placesOf(
+  tools: ExplainTools,
+  topic: TopicDescription,
+  asked: string,
+  onProgress: (text: string) => void,
+): Promise<readonly Place[]> {
+  const [, named, partition, offset] = PLACE.exec(asked) ?? [];
+  if (partition !== undefined && offset !== undefined && (named ?? topic.topic) === topic.topic) {
+    if (!topic.partitions.some((one) => one.partition === Number(partition))) {
+      const message = `partition ${topic.topic}-${partition} does not exist: there are ${topic.partitions.length}`;
+      throw new PmcError('PMC_USAGE', message, { asked });
+    }
+    return [{ partition: Number(partition), offset: BigInt(offset) }];
+  }
+  const { rows } = await tools.pool.query<{ partition: number; record_offset: string }>(
+    UUID.test(asked)
+      ? `select partition, record_offset from message_metadata where (id = $1::uuid or event_id = $1::text) and incarnation = $2
+         union select partition, record_offset from duplicates where id = $1::uuid and incarnation = $2 limit ${PLACES_MAX}`
+      : `select partition, record_offset from message_metadata where event_id = $1 and incarnation = $2 limit ${PLACES_MAX}`,
+    [asked, topic.incarnation],
+  );
+  if (rows.length > 0) return rows.map((row) => ({ partition: row.partition, offset: BigInt(row.record_offset) }));
+  const book = await bookedFindings(tools.pool, { isAll: true, id: asked });
+  const booked = book.flatMap(({ finding }) => {
+    const isHere = finding.incarnation === topic.incarnation && finding.partition !== undefined;
+    return isHere && finding.offset !== undefined
+      ? [{ partition: finding.partition as number, offset: BigInt(finding.offset) }]
+      : [];
+  });
+  if (booked.length > 0) return booked.slice(0, PLACES_MAX);
+  return await scan(tools, topic, asked, onProgress);
+}
+
+/** Neither a row nor a finding names it: the log is read from its beginning. */
+async function scan(
+  { admin, ranges, codec }: ExplainTools,
+  { topic }: TopicDescription,
+  asked: string,
+  onProgress: (text: string) => void,
+): Promise<readonly Place[]> {
+  const found: Place[] = [];
+  for (const [partition, { logStart, lastStable }] of await admin.ends(topic)) {
+    onProgress(`no row has this id; reading ${topic}-${partition}`);
+    for await (const entries of ranges.read({ topic, partition }, logStart, lastStable)) {
+      for (const entry of entries) {
+        if (entry.kind !== 'record' || found.length >= PLACES_MAX) continue;
+        const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
+        if (!decoded.ok) continue;
+        const isAsked = decoded.value.id === asked || derivedKey(decoded.value) === asked;
+        if (isAsked) found.push({ partition, offset: entry.record.offset });
+      }
+    }
+  }
+  return found;
+}
+
+async function factsOf(
+  tools: ExplainTools,
+  { topic, incarnation }: TopicDescription,
+  { partition, offset }: Place,
+  settled: ReadonlyMap<number, bigint>,
+): Promise<LifeFacts> {
+  const { pool } = tools;
+  const range = { topic, partition, incarnation, lower: offset, upper: offset + 1n };
+  const read = await readOne(tools, range, offset);
+  const { rows } = await pool.query<RowColumns>(
+    `select id, event_id, kind, type, raw_payload::text as payload, created_at, received_at, gateway_epoch, ingest_seq, stream, stream_epoch, seq from message_metadata
+     where incarnation = $1 and partition = $2 and record_offset = $3`,
+    [incarnation, partition, String(offset)],
+  );
+  const [row] = rows;
+  const { event } = read;
+  const side = await storedSide(pool, range);
+  const expected = event === undefined ? undefined : derivedHash(event, offset, read.timestampMs);
+  const compared = side.rows.get(offset);
+  const isSame =
+    compared === undefined || event === undefined || expected === undefined
+      ? null
+      : compared.payloadHash === payloadHash(event.payload) && compared.columns === expected;
+  const eventKey = event === undefined ? (row?.id ?? null) : derivedKey(event);
+  const duplicate = side.duplicates.get(offset);
+  const book = await bookedFindings(pool, { isAll: false });
+  const { stream, streamEpoch, seq } = event ?? countedIn(row);
+  const answers = await answersOf(tools, eventKey);
+  const receivedAtMs = event?.receivedAt ?? row?.received_at.getTime() ?? null;
+  const asked = event ?? (row && { kind: row.kind, type: row.type, payload: Buffer.from(row.payload) });
+  const command =
+    answers.effect !== null || asked === undefined || eventKey === null || receivedAtMs === null
+      ? null
+      : await commandStandingOf(
+          tools,
+          { topic, incarnation },
+          { partition, offset, eventKey, receivedAtMs, storedAtMs: row?.created_at.getTime() ?? receivedAtMs },
+          asked,
+        );
+  return {
+    place: { topic, partition, offset: Number(offset) },
+    id: event?.id ?? row?.event_id ?? null,
+    eventKey,
+    counted: stream && streamEpoch && seq !== null ? { stream, streamEpoch, seq } : null,
+    gateway: gatewayOf(event, row),
+    receivedAtMs,
+    log: read.log,
+    row: row === undefined ? null : { storedAtMs: row.created_at.getTime(), isSame },
+    account: side.duplicates.has(offset)
+      ? { name: 'duplicate', detail: duplicate === undefined ? 'of a row that is gone' : `of row ${duplicate.id}` }
+      : side.quarantined.has(offset)
+        ? { name: 'quarantined', detail: 'kept with its bytes and the reason' }
+        : null,
+    isSettled: offset < (settled.get(partition) ?? 0n),
+    ...answers,
+    command,
+    findings: book
+      .map(({ finding }) => finding)
+      .filter((one) => one.incarnation === incarnation && one.partition === partition && one.offset === Number(offset)),
+  };
+}
+
+interface RowColumns {
+  readonly id: string;
+  readonly event_id: string | null;
+  readonly kind: EventKind;
+  readonly type: string | null;
+  readonly payload: string;
+  readonly created_at: Date;
+  readonly received_at: Date;
+  readonly gateway_epoch: string;
+  readonly ingest_seq: string;
+  readonly stream: string | null;
+  readonly stream_epoch: string | null;
+  readonly seq: string | null;
+}
+
+function countedIn(row: RowColumns | undefined) {
+  const seq = row?.seq === null || row === undefined ? null : Number(row.seq);
+  return { stream: row?.stream ?? null, streamEpoch: row?.stream_epoch ?? null, seq };
+}
+
+function gatewayOf(event: IncomingEvent | undefined, row: RowColumns | undefined): LifeFacts['gateway'] {
+  if (event !== undefined) return { epoch: event.gatewayEpoch, ingestSeq: event.ingestSeq };
+  return row === undefined ? null : { epoch: row.gateway_epoch, ingestSeq: Number(row.ingest_seq) };
+}
+
+async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartition, offset: bigint) {
+  const ends = (await admin.ends(at.topic)).get(at.partition);
+  const nothing = { event: undefined, timestampMs: 0 };
+  if (ends === undefined || offset >= ends.lastStable) return { ...nothing, log: 'not-yet' as const };
+  if (offset < ends.logStart) return { ...nothing, log: 'expired' as const };
+  for await (const entries of ranges.read(at, offset, offset + 1n)) {
+    for (const entry of entries) {
+      if (entry.kind !== 'record') return { ...nothing, log: entry.kind };
+      const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
+      if (!decoded.ok) return { ...nothing, log: 'unreadable' as const };
+      return { event: decoded.value, timestampMs: entry.record.timestampMs, log: 'record' as const };
+    }
+  }
+  return { ...nothing, log: 'hole' as const };
+}
+
+/** Effects of a command, its replies on the log, and what the peer said of them. */
+async function answersOf(
+  { admin, ranges, codec, pool }: ExplainTools,
+  eventKey: string | null,
+): Promise<Pick<LifeFacts, 'effect' | 'replies' | 'acknowledged'>> {
+  const none = { effect: null, replies: [], acknowledged: [] };
+  if (eventKey === null) return none;
+  const { rows } = await pool.query<{ status: string; created_at: Date; detail: string | null }>(
+    'select status, created_at, detail from effects where event_key = $1 limit 1',
+    [eventKey],
+  );
+  const [effect] = rows;
+  if (effect === undefined) return none;
+  const replies: { replyId: string; offset: number; atMs: number }[] = [];
+  for (const [partition, { logStart, lastStable }] of await admin.ends(TOPIC.outgoing)) {
+    for await (const entries of ranges.read({ topic: TOPIC.outgoing, partition }, logStart, lastStable)) {
+      for (const entry of entries) {
+        if (entry.kind !== 'record') continue;
+        const decoded = await codec.decode(TOPIC.outgoing, entry.record.value);
+        if (!decoded.ok || decoded.value.eventKey !== eventKey) continue;
+        const { replyId, createdAt } = decoded.value;
+        replies.push({ replyId, offset: Number(entry.record.offset), atMs: createdAt });
+      }
+    }
+  }
+  const acknowledged = await pool.query<{ event_id: string; received_at: Date }>(
+    `select event_id, received_at from message_metadata where kind = 'delivered' and event_id = any($1::text[])`,
+    [replies.map(({ replyId }) => replyId)],
+  );
+  return {
+    effect: { status: effect.status, atMs: effect.created_at.getTime(), detail: effect.detail },
+    replies,
+    acknowledged: acknowledged.rows.map((row) => ({ replyId: row.event_id, atMs: row.received_at.getTime() })),
+  };
+}

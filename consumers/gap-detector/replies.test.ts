@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { JudgedCommands } from './commands-without-effect.ts';
+import { type EffectLine, judgeReplies, type ReplyInput, type ReplyRecord } from './replies.ts';
+import type { Finding } from './verdict.ts';
+
+const NOW_MS = 1_000_000;
+const effect = (eventKey: string, changes: Partial<EffectLine> = {}): EffectLine => {
+  return { eventKey, source: 's', status: 'done', atMs: 1_000, ...changes };
+};
+const reply = (eventKey: string, offset: number, changes: Partial<ReplyRecord> = {}): ReplyRecord => {
+  const about = { replyId: `r-${eventKey}`, eventKey, source: 's', partition: 0, offset, createdAtMs: 1_000 };
+  return { ...about, isAltered: false, ...changes };
+};
+const NO_COMMANDS: JudgedCommands = { findings: [], waiting: [], hasCommitted: false, isCut: false };
+
+function judged(changes: Partial<ReplyInput>) {
+  const { stages, findings } = judgeReplies({
+    ...{ topic: 't', effects: [], commands: NO_COMMANDS, replies: [], acknowledged: new Set<string>() },
+    ...{ logBeginsMs: 0, nowMs: NOW_MS, graceMs: 30_000, oldestUnsentMs: Number.POSITIVE_INFINITY },
+    ...changes,
+  });
+  const [replied, delivered] = stages.map(({ verdict }) => verdict);
+  return { replied, delivered, found: findings.map(({ kind, stage, eventKey }) => `${kind} ${stage} ${eventKey}`) };
+}
+
+describe('command to reply', () => {
+  test('finds exactly the commands whose reply is not there', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(50)), fc.array(fc.nat(50)), (commands, lost) => {
+        const effects = commands.map((one) => effect(String(one)));
+        const replies = commands.filter((one) => !lost.includes(one)).map((one, index) => reply(String(one), index));
+        const { found } = judged({ effects, replies });
+        const expected = commands
+          .filter((one) => lost.includes(one))
+          .map((one) => `reply-missing command-to-reply ${one}`);
+        expect(found).toEqual(expected);
+      }),
+    );
+  });
+
+  test.each<[string, Partial<ReplyInput>]>([
+    ['is young', { effects: [effect('a', { atMs: NOW_MS - 10 })] }],
+    ['was skipped', { effects: [effect('a', { status: 'skipped' })] }],
+    ['waits in the outbox', { effects: [effect('a')], oldestUnsentMs: 500 }],
+    ['is older than the log', { effects: [effect('a')], logBeginsMs: 5_000 }],
+  ])('asks for no reply that %s', (_why, changes) => {
+    expect(judged(changes).found).toEqual([]);
+  });
+
+  test('a reply that is there again is a duplicate, two replies to one command are doubled', () => {
+    const effects = [effect('a'), effect('b')];
+    const again = [reply('a', 1), reply('a', 2), reply('b', 3), reply('b', 4, { replyId: 'another' })];
+    expect(judged({ effects, replies: again })).toEqual({
+      replied: 'fail',
+      delivered: 'not-measurable',
+      found: ['duplicate command-to-reply a', 'reply-doubled command-to-reply b'],
+    });
+    expect(judged({ effects: [effect('a')], replies: again.slice(0, 2) }).replied).toBe('pass');
+  });
+
+  test('a reply that was altered on the log fails the stage, and answers its command all the same', () => {
+    const replies = [reply('a', 1), reply('b', 2, { isAltered: true })];
+    expect(judged({ effects: [effect('a'), effect('b')], replies })).toMatchObject({
+      replied: 'fail',
+      found: ['altered command-to-reply b'],
+    });
+  });
+
+  test('says nothing where nothing was commanded', () => {
+    expect(judged({})).toEqual({ replied: 'not-measurable', delivered: 'not-measurable', found: [] });
+  });
+});
+
+describe('commands without an effect', () => {
+  const found: Finding = {
+    ...{ kind: 'reply-missing', stage: 'command-to-reply', partition: 0, offset: 5, eventKey: 'x', detail: '' },
+  };
+  const stage = (changes: Partial<ReplyInput>) => {
+    const [replied] = judgeReplies({
+      ...{ topic: 't', effects: [], commands: NO_COMMANDS, replies: [], acknowledged: new Set<string>() },
+      ...{ logBeginsMs: 0, nowMs: NOW_MS, graceMs: 30_000, oldestUnsentMs: Number.POSITIVE_INFINITY },
+      ...changes,
+    }).stages;
+    return `${replied?.verdict}: ${replied?.detail}`;
+  };
+  const waiting = [{ partition: 0, sinceMs: 0 }];
+  const answered = { effects: [effect('a')], replies: [reply('a', 1)] };
+
+  test('fail the stage, also where no other command had an effect', () => {
+    const commands = { ...NO_COMMANDS, findings: [found], hasCommitted: true };
+    expect(judged({ commands })).toMatchObject({ replied: 'fail', found: ['reply-missing command-to-reply x'] });
+    expect(stage({ commands, ...answered })).toBe(
+      'fail: 1 commands with an effect, 0 replies missing, 0 commands answered twice, 1 commands passed over without an effect',
+    );
+    expect(stage({ commands: { ...commands, isCut: true } })).toContain('more than 1 commands passed over');
+  });
+
+  test('were handled where their reply is on the log: the effects may be those of an older database', () => {
+    const commands = { ...NO_COMMANDS, findings: [found], hasCommitted: true };
+    const input = { commands, effects: [effect('a')], replies: [reply('a', 1), reply('x', 2)] };
+    expect(judged(input)).toMatchObject({ replied: 'pass', found: [] });
+    expect(stage(input)).toContain('0 replies missing, 0 commands answered twice, 0 commands passed over');
+  });
+
+  test.each<[string, Partial<ReplyInput>, string]>([
+    ['that wait', { commands: { ...NO_COMMANDS, waiting, hasCommitted: true } }, 'inconclusive'],
+    ['that wait beside answered ones', { commands: { ...NO_COMMANDS, waiting }, ...answered }, 'inconclusive'],
+    [
+      'that wait for a group whose commits are gone',
+      { commands: { ...NO_COMMANDS, waiting }, effects: [effect('a', { status: 'skipped' })] },
+      'inconclusive',
+    ],
+    [
+      'that nobody was ever there to answer',
+      { commands: { ...NO_COMMANDS, waiting } },
+      'not-measurable: commands are stored',
+    ],
+    ['of which there are none', { commands: { ...NO_COMMANDS, hasCommitted: true } }, 'not-measurable: no command had'],
+    [
+      'of which there are none beside answered ones',
+      { commands: { ...NO_COMMANDS, hasCommitted: true }, ...answered },
+      'pass',
+    ],
+  ])('%s', (_which, changes, expected) => {
+    expect(stage(changes).startsWith(expected)).toBe(true);
+  });
+
+  test('never lift a verdict by waiting', () => {
+    const commands = { findings: [found], waiting, hasCommitted: true, isCut: false };
+    expect(stage({ commands })).toMatch(
+      /^fail: .*; commands of 1 partitions wait, stored since 1970-01-01T00:00:00.000Z/,
+    );
+  });
+});
+
+describe('reply to delivered', () => {
+  const effects = [effect('a'), effect('b')];
+  const replies = [reply('a', 1), reply('b', 2)];
+
+  test('holds only those peers to it that have ever acknowledged', () => {
+    expect(judged({ effects, replies }).delivered).toBe('not-measurable');
+    expect(judged({ effects, replies, acknowledged: new Set(['r-a', 'r-b']) }).delivered).toBe('pass');
+    expect(judged({ effects, replies, acknowledged: new Set(['r-b']) })).toEqual({
+      replied: 'pass',
+      delivered: 'fail',
+      found: ['reply-missing reply-to-delivered a'],
+    });
+    const elsewhere = [reply('a', 1, { source: 'another' }), reply('b', 2)];
+    expect(judged({ effects, replies: elsewhere, acknowledged: new Set(['r-b']) }).delivered).toBe('pass');
+  });
+
+  test('what waits for a peer that is away, or whose acknowledgement waits to be stored, is not missing', () => {
+    expect(judged({ effects, replies, acknowledged: new Set(['r-a']) }).delivered).toBe('pass');
+    const apart = [reply('a', 1), reply('b', 2, { partition: 1 })];
+    expect(judged({ effects, replies: apart, acknowledged: new Set(['r-b']) }).delivered).toBe('pass');
+    // Where it is on the log again is not where it was delivered.
+    const again = [reply('a', 1), reply('b', 2), reply('a', 3)];
+    expect(judged({ effects, replies: again, acknowledged: new Set(['r-a']) }).delivered).toBe('pass');
+  });
+});

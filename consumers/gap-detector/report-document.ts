@@ -1,0 +1,119 @@
+// The report that can be cited: an audit with its loss as intervals, the versions and settings it was made under, and the
+// command that repeats it. Pure.
+import { seededRandom } from '../../service/random.ts';
+import { type AuditReport, judgedOf } from './report.ts';
+import type { AuditDocument } from './report-schema.ts';
+import { bootstrap, clopperPearson, EPISODES_MIN, type Episode, upperBoundOfNone } from './statistics.ts';
+import type { Finding, Stage } from './verdict.ts';
+
+export interface DocumentInput {
+  readonly generatedAtMs: number;
+  readonly command: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly durability: Readonly<Record<string, string>>;
+}
+
+type Loss = AuditDocument['loss'][number];
+
+export function auditDocument(report: AuditReport, input: DocumentInput): AuditDocument {
+  const { generatedAtMs, command, versions, durability } = input;
+  return {
+    schemaVersion: 1,
+    generatedAt: new Date(generatedAtMs).toISOString(),
+    command,
+    // A report of an earlier version has no list for what came later.
+    report: JSON.parse(JSON.stringify({ ...report, healed: report.healed ?? [], timeline: report.timeline ?? [] })),
+    loss: [sourceLoss(report), gatewayLoss(report), storedLoss(report)],
+    versions: { ...versions },
+    durability: { ...durability },
+  };
+}
+
+/** Where a report keeps its streams one by one they are the episodes; of very many it keeps the sums alone. */
+function sourceLoss(report: AuditReport): Loss {
+  const stage = report.stages.find((one) => one.stage === 'source-to-gateway');
+  const { judged = 0, missing = 0 } = stage ?? {};
+  const streams = stage?.streams?.map((one) => ({ lost: one.missing, total: judgedOf(one) }));
+  const loss = lossOf('source-to-gateway', 'numbers', streams ?? [{ lost: missing, total: judged }], 0, 'streams');
+  if (streams !== undefined) return loss;
+  if (stage !== undefined && stage.verdict !== 'not-measurable' && stage.judged === undefined) {
+    const method = 'a report of an earlier version does not say how many numbers were judged: unknown';
+    return { ...loss, method, episodes: { total: 0, withLoss: 0, interval: null, method } };
+  }
+  const method = judged === 0 ? loss.episodes.method : 'more streams than a report keeps: no interval over episodes';
+  return { ...loss, episodes: { total: 0, withLoss: 0, interval: null, method } };
+}
+
+function gatewayLoss(report: AuditReport): Loss {
+  const epochs = report.stages.flatMap((stage) => stage.epochs ?? []);
+  const episodes = epochs.map(({ inLog, elsewhere, missing }) => ({
+    lost: missing,
+    total: inLog + elsewhere + missing,
+  }));
+  const tails = epochs.reduce((sum, { tail }) => sum + (tail === null ? 0 : tail.to - tail.from + 1), 0);
+  return lossOf('gateway-to-log', 'frames', episodes, tails, 'gateway epochs');
+}
+
+/** Rows are lost and altered where the same process wrote them: the partitions of a persister are its episodes. */
+function storedLoss(report: AuditReport): Loss {
+  const unknown = report.findings.filter(
+    ({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored',
+  );
+  const indeterminate = report.suspect + unknown.reduce((sum, one) => sum + sizeOf(one), 0);
+  const episodes = report.perPartition.map(({ missing, altered, settled }) => ({
+    lost: missing + altered,
+    total: settled,
+  }));
+  return lossOf('log-to-stored', 'records', episodes, indeterminate, 'partitions');
+}
+
+function sizeOf({ from = 0, to = 0 }: Finding): number {
+  return Math.max(0, to - from + 1);
+}
+
+function lossOf(
+  stage: Stage,
+  unit: string,
+  episodes: readonly Episode[],
+  indeterminate: number,
+  clusters: string,
+): Loss {
+  const lost = episodes.reduce((sum, one) => sum + one.lost, 0);
+  const judged = episodes.reduce((sum, one) => sum + one.total, 0);
+  const total = judged + indeterminate;
+  const low = clopperPearson(lost, total);
+  const high = clopperPearson(lost + indeterminate, total);
+  const bound = lost + indeterminate === 0 ? upperBoundOfNone(total) : undefined;
+  const resampled = bootstrap(episodes, seededRandom(episodes.length, lost));
+  return {
+    stage,
+    unit,
+    lost,
+    indeterminate,
+    total,
+    ratio: total === 0 ? null : lost / total,
+    interval:
+      bound !== undefined
+        ? { lower: 0, upper: bound }
+        : low === undefined || high === undefined
+          ? null
+          : { lower: low.lower, upper: high.upper },
+    method:
+      total === 0
+        ? 'nothing was judged: unknown'
+        : bound !== undefined
+          ? `none of ${total} ${unit}: one-sided 95 % upper bound (rule of three), ${unit} taken as independent`
+          : `Clopper-Pearson, 95 %, ${unit} taken as independent; the upper end counts what nobody can say as lost`,
+    episodes: {
+      total: episodes.length,
+      withLoss: episodes.filter((one) => one.lost > 0).length,
+      interval: resampled ?? null,
+      method:
+        episodes.length < EPISODES_MIN
+          ? `fewer than ${EPISODES_MIN} ${clusters}: no interval over episodes`
+          : resampled === undefined
+            ? `no loss in ${episodes.length} ${clusters}, which says nothing of how it scatters: no interval over episodes`
+            : `percentile bootstrap over ${clusters}, 2,000 resamples`,
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// `pmc replay --missing`: reads exactly the offsets that an audit found missing again, and stores them through persistence's own
+// sink. No group is touched and nothing is stopped. A dry run unless --execute is given. Exit code 0 all are accounted for, 4
+// the log has forgotten some of them, 6 some are still missing.
+import type { Command } from 'commander';
+import { bookedFindings } from '../../consumers/gap-detector/findings-book.ts';
+import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
+import { openSink } from '../../consumers/persistence/sink.ts';
+import type { LogRecord, TopicDescription } from '../../kafka/log.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import { type MissingPlan, missingPlan, type ReplayRange, sizeOf } from '../replay/missing-plan.ts';
+import { type AuditServers, progressOf, withAuditServers } from './audit-servers.ts';
+import type { Cli } from './cli.ts';
+
+const REFUSED_EXIT = 4;
+const PARTIAL_EXIT = 6;
+
+interface Flags {
+  readonly missing?: boolean;
+  readonly execute?: boolean;
+  readonly json?: boolean;
+}
+
+export function addReplay(program: Command, cli: Cli): void {
+  program
+    .command('replay')
+    .description('store again what an audit found missing; a dry run unless --execute is given')
+    .requiredOption('--missing', 'the offsets that are missing on the audit’s books (`pmc audit gaps`)')
+    .option('--execute', 'do it')
+    .option('--json', 'the plan, and with --execute the outcome, as one JSON document')
+    .action((flags: Flags) => withAuditServers(cli, (servers) => replay(flags, servers, cli)));
+}
+
+async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli): Promise<void> {
+  const { admin, pool, clock } = servers;
+  const [topic] = (await admin.topics([TOPIC.incoming])) as [TopicDescription];
+  const starts = new Map(
+    [...(await admin.ends(topic.topic))].map(([partition, { logStart }]) => [partition, logStart]),
+  );
+  const book = await bookedFindings(pool, { isAll: false });
+  const plan = missingPlan(
+    book.map(({ finding }) => finding),
+    topic.incarnation,
+    starts,
+  );
+  const stored = execute === true ? await execution(servers, topic, plan, progressOf(cli)) : null;
+  if (execute === true && plan.offsets > 0) {
+    const detail = `pmc replay --missing --execute: ${stored} of ${plan.offsets} offsets accounted for`;
+    const event = { atMs: clock.nowMs(), kind: 'operator-action', subject: topic.topic, detail } as const;
+    await storeTimeline(pool, [event]);
+  }
+  const document = { schemaVersion: 1, topic: topic.topic, executed: execute === true, ...asJson(plan), stored };
+  cli.stdout.write(json ? `${JSON.stringify(document)}\n` : planText(topic.topic, plan, stored));
+  if (stored !== null && stored < plan.offsets) cli.endWith(PARTIAL_EXIT);
+  else if (plan.unrecoverable.length > 0) cli.endWith(REFUSED_EXIT);
+}
+
+/** How many of the planned offsets are a row, a duplicate or in quarantine afterwards. */
+async function execution(
+  { ranges, pool, codec, clock, logger }: AuditServers,
+  topic: TopicDescription,
+  { ranges: wanted }: MissingPlan,
+  onProgress: (text: string) => void,
+): Promise<number> {
+  const sink = openSink({ pool, codec, clock, logger, groupId: 'pmc-replay' });
+  const { signal } = new AbortController();
+  let accounted = 0;
+  for (const { partition, lower, upper } of wanted) {
+    onProgress(`storing ${topic.topic}-${partition} from ${lower} to ${upper - 1n}`);
+    const at = { topic: topic.topic, partition };
+    for await (const entries of ranges.read(at, lower, upper)) {
+      const records = entries.flatMap((entry): LogRecord[] => (entry.kind === 'record' ? [entry.record] : []));
+      if (records.length === 0) continue;
+      await sink({ ...at, incarnation: topic.incarnation, generation: 0, records, highWatermark: upper, signal });
+    }
+    accounted += await accountedFor(pool, topic.incarnation, { partition, lower, upper });
+  }
+  return accounted;
+}
+
+async function accountedFor(
+  pool: AuditServers['pool'],
+  incarnation: string,
+  { partition, lower, upper }: ReplayRange,
+): Promise<number> {
+  const where = 'incarnation = $1 and partition = $2 and record_offset >= $3 and record_offset < $4';
+  const { rows } = await pool.query<{ count: string }>(
+    `select count(*) from (
+       select record_offset from message_metadata where ${where}
+       union select record_offset from duplicates where status = 'open' and ${where}
+       union select record_offset from quarantine where status = 'open' and ${where}) as accounted`,
+    [incarnation, partition, String(lower), String(upper)],
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
+function asJson({ ranges, offsets, unrecoverable, ended }: MissingPlan) {
+  const plain = ({ partition, lower, upper }: ReplayRange) => ({
+    partition,
+    from: Number(lower),
+    to: Number(upper) - 1,
+  });
+  return { offsets, ended, ranges: ranges.map(plain), unrecoverable: unrecoverable.map(plain) };
+}
+
+function planText(topic: string, plan: MissingPlan, stored: number | null): string {
+  const line = (what: string) => (range: ReplayRange) =>
+    `  ${what} ${topic}-${range.partition} from ${range.lower} to ${range.upper - 1n}`;
+  return `${[
+    stored === null
+      ? `${plan.offsets} missing offsets can be stored again${plan.offsets > 0 ? '; add --execute to do it' : ''}`
+      : `${stored} of ${plan.offsets} offsets are accounted for now; \`pmc audit run\` judges them anew`,
+    ...plan.ranges.map(line('read')),
+    ...plan.unrecoverable.map(line('forgotten by the log:')),
+    ...(plan.unrecoverable.length > 0
+      ? [`  ${sizeOf(plan.unrecoverable)} offsets cannot be read again by anybody`]
+      : []),
+    ...(plan.ended > 0 ? [`  ${plan.ended} are of a topic that was made again since`] : []),
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,185 @@
+// `pmc rows purge --before TIME`: retention. Deletes the oldest rows of every partition, from its beginning up to the first row that was
+// received at or after the time, so that what is gone is one range. Each batch is a transaction that deletes and writes the range to
+// `purged`, where the audit finds it. Without --execute it only counts.
+import { type Command, InvalidArgumentError } from 'commander';
+import type pg from 'pg';
+import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
+import { readSettings } from '../../service/config.ts';
+import { databaseSettings } from '../../service/database.ts';
+import type { Cli } from './cli.ts';
+import { withDatabase } from './database-client.ts';
+import { serverEnvironment } from './server-environment.ts';
+
+const ROWS_PER_BATCH = 5_000;
+
+interface Flags {
+  readonly before: string;
+  readonly execute?: boolean;
+  readonly json?: boolean;
+  readonly reason: string;
+}
+
+interface PartitionRange {
+  readonly incarnation: string;
+  readonly partition: number;
+  readonly lower: bigint;
+  /** One past the last offset to delete. */
+  readonly upper: bigint;
+}
+
+export interface PurgedPartition {
+  readonly incarnation: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
+}
+
+export function addRowsPurge(rows: Command, cli: Cli): void {
+  rows
+    .command('purge')
+    .description(
+      'delete rows received before a time and put their offsets on the books (DATABASE_URL, else the running stack)',
+    )
+    .requiredOption('--before <time>', 'an ISO 8601 time with its zone, in the past', pastTime)
+    .option('--reason <text>', 'goes on the books with the ranges', 'retention')
+    .option('--execute', 'delete; without it only what would be deleted is shown')
+    .option('--json', 'one JSON document instead of text')
+    .action((flags: Flags) => purge(flags, cli));
+}
+
+async function purge({ before, execute = false, json = false, reason }: Flags, cli: Cli): Promise<void> {
+  const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
+  const partitions = await withDatabase(databaseUrl, async (client) => {
+    const done: PurgedPartition[] = [];
+    for (const range of await rangesBefore(client, before)) {
+      const rows = execute ? await purgeRange(client, range, reason, cli) : await countRows(client, range);
+      const { incarnation, partition, lower, upper } = range;
+      done.push({ incarnation, partition, from: Number(lower), to: Number(upper - 1n), rows });
+    }
+    if (execute && done.length > 0) {
+      const deleted = done.reduce((sum, one) => sum + one.rows, 0);
+      const detail = `pmc rows purge --before ${before} --execute: ${deleted} rows deleted (${reason})`;
+      await storeTimeline(client, [{ atMs: Date.now(), kind: 'operator-action', subject: 'rows', detail }]);
+    }
+    return done;
+  });
+  const rows = partitions.reduce((sum, one) => sum + one.rows, 0);
+  if (json) {
+    cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, before, executed: execute, rows, partitions })}\n`);
+    return;
+  }
+  for (const one of partitions) {
+    cli.stdout.write(
+      `partition ${one.partition} of ${one.incarnation}: offsets ${one.from} to ${one.to}, ${one.rows} rows\n`,
+    );
+  }
+  cli.stdout.write(execute ? `deleted ${rows} rows\n` : `would delete ${rows} rows; --execute does\n`);
+}
+
+/** From a partition's first row up to the first that stays: rows of one partition are received in the order of their offsets. */
+export async function rangesBefore(client: pg.Client, before: string): Promise<readonly PartitionRange[]> {
+  const { rows } = await client.query<{ incarnation: string; partition: number; lower: string; upper: string }>(
+    `select incarnation, partition, first.lower, coalesce(kept.upper, coverage.upper_offset) as upper from coverage
+     cross join lateral (
+       select record_offset as lower from message_metadata m
+       where m.incarnation = coverage.incarnation and m.partition = coverage.partition order by record_offset limit 1) as first
+     left join lateral (
+       select record_offset as upper from message_metadata m
+       where m.incarnation = coverage.incarnation and m.partition = coverage.partition and received_at >= $1
+       order by record_offset limit 1) as kept on true
+     where first.lower < coalesce(kept.upper, coverage.upper_offset)
+     order by incarnation, partition`,
+    [before],
+  );
+  return rows.map(({ lower, upper, ...at }) => ({ ...at, lower: BigInt(lower), upper: BigInt(upper) }));
+}
+
+async function countRows(client: pg.Client, { incarnation, partition, lower, upper }: PartitionRange): Promise<number> {
+  const { rows } = await client.query<{ count: string }>(
+    `select count(*) from message_metadata
+     where incarnation = $1 and partition = $2 and record_offset >= $3 and record_offset < $4`,
+    [incarnation, partition, String(lower), String(upper)],
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
+async function purgeRange(client: pg.Client, range: PartitionRange, reason: string, cli: Cli): Promise<number> {
+  let deleted = 0;
+  for (let from = range.lower; from < range.upper; ) {
+    const batch = await purgeBatch(client, { ...range, lower: from }, reason);
+    deleted += batch.rows;
+    from = batch.next;
+    cli.stderr.write(
+      `partition ${range.partition}: ${deleted} rows deleted, up to offset ${from - 1n} of ${range.upper - 1n}\n`,
+    );
+  }
+  return deleted;
+}
+
+/**
+ * Rows and books in one transaction: a crash leaves both or neither. Duplicates that point at a deleted row stay; the audit finds
+ * them purged where their own offset is in the range too, and says that they cannot be proved any more where it is not.
+ */
+async function purgeBatch(
+  client: pg.Client,
+  { incarnation, partition, lower, upper }: PartitionRange,
+  reason: string,
+): Promise<{ rows: number; next: bigint }> {
+  await client.query('begin');
+  try {
+    // The lock of persistence for the partition: a replay of these offsets waits, and then finds them on the books.
+    const lock = `pmc-persistence/${incarnation}/${partition}`;
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [lock]);
+    const at = [incarnation, partition, String(lower), String(upper)];
+    const end = await client.query<{ record_offset: string }>(
+      `select record_offset from message_metadata where incarnation = $1 and partition = $2 and record_offset >= $3
+         and record_offset < $4 order by record_offset offset ${ROWS_PER_BATCH} limit 1`,
+      at,
+    );
+    const next = BigInt(end.rows[0]?.record_offset ?? upper);
+    const range = [incarnation, partition, String(lower), String(next)];
+    const deleted = await client.query<{ source: string; event_id: string | null; kind: string }>(
+      `delete from message_metadata where incarnation = $1 and partition = $2 and record_offset >= $3 and record_offset < $4
+       returning source, case when kind = 'message' then event_id end as event_id`,
+      range,
+    );
+    const messages = deleted.rows.filter(({ event_id }) => event_id !== null);
+    // What became of a message goes with the message.
+    await client.query(
+      `delete from message_state using unnest($1::text[], $2::text[]) as given (source, message_id)
+       where message_state.source = given.source and message_state.message_id = given.message_id`,
+      [messages.map(({ source }) => source), messages.map(({ event_id }) => event_id)],
+    );
+    await putOnTheBooks(client, range, reason);
+    await client.query('commit');
+    return { rows: deleted.rowCount ?? 0, next };
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What lies next to a range makes it longer: the audit looks for one range that covers what is gone. */
+async function putOnTheBooks(client: pg.Client, range: readonly (string | number)[], reason: string): Promise<void> {
+  const extended = await client.query(
+    'update purged set upper_offset = $4, reason = $5 where incarnation = $1 and partition = $2 and upper_offset = $3',
+    [...range, reason],
+  );
+  if (extended.rowCount !== 0) return;
+  await client.query(
+    `insert into purged as known (incarnation, partition, lower_offset, upper_offset, reason) values ($1, $2, $3, $4, $5)
+     on conflict (incarnation, partition, lower_offset) do update set
+       upper_offset = greatest(known.upper_offset, excluded.upper_offset), reason = excluded.reason`,
+    [...range, reason],
+  );
+}
+
+function pastTime(text: string): string {
+  const timeMs = Date.parse(text);
+  if (/^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text) && timeMs < Date.now())
+    return new Date(timeMs).toISOString();
+  throw new InvalidArgumentError(
+    'It must be an ISO 8601 time in the past, with its zone, such as 2026-01-31T12:00:00Z.',
+  );
+}

@@ -1,0 +1,278 @@
+// The events that a client has numbered and that nobody has acknowledged yet, in order. Pure. An event goes out only when it is
+// durable, stays until it is settled, and its caller is told in the order of the numbers.
+//
+//   add() ──► stored() ──► next(): waiting ──► sent ──► acknowledge(), refuse() ──► settled ──► told, when it is the first
+//                              ▲ resume(), again(), askedAgain() │
+//                              └─────────────────────────────────┘
+import { type EventPlace, renumbered } from './event-text.ts';
+import { type Counter, KEY, type Kept } from './kept.ts';
+import type { Acknowledged, LogCoordinates, Outcome, Place, SendWindow, SeqRange, Settlement } from './outcome.ts';
+
+interface Entry {
+  readonly ticket: number;
+  readonly id: string;
+  readonly text: string;
+  readonly seq: number;
+  /** Doubtful: settled for the gateway, which may still say how. */
+  state: 'waiting' | 'sent' | 'doubtful';
+  settlement: Settlement | undefined;
+}
+
+export class Outbox {
+  readonly stream: string;
+  readonly #changes: Map<string, string | undefined>;
+  #epoch: string;
+  /** Dense: the entry of a number is found by its distance from the first. */
+  #entries: Entry[] = [];
+  readonly #byId = new Map<string, Entry>();
+  #last: number;
+  #tickets = 0;
+  #bytes = 0;
+  #durableUpto: number;
+  /** Nothing before it waits. */
+  #nextToSend: number;
+  /** Nobody can have acknowledged what comes after. */
+  #sentUpto: number;
+  #inFlight = 0;
+  #inFlightBytes = 0;
+
+  constructor(counter: Counter, events: Kept['events'], changes: Map<string, string | undefined>) {
+    this.stream = counter.stream;
+    this.#changes = changes;
+    this.#epoch = counter.epoch;
+    this.#last = counter.last - events.length;
+    for (const { text } of events) this.#push(idOf(text), text);
+    this.#durableUpto = this.#last;
+    this.#sentUpto = this.#last;
+    this.#nextToSend = this.#first;
+    this.#keepCounter();
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Everything up to here is settled and told. */
+  get acked(): number {
+    return this.#first - 1;
+  }
+
+  /** The last number that survives a crash of this client. */
+  get durable(): number {
+    return this.#durableUpto;
+  }
+
+  /** `keptBytes` counts UTF-16 units, which is near enough to bytes for a limit. */
+  get status() {
+    const { stream, epoch, last, acked } = this;
+    return { stream, epoch, last, acked, kept: this.#entries.length, keptBytes: this.#bytes };
+  }
+
+  get hasWaiting(): boolean {
+    return this.#nextToSend <= this.#durableUpto;
+  }
+
+  /** Where the next event comes. */
+  get nextPlace(): EventPlace {
+    return { stream: this.stream, epoch: this.#epoch, seq: this.#last + 1 };
+  }
+
+  /** Takes an event that was written for the next place, and asks for it to be kept; gives its ticket. */
+  add(id: string, text: string): number {
+    const { seq, ticket } = this.#push(id, text);
+    this.#changes.set(KEY.event(seq), text);
+    this.#keepCounter();
+    return ticket;
+  }
+
+  /** Nothing of another epoch: those numbers mean other events. */
+  stored({ epoch, seq }: Place): void {
+    if (epoch === this.#epoch) this.#durableUpto = Math.max(this.#durableUpto, seq);
+  }
+
+  /** What may go out now, in order, at most `count`; it counts as sent from here on. */
+  take({ window, windowBytes }: SendWindow, count: number): readonly string[] {
+    const texts: string[] = [];
+    for (; this.hasWaiting && texts.length < count; this.#nextToSend++) {
+      const entry = this.#at(this.#nextToSend);
+      if (entry === undefined || entry.settlement !== undefined || entry.state !== 'waiting') continue;
+      const bytes = this.#inFlightBytes + entry.text.length;
+      if (this.#inFlight >= window || (this.#inFlight > 0 && bytes > windowBytes)) break;
+      entry.state = 'sent';
+      this.#inFlight += 1;
+      this.#inFlightBytes = bytes;
+      this.#sentUpto = Math.max(this.#sentUpto, entry.seq);
+      texts.push(entry.text);
+    }
+    return texts;
+  }
+
+  /** Nothing of another epoch changes anything. */
+  acknowledge({ epoch, upto, at, dup }: Acknowledged): readonly Outcome[] {
+    if (epoch !== this.#epoch) return [];
+    const repeated = new Set(dup);
+    const settle = (entry: Entry | undefined, where: LogCoordinates | undefined): void => {
+      if (entry === undefined) return;
+      const isDuplicate = repeated.has(entry.seq) || repeated.has(entry.id);
+      this.#settle(entry, { ok: true, at: where, isDuplicate });
+    };
+    for (const [key, topic, partition, offset] of at) settle(this.#find(key), { topic, partition, offset });
+    for (const key of dup) settle(this.#find(key), undefined);
+    this.#settleUpTo(upto);
+    return this.#tell();
+  }
+
+  /** Refused for good. */
+  refuse(key: number | string, code: number, reason: string): readonly Outcome[] {
+    const entry = this.#find(key);
+    if (entry !== undefined) this.#settle(entry, { ok: false, code, reason });
+    return this.#tell();
+  }
+
+  /** Refused for now: it waits as if it had not been sent. */
+  again(key: number | string): void {
+    const entry = this.#find(key);
+    if (entry === undefined || entry.settlement !== undefined) return;
+    this.#back(entry);
+    this.#nextToSend = Math.min(this.#nextToSend, entry.seq);
+  }
+
+  /** The gateway has numbers of this epoch that were never sent from here: the counter has stepped back. */
+  isBehind(last: Place): boolean {
+    return last.epoch === this.#epoch && last.seq > this.#sentUpto;
+  }
+
+  /**
+   * A new connection: the gateway has settled everything up to `last`; all else goes out again. What became of the settled ones it
+   * may say once more, so they are told when it has had the time for that.
+   */
+  resume(last: Place | undefined): void {
+    const settledUpto = last?.epoch === this.#epoch ? Math.min(last.seq, this.#sentUpto) : 0;
+    for (const entry of this.#entries) {
+      if (entry.settlement !== undefined) continue;
+      this.#back(entry);
+      if (entry.seq <= settledUpto) entry.state = 'doubtful';
+    }
+    this.#nextToSend = this.#first;
+  }
+
+  get hasDoubts(): boolean {
+    return this.#entries[0]?.state === 'doubtful';
+  }
+
+  /** The gateway has said what it knows. */
+  settleDoubts(): readonly Outcome[] {
+    const upto = this.#entries.findLast(({ state }) => state === 'doubtful')?.seq;
+    if (upto !== undefined) this.#settleUpTo(upto);
+    return this.#tell();
+  }
+
+  /** The gateway asks again: what is kept goes out once more; the ranges that are gone are named. */
+  askedAgain(epoch: string, { from, to }: SeqRange): readonly SeqRange[] {
+    if (epoch !== this.#epoch) return [{ from, to }];
+    const last = Math.min(to, this.#last);
+    for (let seq = Math.max(from, this.#first); seq <= last; seq++) this.again(seq);
+    const gone: SeqRange[] = [];
+    if (from < this.#first) gone.push({ from, to: Math.min(to, this.#first - 1) });
+    if (to > this.#last) gone.push({ from: Math.max(from, this.#last + 1), to });
+    return gone;
+  }
+
+  /** The numbers of this epoch cannot be trusted: what is not settled gets new ones. */
+  begin(epoch: string): readonly Outcome[] {
+    const settled = this.#entries.flatMap((entry) => told(entry));
+    const kept = this.#entries.filter(({ settlement }) => settlement === undefined);
+    for (const { seq } of this.#entries) this.#changes.set(KEY.event(seq), undefined);
+    this.#entries = [];
+    this.#byId.clear();
+    this.#epoch = epoch;
+    this.#last = 0;
+    this.#bytes = 0;
+    this.#inFlight = 0;
+    this.#inFlightBytes = 0;
+    this.#durableUpto = 0;
+    this.#sentUpto = 0;
+    this.#nextToSend = 1;
+    for (const { id, text, ticket } of kept) {
+      const entry = this.#push(id, renumbered(text, this.nextPlace), ticket);
+      this.#changes.set(KEY.event(entry.seq), entry.text);
+    }
+    this.#keepCounter();
+    return settled;
+  }
+
+  /** Of the event that the gateway means, by its number, also as a text, or by its id; undefined when it is not kept. */
+  idOf(key: number | string | undefined): string | undefined {
+    return key === undefined ? undefined : (this.#at(Number(key)) ?? this.#find(key))?.id;
+  }
+
+  get #first(): number {
+    return this.#last - this.#entries.length + 1;
+  }
+
+  #at(seq: number): Entry | undefined {
+    return this.#entries[seq - this.#first];
+  }
+
+  #find(key: number | string): Entry | undefined {
+    return typeof key === 'number' ? this.#at(key) : this.#byId.get(key);
+  }
+
+  #push(id: string, text: string, ticket = ++this.#tickets): Entry {
+    const entry: Entry = { ticket, seq: ++this.#last, id, text, state: 'waiting', settlement: undefined };
+    this.#entries.push(entry);
+    this.#byId.set(id, entry);
+    this.#bytes += text.length;
+    return entry;
+  }
+
+  #back(entry: Entry): void {
+    if (entry.state === 'sent') {
+      this.#inFlight -= 1;
+      this.#inFlightBytes -= entry.text.length;
+    }
+    entry.state = 'waiting';
+  }
+
+  #settle(entry: Entry, settlement: Settlement): void {
+    if (entry.settlement !== undefined) return;
+    this.#back(entry);
+    entry.settlement = settlement;
+  }
+
+  #settleUpTo(upto: number): void {
+    const count = Math.min(upto, this.#sentUpto) - this.#first + 1;
+    for (const entry of this.#entries.slice(0, Math.max(0, count)))
+      this.#settle(entry, { ok: true, at: undefined, isDuplicate: false });
+  }
+
+  /** Takes away the settled ones at the front. */
+  #tell(): readonly Outcome[] {
+    const open = this.#entries.findIndex(({ settlement }) => settlement === undefined);
+    const gone = this.#entries.splice(0, open === -1 ? this.#entries.length : open);
+    for (const entry of gone) {
+      this.#bytes -= entry.text.length;
+      this.#changes.set(KEY.event(entry.seq), undefined);
+      if (this.#byId.get(entry.id) === entry) this.#byId.delete(entry.id);
+    }
+    this.#nextToSend = Math.max(this.#nextToSend, this.#first);
+    return gone.flatMap((entry) => told(entry));
+  }
+
+  #keepCounter(): void {
+    this.#changes.set(KEY.counter, JSON.stringify({ stream: this.stream, epoch: this.#epoch, last: this.#last }));
+  }
+}
+
+function told({ ticket, seq, id, settlement }: Entry): readonly Outcome[] {
+  return settlement === undefined ? [] : [{ ticket, seq, id, ...settlement }];
+}
+
+function idOf(text: string): string {
+  const { id } = JSON.parse(text) as { id?: unknown };
+  return typeof id === 'string' ? id : '';
+}

@@ -1,0 +1,120 @@
+// Reads again from the log what a receiver did not take when it came by: one partition after the other, until the receiver is live,
+// can take no more or is gone. Of peers that come back by the thousand only a few are read for at once.
+import type { PartitionEnds, RangeReader } from '../../kafka/log.ts';
+import type { Dispatch } from '../../schemas/generated.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import { backoffMs, pause } from '../../service/backoff.ts';
+import { describeError } from '../../service/errors.ts';
+import type { Logger } from '../../service/logger.ts';
+import type { Cursor, Vector } from './cursor.ts';
+import type { OutgoingDecoder } from './outgoing-decoder.ts';
+
+/** One that is behind. */
+export interface Follower {
+  readonly source: string;
+  readonly cursor: Cursor;
+  /** Never waits for its turn: the few whose socket is waited for, so that their slowness costs nobody else. */
+  readonly hasOwnReader: boolean;
+  readonly signal: AbortSignal;
+  readonly canTake: boolean;
+  /** Whether it took this one. */
+  readonly offer: (partition: number, offset: bigint, dispatch: Dispatch) => boolean | Promise<boolean>;
+}
+
+export interface CatchUpOptions {
+  readonly range: RangeReader;
+  readonly decode: OutgoingDecoder;
+  /** How far this process has read. */
+  readonly tail: Vector;
+  readonly ends: () => Promise<ReadonlyMap<number, PartitionEnds>>;
+  readonly logger: Logger;
+}
+
+const READERS_MAX = 8;
+const READ_RECORDS = 2_000n;
+const READ_AGAIN = { initialMs: 250, maxMs: 5_000 };
+
+export class CatchUp {
+  readonly #options: CatchUpOptions;
+  readonly #reading = new Set<Follower>();
+  readonly #waiting: (() => void)[] = [];
+  #readers = 0;
+
+  constructor(options: CatchUpOptions) {
+    this.#options = options;
+  }
+
+  /** Does nothing for one that is read for already. */
+  follow(one: Follower): void {
+    if (!this.#reading.has(one) && one.cursor.behind.size > 0 && one.canTake) void this.#read(one);
+  }
+
+  async #read(one: Follower): Promise<void> {
+    const { logger } = this.#options;
+    const { source, cursor, signal } = one;
+    this.#reading.add(one);
+    for (let attempt = 1; cursor.behind.size > 0 && one.canTake; ) {
+      const partition = cursor.behind.keys().next().value as number;
+      try {
+        if (!(await this.#inTurn(one, () => this.#readPartition(one, partition)))) break;
+        attempt = 1;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (await this.#hasExpired(one, partition)) continue;
+        logger.warn({ source, attempt, error: describeError(error) }, 'communicator.outgoing.unreadable');
+        await pause(backoffMs(attempt, READ_AGAIN), signal);
+        attempt += 1;
+      }
+    }
+    this.#reading.delete(one);
+  }
+
+  /** Whether it took all that was read for it. */
+  async #readPartition(one: Follower, partition: number): Promise<boolean> {
+    const { range, decode, tail } = this.#options;
+    const { source, cursor, signal } = one;
+    const from = cursor.behind.get(partition);
+    // Its turn came late: nobody else moves it on this partition from here on.
+    if (from === undefined || !one.canTake) return one.canTake;
+    const end = tail.get(partition) ?? 0n;
+    const upper = end - from > READ_RECORDS ? from + READ_RECORDS : end;
+    for await (const entries of range.read({ topic: TOPIC.outgoing, partition }, from, upper, signal)) {
+      for (const entry of entries) {
+        if (entry.kind !== 'record') continue;
+        const { offset } = entry.record;
+        const dispatch = await decode(entry.record);
+        if (dispatch?.source !== source) continue;
+        cursor.advance(partition, offset);
+        if (!(await one.offer(partition, offset, dispatch))) return false;
+        cursor.advance(partition, offset + 1n);
+      }
+    }
+    cursor.caughtUp(partition, upper, tail);
+    return true;
+  }
+
+  /** Whether the log let go of what was to be read. */
+  async #hasExpired({ source, cursor }: Follower, partition: number): Promise<boolean> {
+    const known = await this.#options.ends().catch(() => undefined);
+    const first = known?.get(partition)?.logStart ?? 0n;
+    const next = cursor.behind.get(partition);
+    if (next === undefined || next >= first) return false;
+    const lost = { source, partition, from: String(next), to: String(first) };
+    this.#options.logger.error(lost, 'communicator.outgoing.expired');
+    cursor.advance(partition, first);
+    return true;
+  }
+
+  async #inTurn<T>(one: Follower, read: () => Promise<T>): Promise<T> {
+    if (one.hasOwnReader) return await read();
+    if (this.#readers < READERS_MAX) this.#readers += 1;
+    else await new Promise<void>((go) => this.#waiting.push(go));
+    try {
+      return await read();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#readers -= 1;
+      else next();
+    }
+  }
+}

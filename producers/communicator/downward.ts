@@ -1,0 +1,287 @@
+// Dispatches from pmc.messages.outgoing to the peers that are connected here. Every communicator reads the whole topic, and each
+// peer has a position in it: the log itself is what waits for a peer that is away. At least once: a position moves only after
+// the peer's socket has taken the dispatch, or, where the peer keeps its own, when it says so at its next hello. Nobody waits
+// for another: a peer whose socket takes its time is behind for that long, and goes on from the log.
+//
+//   attach(position) ──► behind: read again from the log ──► live: as the tail reads it ──► cannot take: behind
+import type { Codec } from '../../kafka/codec.ts';
+import type { Batch, LogRecord, PartitionEnds, RangeReader } from '../../kafka/log.ts';
+import type { Dispatch } from '../../schemas/generated.ts';
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import type { Position, Welcome } from '../../schemas/protocol/frames.ts';
+import { PmcError } from '../../service/errors.ts';
+import { killPoint } from '../../service/kill-point.ts';
+import type { Logger } from '../../service/logger.ts';
+import { CatchUp, type Follower } from './catch-up.ts';
+import { Cursor, type Vector } from './cursor.ts';
+import type { CommunicatorMetrics } from './metrics.ts';
+import { type OutgoingDecoder, outgoingDecoder } from './outgoing-decoder.ts';
+import type { SavedPositions } from './saved-positions.ts';
+import { positionOf, type Resume, resumedPosition, type StartPosition, withinLog } from './start-position.ts';
+
+export interface Delivery {
+  readonly dispatch: Dispatch;
+  readonly logEpoch: string;
+  readonly position: () => Position;
+}
+
+/** Who takes dispatches of one source over one connection. */
+export interface Receiver {
+  readonly canTake: boolean;
+  /** Whether its socket took it; false when the connection is over. */
+  readonly deliver: (delivery: Delivery) => boolean | Promise<boolean>;
+}
+
+type Incoming = Welcome['in'];
+
+/** What must be known of the log before anybody can have a position in it. */
+export interface OutgoingStart {
+  /** Cluster id and topic id: positions mean nothing in another one. */
+  readonly logEpoch: string;
+  /** Where reading begins, per partition. */
+  readonly start: Vector;
+}
+
+export interface DownwardOptions {
+  readonly range: RangeReader;
+  readonly codec: Codec;
+  readonly saved: Pick<SavedPositions, 'begin' | 'load' | 'moved'>;
+  readonly ends: () => Promise<ReadonlyMap<number, PartitionEnds>>;
+  readonly logger: Logger;
+  readonly metrics: CommunicatorMetrics;
+}
+
+interface Attached extends Follower {
+  readonly receiver: Receiver;
+  readonly leaving: AbortController;
+  /** Its position is kept here, whether or not it keeps one itself. */
+  readonly isSaved: boolean;
+  /** It says how many more it takes. */
+  readonly givesCredit: boolean;
+  credit: number;
+  hasBegun: boolean;
+  /** Its socket has one that it has not taken yet. */
+  isTaking: boolean;
+  /** A dispatch of its own went by since it was offered one. */
+  hasMissed: boolean;
+}
+
+const REMEMBERED_MAX = 10_000;
+
+export class Downward {
+  readonly #options: DownwardOptions;
+  readonly #decode: OutgoingDecoder;
+  readonly #tail = new Map<number, bigint>();
+  readonly #catchUp: CatchUp;
+  readonly #attached = new Map<Receiver, Attached>();
+  readonly #bySource = new Map<string, Set<Attached>>();
+  /** Gone, perhaps while their position was looked for. */
+  readonly #left = new WeakSet<Receiver>();
+  /** Where each reply id was seen first, oldest first: the same id elsewhere on the log is the same reply once more. */
+  readonly #seen = new Map<string, string>();
+  /** Empty before `open`. */
+  #logEpoch = '';
+  deliveredTotal = 0;
+
+  constructor(options: DownwardOptions) {
+    const { codec, logger, metrics, range, ends } = options;
+    this.#options = options;
+    this.#decode = outgoingDecoder(codec, logger, metrics);
+    this.#catchUp = new CatchUp({ range, ends, logger, tail: this.#tail, decode: this.#decode });
+  }
+
+  /** The log has answered: from now on peers have positions. */
+  open({ logEpoch, start }: OutgoingStart): void {
+    this.#logEpoch = logEpoch;
+    for (const [partition, next] of start) this.#tail.set(partition, next);
+  }
+
+  /** Throws PMC_KAFKA_UNREACHABLE as long as the log has never answered. */
+  assertOpen(): void {
+    if (this.#logEpoch === '') throw new PmcError('PMC_KAFKA_UNREACHABLE', 'the log has not answered since the start');
+  }
+
+  /** Before a source says anything: a reply to it must lie behind a position that outlives this process. Throws while the log is away. */
+  async expect(source: string): Promise<void> {
+    this.assertOpen();
+    await this.#options.saved.begin(source, new Map(this.#tail));
+  }
+
+  /** What the peer is told in its welcome. Nothing is delivered before `begin`. Throws while the log is away. */
+  async attach(receiver: Receiver, source: string, resume: Resume | undefined, isOwnedHere = false): Promise<Incoming> {
+    this.assertOpen();
+    const { saved, logger, ends } = this.#options;
+    const logEpoch = this.#logEpoch;
+    // Before anything is waited for: replies to what this peer sends from now on come behind it.
+    const now = new Map(this.#tail);
+    let found: StartPosition = { start: now };
+    if (resume !== undefined) found = await resumedPosition(resume, now, logEpoch, ends);
+    else if (isOwnedHere) found = await withinLog((await saved.load(source)) ?? now, now, ends);
+    const { start, lost } = found;
+    if (lost !== undefined) logger.warn({ source, reason: lost }, 'communicator.position.lost');
+    const cursor = new Cursor(start, this.#tail);
+    const pos = positionOf(cursor.position(this.#tail));
+    const givesCredit = resume !== undefined || !isOwnedHere;
+    if (!this.#left.has(receiver)) this.#add(receiver, source, cursor, { isSaved: isOwnedHere, givesCredit });
+    return { recovered: lost === undefined, ...(lost && { reason: lost }), log_epoch: logEpoch, pos };
+  }
+
+  position(receiver: Receiver): Pick<Incoming, 'log_epoch' | 'pos'> & { recovered: boolean } {
+    const cursor = this.#attached.get(receiver)?.cursor;
+    const pos = positionOf(cursor?.position(this.#tail) ?? this.#tail);
+    return { recovered: true, log_epoch: this.#logEpoch, pos };
+  }
+
+  begin(receiver: Receiver): void {
+    const one = this.#attached.get(receiver);
+    if (one === undefined) return;
+    one.hasBegun = true;
+    this.#catchUp.follow(one);
+  }
+
+  credit(receiver: Receiver, more: number): void {
+    const one = this.#attached.get(receiver);
+    if (one === undefined) return;
+    if (one.givesCredit) one.credit = Math.min(one.credit + more, PROTOCOL_LIMITS.credit);
+    this.#catchUp.follow(one);
+  }
+
+  detach(receiver: Receiver): void {
+    this.#left.add(receiver);
+    const one = this.#attached.get(receiver);
+    if (one === undefined) return;
+    one.leaving.abort();
+    this.#attached.delete(receiver);
+    const others = this.#bySource.get(one.source);
+    others?.delete(one);
+    if (others?.size === 0) this.#bySource.delete(one.source);
+    this.#save(one);
+  }
+
+  /** About once a second: saves the positions that this process keeps for its peers, and goes on with who can take more. */
+  tick(): void {
+    for (const one of this.#attached.values()) {
+      this.#save(one);
+      this.#catchUp.follow(one);
+    }
+  }
+
+  async handleBatch({ records, signal }: Pick<Batch, 'records' | 'signal'>): Promise<void> {
+    for (const record of records) {
+      if (signal.aborted) throw new Error('the assignment was lost before all dispatches were handed out');
+      const next = this.#tail.get(record.partition) ?? 0n;
+      // Read again after a rebalance: who was live has had it, who was not reads it from the log.
+      if (record.offset < next) continue;
+      if (record.offset > next) await this.#fillHole(record, next, signal);
+      await this.#handOut(record);
+    }
+  }
+
+  #add(
+    receiver: Receiver,
+    source: string,
+    cursor: Cursor,
+    { isSaved, givesCredit }: Pick<Attached, 'isSaved' | 'givesCredit'>,
+  ): void {
+    const leaving = new AbortController();
+    const one: Attached = {
+      receiver,
+      source,
+      cursor,
+      isSaved,
+      givesCredit,
+      leaving,
+      hasOwnReader: isSaved,
+      signal: leaving.signal,
+      credit: givesCredit ? PROTOCOL_LIMITS.credit : Number.POSITIVE_INFINITY,
+      hasBegun: false,
+      isTaking: false,
+      hasMissed: false,
+      get canTake() {
+        return one.hasBegun && !one.isTaking && one.credit > 0 && !leaving.signal.aborted && receiver.canTake;
+      },
+      offer: (partition, offset, dispatch) => this.#offer(one, partition, offset, dispatch),
+    };
+    this.#attached.set(receiver, one);
+    this.#bySource.set(source, (this.#bySource.get(source) ?? new Set()).add(one));
+    // Also of one that is here for the first time: what comes from now on is for it, whoever is connected to it then.
+    this.#save(one);
+  }
+
+  /** The reader was moved forward: who is live here must not miss what lies between. */
+  async #fillHole({ topic, partition, offset }: LogRecord, next: bigint, signal: AbortSignal): Promise<void> {
+    const { range, ends, logger } = this.#options;
+    const first = (await ends()).get(partition)?.logStart ?? 0n;
+    logger.warn({ partition, from: String(next), to: String(offset) }, 'communicator.outgoing.hole');
+    const from = first > next ? first : next;
+    for await (const entries of range.read({ topic, partition }, from, offset, signal)) {
+      for (const entry of entries) if (entry.kind === 'record') await this.#handOut(entry.record);
+    }
+  }
+
+  async #handOut(record: LogRecord): Promise<void> {
+    const { partition, offset } = record;
+    const dispatch = await this.#decode(record);
+    // From here to the new tail nothing is waited for: nobody can come to live, or leave it, in between.
+    if (dispatch !== undefined) {
+      for (const one of this.#bySource.get(dispatch.source) ?? []) this.#offerLive(one, partition, offset, dispatch);
+    }
+    this.#tail.set(partition, offset + 1n);
+  }
+
+  #offerLive(one: Attached, partition: number, offset: bigint, dispatch: Dispatch): void {
+    const { cursor } = one;
+    if (cursor.hasHad(partition, offset)) return;
+    const answer = cursor.isLive(partition) && this.#offer(one, partition, offset, dispatch);
+    if (answer === true) return;
+    cursor.fallBehind(partition, offset);
+    if (answer === false) one.hasMissed = true;
+    else void this.#taking(one, partition, offset, answer);
+  }
+
+  /** It is behind until its socket has taken this one, and with nothing else if nothing of its own went by meanwhile. */
+  async #taking(one: Attached, partition: number, offset: bigint, answer: Promise<boolean>): Promise<void> {
+    one.hasMissed = false;
+    if (await answer) {
+      const end = this.#tail.get(partition) ?? 0n;
+      one.cursor.caughtUp(partition, one.hasMissed || end <= offset ? offset + 1n : end, this.#tail);
+    }
+    this.#catchUp.follow(one);
+  }
+
+  #offer(one: Attached, partition: number, offset: bigint, dispatch: Dispatch): boolean | Promise<boolean> {
+    const { metrics } = this.#options;
+    const logEpoch = this.#logEpoch;
+    const where = `${partition}/${offset}`;
+    const first = this.#seen.get(dispatch.replyId) ?? where;
+    if (first !== where) {
+      metrics.deliveries.inc({ outcome: 'duplicate' });
+      return true;
+    }
+    if (!one.canTake) return false;
+    const position = (): Position => positionOf(one.cursor.position(this.#tail).set(partition, offset + 1n));
+    const answer = one.receiver.deliver({ dispatch, logEpoch, position });
+    if (typeof answer === 'boolean') return answer && this.#taken(one, dispatch.replyId, where);
+    one.isTaking = true;
+    return answer.then((isTaken) => {
+      one.isTaking = false;
+      return isTaken && this.#taken(one, dispatch.replyId, where);
+    });
+  }
+
+  #taken(one: Attached, replyId: string, where: string): true {
+    killPoint('communicator.delivered');
+    one.credit -= 1;
+    this.deliveredTotal += 1;
+    this.#options.metrics.deliveries.inc({ outcome: 'delivered' });
+    if (this.#seen.has(replyId)) return true;
+    this.#seen.set(replyId, where);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > REMEMBERED_MAX && oldest !== undefined) this.#seen.delete(oldest);
+    return true;
+  }
+
+  #save({ isSaved, source, cursor }: Attached): void {
+    if (isSaved) this.#options.saved.moved(source, cursor.position(this.#tail));
+  }
+}

@@ -1,0 +1,64 @@
+// How fast one peer may send: events, what passes (typing and presence, the first to be left out), events that it had sent before and
+// what it says that it has handled, each by a bucket of its own; and when a peer that is told to slow down has not listened for too long. Pure.
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface Rate {
+  readonly ratePerSecond: number;
+  readonly burst: number;
+  /** What all peers together may send, of events. */
+  readonly common?: TokenBucket | undefined;
+}
+
+export type Paced = 'event' | 'passing' | 'again' | 'handled';
+
+const ABUSE_MS = 60_000;
+const CALM_MS = 5_000;
+/** As many as one frame may name. */
+const HANDLED_BURST = 1_000;
+/** A connection that breaks may have all of its window acknowledged and not heard. */
+const AGAIN_BURST = 2 * PROTOCOL_LIMITS.window;
+
+export class PeerRate {
+  readonly #buckets: Readonly<Record<Paced, TokenBucket>> | undefined;
+  readonly #common: TokenBucket | undefined;
+  /** What an event costs over time, 0 without a rate. */
+  readonly perEventMs: number = 0;
+  #overSinceMs: number | undefined;
+  #lastOverMs = 0;
+
+  /** Undefined: no rate. */
+  constructor(rate: Rate | undefined, nowMs: number) {
+    if (rate === undefined) return;
+    this.#common = rate.common;
+    this.perEventMs = 1_000 / rate.ratePerSecond;
+    const handled = Math.max(rate.burst, HANDLED_BURST);
+    this.#buckets = {
+      event: new TokenBucket({ ...rate, nowMs }),
+      passing: new TokenBucket({ ...rate, nowMs }),
+      again: new TokenBucket({ ...rate, burst: Math.max(rate.burst, AGAIN_BURST), nowMs }),
+      handled: new TokenBucket({ ...rate, burst: handled, nowMs }),
+    };
+  }
+
+  /** Milliseconds to wait, or undefined where it may pass. */
+  wait(what: Paced, nowMs: number): number | undefined {
+    const own = this.#buckets?.[what].take(nowMs) ?? 0;
+    const waitMs = own === 0 && what === 'event' ? (this.#common?.take(nowMs) ?? 0) : own;
+    return waitMs > 0 ? waitMs : undefined;
+  }
+
+  /** It sent more than it may. */
+  over(nowMs: number): void {
+    if (this.#buckets === undefined) return;
+    if (nowMs - this.#lastOverMs > CALM_MS) this.#overSinceMs = undefined;
+    this.#overSinceMs ??= nowMs;
+    this.#lastOverMs = nowMs;
+  }
+
+  /** Over the rate for a minute, without a pause of a few seconds. */
+  isAbused(nowMs: number): boolean {
+    if (this.#overSinceMs === undefined || nowMs - this.#lastOverMs > CALM_MS) return false;
+    return nowMs - this.#overSinceMs > ABUSE_MS;
+  }
+}

@@ -1,0 +1,95 @@
+// What a peer says that it has handled, as events of its own on the log: the evidence that a reply arrived. Nobody acknowledges these, so
+// a pong waits for what was said before its ping: with it the peer knows that the log has that, and may forget it. What is said faster
+// than the rate waits its turn; a pong that waits for long is explained, which is a sign of life as well.
+import { UUID } from '../../schemas/event-key.ts';
+import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
+import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
+import type { Ingest, Origin } from './ingest.ts';
+import type { Frame } from './parse-frame.ts';
+
+export interface ReplyEvidenceOptions {
+  readonly from: Origin;
+  readonly ingest: Pick<Ingest, 'receive'>;
+  /** Takes one of the rate, where there is one. */
+  readonly isAllowed: () => boolean;
+  readonly nowMs: () => number;
+  readonly begin: (frame: Frame) => void;
+  readonly end: (frame: Frame) => void;
+  readonly error: (name: ProtocolErrorName, reason: string, ref?: string) => void;
+}
+
+/** Whoever asks more often than this while the log does not answer has no right to every answer. */
+const PINGS_MAX = 256;
+/** Acknowledgements that wait for the rate; as many as are in the memory of any peer that keeps to the protocol. */
+const LATER_MAX = 10_000;
+/** A pong that waits for longer is explained, again and again. */
+const LATE_MS = 10_000;
+
+export class ReplyEvidence {
+  readonly #options: ReplyEvidenceOptions;
+  #said = 0;
+  /** Not on the log yet, oldest first. */
+  readonly #open = new Set<number>();
+  readonly #later: { readonly number: number; readonly replyId: string }[] = [];
+  readonly #waiting: { readonly behind: number; readonly sinceMs: number; readonly goOn: () => void }[] = [];
+
+  constructor(options: ReplyEvidenceOptions) {
+    this.#options = options;
+  }
+
+  add(replyId: string): void {
+    const { isAllowed, error } = this.#options;
+    // Our reply ids are UUIDs.
+    if (!UUID.test(replyId)) return error('invalid', 'ids are reply ids as they were delivered', replyId.slice(0, 64));
+    if (this.#later.length >= LATER_MAX)
+      return error('rateLimited', 'too many acknowledgements wait for the rate; say it again later', replyId);
+    const number = ++this.#said;
+    this.#open.add(number);
+    if (this.#later.length > 0 || !isAllowed()) this.#later.push({ number, replyId });
+    else this.#append(number, replyId);
+  }
+
+  /** About once a second. */
+  tick(): void {
+    const { isAllowed, nowMs, error } = this.#options;
+    let taken = 0;
+    for (const { number, replyId } of this.#later) {
+      if (!isAllowed()) break;
+      taken += 1;
+      this.#append(number, replyId);
+    }
+    this.#later.splice(0, taken);
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || nowMs() - oldest.sinceMs < LATE_MS) return;
+    if (this.#later.length > 0) error('rateLimited', 'a pong waits for acknowledgements, and those for the rate');
+    else error('logUnavailable', 'a pong waits for acknowledgements that are not on the log yet');
+  }
+
+  /** Once all that was added before is on the log. */
+  behind(goOn: () => void): void {
+    if (this.#waiting.length >= PINGS_MAX) return;
+    this.#waiting.push({ behind: this.#said, sinceMs: this.#options.nowMs(), goOn });
+    this.#goOn();
+  }
+
+  #append(number: number, replyId: string): void {
+    const { from, ingest, begin, end } = this.#options;
+    const fields = deliveredEvent(replyId, from.source);
+    const frame = { bytes: Buffer.from(JSON.stringify(fields)), isBinary: false };
+    begin(frame);
+    const onSettled = (): void => {
+      end(frame);
+      this.#open.delete(number);
+      this.#goOn();
+    };
+    ingest.receive({ frame, parsed: { ok: true, fields }, from, place: null, onSettled });
+  }
+
+  #goOn(): void {
+    const [first = Number.POSITIVE_INFINITY] = this.#open;
+    for (let one = this.#waiting[0]; one !== undefined && one.behind < first; one = this.#waiting[0]) {
+      this.#waiting.shift();
+      one.goOn();
+    }
+  }
+}

@@ -1,0 +1,300 @@
+// One peer that speaks pmc.v1, over one connection: hello and welcome, then events in and acknowledgements out. It promises that
+// an event is acknowledged only when all in-sync replicas have it, that whatever is not taken is said to be refused, with a
+// code, and that a peer which sends faster than the log takes is slowed down, never dropped.
+//
+//   waiting ──hello──► greeting ──welcome──► open ──drain──► draining ──► closed
+//      └ anything else: error 106, close 4503          a hello while open begins another epoch
+import {
+  type CloseName,
+  PROTOCOL_ERROR,
+  PROTOCOL_LIMITS,
+  type ProtocolErrorName,
+} from '../../schemas/protocol/codes.ts';
+import { type GatewayFrame, type Hello, type PeerFrame, readPeerFrame } from '../../schemas/protocol/frames.ts';
+import { pause } from '../../service/backoff.ts';
+import { describeError, isRetriable } from '../../service/errors.ts';
+import type { Granted } from './admission.ts';
+import { dispatchEvent } from './dispatch-frame.ts';
+import type { Delivery, Receiver } from './downward.ts';
+import { EventIntake } from './event-intake.ts';
+import { helloProblem } from './hello-problem.ts';
+import type { Origin } from './ingest.ts';
+import { OpenStreams } from './open-streams.ts';
+import { PacedReading } from './paced-reading.ts';
+import { type Fields, type Frame, parseFrame } from './parse-frame.ts';
+import type { SessionOptions } from './session-options.ts';
+import type { Speaker } from './streams.ts';
+import { welcomeFrame } from './welcome.ts';
+
+const DRAIN_RECONNECT_MS = 1_000;
+const COME_BACK_MS = 2_000;
+const SETTLE_MS = 4_000;
+const SETTLED_POLL_MS = 20;
+
+type Phase = 'waiting' | 'greeting' | 'open' | 'draining' | 'closed';
+
+export class Session implements Receiver {
+  readonly #options: SessionOptions;
+  readonly #speaker: Speaker;
+  readonly #open: OpenStreams;
+  #helloByMs: number;
+  #phase: Phase = 'waiting';
+  #admission: Granted | undefined;
+  #intake: EventIntake | undefined;
+  #reading: PacedReading | undefined;
+  /** Came between hello and welcome. */
+  #early: Frame[] = [];
+  #earlyBytes = 0;
+  #isWelcomed = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#helloByMs = options.clock.nowMs() + PROTOCOL_LIMITS.helloMs;
+    this.#open = new OpenStreams(options.clock, options.ackPaceMs, (frame) => this.#send(frame));
+    // Before the welcome nothing is said; the welcome says up to where all is settled.
+    this.#speaker = {
+      askAgain: (epoch, range) => this.#isWelcomed && this.#send({ op: 'resend', epoch, ...range }),
+      moved: (epoch) => this.#isWelcomed && this.#open.of(epoch)?.acks.due(),
+      settled: (epoch, name, outcome) => this.#isWelcomed && this.#intake?.answer(epoch, name, outcome),
+      replaced: () => options.wire.close('replaced'),
+    };
+  }
+
+  get source(): string | undefined {
+    return this.#admission?.source;
+  }
+
+  get tokenId(): string | undefined {
+    return this.#admission?.tokenId;
+  }
+
+  /** Whether all that was taken has been answered. */
+  get isSettled(): boolean {
+    return this.#intake === undefined || this.#intake.unsettled === 0;
+  }
+
+  receive(frame: Frame): void {
+    if (this.#options.wire.isClosing) return;
+    switch (this.#phase) {
+      case 'waiting':
+        return this.#first(frame);
+      case 'greeting':
+        return this.#hold(frame);
+      case 'open':
+      case 'draining':
+        return this.#take(frame);
+      case 'closed':
+        return;
+    }
+  }
+
+  closed(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    const { downward, streams } = this.#options;
+    downward.detach(this);
+    if (this.#open.state !== undefined) streams.leave(this.#open.state, this.#speaker);
+    // What had come early was not looked at, and is without a number, as if the socket still had it: it is sent again.
+    this.#early = [];
+  }
+
+  /** About once a second. */
+  tick(nowMs: number): void {
+    const { wire } = this.#options;
+    wire.tick(nowMs);
+    // What is not read may be the hello.
+    if (wire.isPaused) this.#helloByMs = nowMs + PROTOCOL_LIMITS.helloMs;
+    if (this.#phase === 'waiting' && nowMs >= this.#helloByMs) wire.close('helloTimeout');
+    if (wire.bufferedBytes > PROTOCOL_LIMITS.outgoingBytes) wire.close('slowReader');
+    this.#intake?.tick(nowMs);
+  }
+
+  /** Nothing new is read; what was read is answered. */
+  #drain(): void {
+    if (this.#phase === 'open') this.#send({ op: 'drain', reconnect_ms: DRAIN_RECONNECT_MS });
+    if (this.#phase !== 'closed') this.#phase = 'draining';
+    this.#options.wire.pause('drain');
+  }
+
+  /** As a source that is let go: drain, and resolve when all that was taken is answered, or nobody waits any longer. */
+  async drained(): Promise<void> {
+    this.#drain();
+    const untilMs = performance.now() + SETTLE_MS;
+    while (!this.isSettled && performance.now() < untilMs) await pause(SETTLED_POLL_MS);
+    this.#open.flush();
+  }
+
+  logUnavailable(retryMs: number): void {
+    if (this.#phase === 'open') this.error('logUnavailable', 'the log does not answer', { retry_after_ms: retryMs });
+  }
+
+  /** Where we keep its position, it moves only when the socket has taken the dispatch. */
+  deliver({ dispatch, logEpoch, position }: Delivery): boolean | Promise<boolean> {
+    const { wire } = this.#options;
+    const event = dispatchEvent(dispatch);
+    const frame: GatewayFrame = { op: 'deliver', log_epoch: logEpoch, pos: position(), event };
+    if (this.#admission?.isDialled === true) return wire.sendTaken(JSON.stringify(frame));
+    this.#send(frame);
+    return wire.isOpen;
+  }
+
+  get canTake(): boolean {
+    return this.#phase === 'open' && this.#options.wire.bufferedBytes < PROTOCOL_LIMITS.outgoingBytes / 2;
+  }
+
+  error(name: ProtocolErrorName, reason: string, more: { retry_after_ms?: number; ref?: string } = {}): void {
+    const { code, isTemporary } = PROTOCOL_ERROR[name];
+    this.#send({ op: 'error', code, temporary: isTemporary, reason, ...more });
+  }
+
+  #first(frame: Frame): void {
+    const parsed = parseFrame(frame);
+    if (!parsed.ok || parsed.fields['op'] !== 'hello') return this.#refuse('protocolOrder', 'the first frame is hello');
+    this.#control(parsed.fields);
+  }
+
+  #hold(frame: Frame): void {
+    this.#earlyBytes += frame.bytes.length;
+    this.#early.push(frame);
+    const { window, windowBytes } = PROTOCOL_LIMITS;
+    if (this.#early.length > window || this.#earlyBytes > windowBytes) {
+      this.#refuse('protocolOrder', `more than ${window} frames or ${windowBytes} bytes before the welcome`);
+    }
+  }
+
+  #take(frame: Frame): void {
+    this.#reading?.took();
+    const parsed = parseFrame(frame);
+    if (parsed.ok && parsed.fields['event'] === undefined && parsed.fields['op'] !== undefined) {
+      this.#control(parsed.fields);
+    } else this.#intake?.take(frame, parsed);
+  }
+
+  #control(fields: Fields): void {
+    const read = readPeerFrame(fields);
+    if (!read.ok) {
+      const ref = typeof fields['op'] === 'string' ? fields['op'].slice(0, 64) : 'op';
+      this.error('invalid', read.reason, { ref });
+      if (this.#phase === 'waiting') this.#options.wire.close('protocol');
+      return;
+    }
+    if (read.frame.op === 'hello') this.#hello(read.frame);
+    else this.#heard(read.frame);
+  }
+
+  #heard(frame: Exclude<PeerFrame, Hello>): void {
+    const { downward, streams } = this.#options;
+    switch (frame.op) {
+      case 'unavailable': {
+        const open = this.#open.of(frame.epoch);
+        if (open === undefined) return this.error('regressed', `epoch ${frame.epoch} was never announced`);
+        if (!open.account.hasRoomWithout(frame))
+          return this.#refuse('windowExceeded', 'too many gaps', 'positionMismatch');
+        for (const range of open.account.giveUp(frame)) streams.gap('gap_lost', open.state, frame.epoch, range);
+        return open.acks.due();
+      }
+      case 'ack':
+        for (const id of frame.ids) this.#intake?.evidence.add(id);
+        return;
+      case 'credit':
+        return downward.credit(this, frame.n);
+      case 'ping':
+        return this.#intake?.evidence.behind(() => this.#send({ op: 'pong', t: frame.t }));
+      case 'pong':
+        return;
+    }
+  }
+
+  #hello(hello: Hello): void {
+    if (this.#phase === 'draining') return;
+    const problem = helloProblem(hello, this.#open.state?.stream);
+    if (problem !== undefined) return this.#refuse(problem.error, problem.reason, problem.close);
+    this.#phase = 'greeting';
+    void this.#admit(hello);
+  }
+
+  async #admit(hello: Hello): Promise<void> {
+    const { admit, wire, clock } = this.#options;
+    const admission = this.#admission ?? (await admit(hello));
+    if (!admission.ok) return this.#refuse(admission.error, admission.reason, admission.close);
+    this.#admission = admission;
+    if (this.#isGone) return;
+    this.#reading ??= new PacedReading(wire, admission.pausedAt, clock);
+    await this.#greet(hello, admission);
+  }
+
+  async #greet(hello: Hello, admission: Granted): Promise<void> {
+    const { wire, streams, logger, clock, connection, gatewayEpoch, onStream, downward } = this.#options;
+    const { source } = admission;
+    const isFirst = !this.#isWelcomed;
+    try {
+      downward.assertOpen();
+      const { stream, epoch } = hello;
+      const out = hello.resume?.out;
+      // Who gives no number, or one of another epoch, has given out none in this one.
+      const used: { seq: number; acked?: number | undefined } = out?.epoch === epoch ? out : { seq: 0 };
+      const opened = await streams.open({ source, stream, epoch }, used, this.#speaker);
+      if (this.#isGone) return streams.leave(opened.state, this.#speaker);
+      if (opened.ended !== undefined) onStream('closed', source, stream, opened.ended);
+      if (opened.isNewEpoch) onStream('opened', source, stream, epoch);
+      this.#open.enter(opened.state);
+      this.#intake ??= this.#newIntake({ source, connection }, admission);
+      this.#intake.speaks(stream, epoch);
+      const position = isFirst
+        ? await downward.attach(this, source, hello.resume?.in, admission.isDialled)
+        : downward.position(this);
+      // It may have left meanwhile.
+      if (this.#isGone) return downward.detach(this);
+      const { account } = opened;
+      const nowMs = clock.nowMs();
+      this.#send(welcomeFrame({ session: connection, gatewayEpoch, nowMs, account, granted: admission, position }));
+      this.#isWelcomed = true;
+      // The answers to these may have been lost with the connection before.
+      for (const [seq, outcome] of used.acked === undefined ? [] : account.settledAbove(used.acked)) {
+        this.#intake.answer(epoch, { seq, id: undefined }, outcome);
+      }
+    } catch (error) {
+      // What it is to be told, or given, is on the log.
+      if (isRetriable(error)) {
+        logger.warn({ source, connection, error: describeError(error) }, 'communicator.session.log-away');
+        this.error('logUnavailable', 'the log does not answer; come back', { retry_after_ms: COME_BACK_MS });
+        return wire.close('logUnavailable');
+      }
+      logger.error({ source, connection, error: describeError(error) }, 'communicator.session.greeting-failed');
+      this.error('internal', 'the greeting failed; come back');
+      return wire.close('internal');
+    }
+    this.#phase = 'open';
+    this.#earlyBytes = 0;
+    // One of them may be another hello, which the rest then waits for.
+    for (const frame of this.#early.splice(0)) this.receive(frame);
+    if (isFirst) downward.begin(this);
+  }
+
+  /** Phases change while something is waited for. */
+  get #isGone(): boolean {
+    return this.#phase === 'closed' || this.#phase === 'draining' || this.#options.wire.isClosing;
+  }
+
+  #newIntake(from: Origin, { rate, burst }: Granted): EventIntake {
+    return new EventIntake({
+      ...this.#options,
+      from,
+      rate:
+        rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: this.#options.usersRate },
+      streamOf: (epoch) => this.#open.of(epoch),
+      send: (frame) => this.#send(frame),
+      error: (name, reason, ref) => this.error(name, reason, ref === undefined ? {} : { ref }),
+    });
+  }
+
+  #refuse(name: ProtocolErrorName, reason: string, close: CloseName = 'protocol'): void {
+    this.error(name, reason);
+    this.#options.wire.close(close);
+  }
+
+  #send(frame: GatewayFrame): void {
+    if (frame.op === 'pong') this.#open.flush();
+    this.#options.wire.send(JSON.stringify(frame));
+  }
+}

@@ -1,0 +1,43 @@
+// The epochs of processes before this one that ended without a word: closed by this one, once all that they left here is on the log.
+import { describeError } from '../../../service/errors.ts';
+import type { Logger } from '../../../service/logger.ts';
+import { NumberRanges } from '../number-ranges.ts';
+import type { EpochRow } from './spool-file.ts';
+import type { SpoolThread } from './spool-thread.ts';
+
+export class LeftBehind {
+  /** The last group that they left. */
+  readonly lastId: number;
+  readonly #epochs: EpochRow[];
+  readonly #thread: Pick<SpoolThread, 'call'>;
+  readonly #logger: Logger;
+  #closing: Promise<void> | undefined;
+
+  constructor(epochs: readonly EpochRow[], lastId: number, thread: Pick<SpoolThread, 'call'>, logger: Logger) {
+    this.lastId = lastId;
+    this.#epochs = [...epochs];
+    this.#thread = thread;
+    this.#logger = logger;
+  }
+
+  /** To be called when nothing of theirs waits any more; a failure is tried again by the next call. */
+  async close(onRecovered: (epoch: EpochRow, spooled: NumberRanges) => Promise<void>): Promise<void> {
+    this.#closing ??= this.#closeAll(onRecovered).finally(() => {
+      this.#closing = undefined;
+    });
+    await this.#closing;
+  }
+
+  async #closeAll(onRecovered: (epoch: EpochRow, spooled: NumberRanges) => Promise<void>): Promise<void> {
+    try {
+      for (let [row] = this.#epochs; row !== undefined; [row] = this.#epochs) {
+        const { epoch } = row;
+        await onRecovered(row, new NumberRanges(await this.#thread.call('numbers', { epoch })));
+        await this.#thread.call('closeEpoch', { epoch });
+        this.#epochs.shift();
+      }
+    } catch (error) {
+      this.#logger.warn({ error: describeError(error) }, 'communicator.epoch.not-closed');
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type GapEvent, type Speaker, type StreamPosition, Streams } from './streams.ts';
+
+const WHO = { source: 'chat.example', stream: 's', epoch: 'E1' };
+
+let nowMs: number;
+let stored: StreamPosition | undefined;
+let saved: StreamPosition[];
+let gaps: GapEvent[];
+let said: string[];
+let streams: Streams;
+
+beforeEach(() => {
+  nowMs = 1_000_000;
+  stored = undefined;
+  saved = [];
+  gaps = [];
+  said = [];
+  streams = new Streams({
+    clock: { nowMs: () => nowMs },
+    positions: { find: () => Promise.resolve(stored), save: (all) => void saved.push(...all) },
+    onGap: (gap) => void gaps.push(gap),
+  });
+});
+
+function speaker(name: string): Speaker {
+  return {
+    askAgain: (epoch, { from, to }) => void said.push(`${name} resend ${epoch} ${from}-${to}`),
+    moved: (epoch) => void said.push(`${name} moved ${epoch}`),
+    settled: () => undefined,
+    replaced: () => void said.push(`${name} replaced`),
+  };
+}
+
+async function settle(seqs: readonly number[], epoch = 'E1', by = speaker('a'), givenOut = 0) {
+  const opened = await streams.open({ ...WHO, epoch }, { seq: givenOut }, by);
+  for (const seq of seqs) {
+    const body = createHash('sha256').update(String(seq)).digest('hex');
+    opened.account.arrive(seq, body, nowMs);
+    opened.account.settle(seq, body, { kind: 'logged', partition: 0, offset: seq });
+  }
+  return opened;
+}
+
+describe('the position of a stream', () => {
+  test('begins where the peer was told that all is safe, when what was saved lags behind or is gone', async () => {
+    stored = { source: 'chat.example', stream: 's', epoch: 'E1', upto: 4 };
+    const { account } = await streams.open({ ...WHO, epoch: 'E1' }, { seq: 20, acked: 9 }, speaker('a'));
+    expect(account.upto).toBe(9);
+    const behind = await streams.open({ ...WHO, stream: 'behind' }, { seq: 20, acked: 2 }, speaker('c'));
+    expect(behind.account.upto).toBe(4);
+    const other = await streams.open({ ...WHO, stream: 'other', epoch: 'E9' }, { seq: 5, acked: 400 }, speaker('b'));
+    expect(other.account.upto).toBe(5);
+  });
+
+  test('moves on to where another gateway told the peer that all is safe, also where this one knows of gaps', async () => {
+    const { account } = await settle([1, 2, 5]);
+    expect([account.upto, account.missing]).toEqual([2, [{ from: 3, to: 4 }]]);
+    const again = await streams.open(WHO, { seq: 9, acked: 7 }, speaker('b'));
+    expect(again.account).toBe(account);
+    expect([account.upto, account.missing]).toEqual([7, []]);
+  });
+
+  test('is saved once when it has moved', async () => {
+    await settle([1, 2]);
+    streams.tick();
+    streams.tick();
+    expect(saved).toEqual([{ source: 'chat.example', stream: 's', epoch: 'E1', upto: 2 }]);
+  });
+
+  test('is not saved for a name under which nothing came', async () => {
+    await settle([]);
+    streams.tick();
+    expect(saved).toEqual([]);
+  });
+
+  test('is that of the epoch that is spoken now, also of one that was known before', async () => {
+    await settle([1]);
+    await settle([1, 2], 'E2');
+    await settle([2, 3], 'E1');
+    streams.tick();
+    expect(saved).toEqual([{ source: 'chat.example', stream: 's', epoch: 'E1', upto: 3 }]);
+  });
+
+  test('outlasts the process in its epoch; another one ends it', async () => {
+    stored = { source: 'chat.example', stream: 's', epoch: 'E1', upto: 5 };
+    const same = await streams.open(WHO, { seq: 9 }, speaker('a'));
+    expect([same.account.upto, same.isNewEpoch, same.ended]).toEqual([5, false, undefined]);
+    const next = await streams.open({ ...WHO, epoch: 'E2' }, { seq: 0 }, speaker('a'));
+    expect([next.account.upto, next.isNewEpoch, next.ended]).toEqual([0, true, 'E1']);
+  });
+
+  test('is asked for once by two connections at the same time, which have one account', async () => {
+    const both = await Promise.all([
+      streams.open(WHO, { seq: 0 }, speaker('a')),
+      streams.open(WHO, { seq: 0 }, speaker('b')),
+    ]);
+    expect(both[0].account).toBe(both[1].account);
+    expect(both[0].state).toBe(both[1].state);
+    expect([said, both[0].state.speaker?.moved]).toEqual([['a replaced'], both[1].state.speaker?.moved]);
+  });
+});
+
+describe('who speaks for a stream', () => {
+  test('is the newest connection; one that was replaced cannot leave for it', async () => {
+    const [first, second] = [speaker('a'), speaker('b')];
+    const { state } = await streams.open(WHO, { seq: 0 }, first);
+    await streams.open(WHO, { seq: 0 }, second);
+    await streams.open(WHO, { seq: 0 }, second);
+    expect(said).toEqual(['a replaced']);
+    streams.leave(state, first);
+    expect(state.speaker).toBe(second);
+    streams.leave(state, second);
+    expect(state.speaker).toBeUndefined();
+  });
+
+  test('is forgotten with its stream after a while, but not while it speaks', async () => {
+    const { state } = await settle([1]);
+    nowMs += 3_600_000;
+    streams.tick();
+    expect(streams.size).toBe(1);
+    streams.leave(state, state.speaker as Speaker);
+    nowMs += 600_001;
+    streams.tick();
+    expect([streams.size, saved.length]).toEqual([0, 1]);
+  });
+
+  test('is asked for what is missing and told when it is given up; nobody is, where nobody speaks', async () => {
+    const { state } = await settle([3]);
+    streams.tick();
+    expect(said).toEqual(['a resend E1 1-2']);
+    streams.leave(state, state.speaker as Speaker);
+    nowMs += 120_000;
+    streams.tick();
+    expect([said.length, gaps]).toEqual([1, []]);
+    await streams.open(WHO, { seq: 3 }, speaker('b'));
+    nowMs += 59_999;
+    streams.tick();
+    expect(gaps).toEqual([]);
+    nowMs += 1;
+    streams.tick();
+    expect(gaps).toEqual([{ kind: 'gap_lost', source: 'chat.example', stream: 's', epoch: 'E1', from: 1, to: 2 }]);
+    expect(said.at(-1)).toBe('b moved E1');
+  });
+});
+
+describe('epochs', () => {
+  test('of one stream are kept up to a few, the newest ones', async () => {
+    for (let number = 1; number <= 9; number += 1) await settle([1], `E${number}`);
+    const { state } = await streams.open({ ...WHO, epoch: 'E7' }, { seq: 0 }, speaker('a'));
+    expect([...state.accounts.keys()]).toEqual(['E6', 'E8', 'E9', 'E7']);
+  });
+});
+
+describe('what was left out', () => {
+  test('is told in ranges, by the next tick', async () => {
+    const { state } = await settle([]);
+    for (const seq of [1, 2, 3, 7]) streams.sampled(state, 'E1', seq);
+    streams.sampled(state, 'E2', 8);
+    expect(gaps).toEqual([]);
+    streams.tick();
+    expect(gaps.map(({ kind, epoch, from, to }) => [kind, epoch, from, to])).toEqual([
+      ['sampled', 'E1', 1, 3],
+      ['sampled', 'E1', 7, 7],
+      ['sampled', 'E2', 8, 8],
+    ]);
+    streams.tick();
+    expect(gaps).toHaveLength(3);
+  });
+});

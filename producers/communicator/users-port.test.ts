@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import { Registry } from 'prom-client';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import WebSocket from 'ws';
+import { freePorts } from '../../test/support/free-ports.ts';
+import type { Admit } from './admission.ts';
+import { communicatorMetrics } from './metrics.ts';
+import { Rig } from './session.testing.ts';
+import { UsersPort } from './users-port.ts';
+
+vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
+  const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
+  return { ...(await original<object>()), SchemaRegistry };
+});
+
+const PATIENCE_MS = 20_000;
+const HELLO = { op: 'hello', v: 1, stream: 's', epoch: 'E1' };
+/** A token is `name` or `name.token`; `nobody` is not admitted. */
+const admit: Admit = ({ token = 'ana' }) =>
+  token === 'nobody'
+    ? { ok: false, error: 'unauthorized', reason: 'unknown', close: 'unauthorized' }
+    : { ok: true, source: `user:${token.split('.')[0]}`, isDialled: false, tokenId: token, rate: 50, burst: 100 };
+
+interface Limits {
+  readonly connectionsMax?: number;
+  readonly connectionsPerSubject?: number;
+}
+
+async function open({ connectionsMax = 100, connectionsPerSubject = 2 }: Limits = {}) {
+  const rig = await Rig.open();
+  const metrics = communicatorMetrics(new Registry());
+  const [number = 0] = await freePorts(1);
+  const address = { host: '127.0.0.1', port: number };
+  const port = await UsersPort.open({
+    address,
+    origins: ['https://chat.example'],
+    connectionsMax,
+    connectionsPerSubject,
+    session: rig.deps,
+    metrics,
+    clock: rig.deps.clock,
+    admit,
+  });
+  onTestFinished(() => port.stop());
+  const user = (protocols: readonly string[] = ['pmc.v1'], headers: Readonly<Record<string, string>> = {}): User =>
+    new User(`ws://127.0.0.1:${address.port}`, protocols, headers);
+  return { rig, metrics, port, user, address };
+}
+
+class User {
+  readonly socket: WebSocket;
+  readonly heard: { op: string; [field: string]: unknown }[] = [];
+  readonly closedWith: Promise<number>;
+
+  constructor(url: string, protocols: readonly string[], headers: Readonly<Record<string, string>>) {
+    this.socket = new WebSocket(url, [...protocols], { headers });
+    this.socket.on('message', (data: Buffer) => this.heard.push(JSON.parse(data.toString('utf8'))));
+    this.socket.on('error', () => undefined);
+    this.closedWith = new Promise((resolve) => this.socket.once('close', resolve));
+  }
+
+  async hello(token?: string): Promise<this> {
+    if (this.socket.readyState !== WebSocket.OPEN) await once(this.socket, 'open');
+    // Two connections of one stream would replace each other.
+    this.say({ ...HELLO, stream: `of ${token}`, ...(token === undefined ? {} : { token }) });
+    await Promise.race([once(this.socket, 'message'), this.closedWith]);
+    return this;
+  }
+
+  say(frame: object): void {
+    this.socket.send(JSON.stringify(frame));
+  }
+}
+
+describe('the port of users', () => {
+  test('welcomes a user, and acknowledges what the log has', async () => {
+    const { rig, user, port } = await open();
+    const ana = await user().hello();
+    ana.say({ event: 'message', id: 'm', chat: 'c', seq: 1 });
+    await once(ana.socket, 'message');
+    expect(ana.heard).toMatchObject([{ op: 'welcome' }, { op: 'ack', upto: 1 }]);
+    expect([rig.incoming(), port.connections]).toEqual([1, 1]);
+  });
+
+  test.each<[string, readonly string[], Readonly<Record<string, string>>, number]>([
+    ['no subprotocol', [], {}, 4504],
+    ['another page', ['pmc.v1'], { origin: 'https://evil.example' }, 4502],
+    ['a page in a sandbox', ['pmc.v1'], { origin: 'null' }, 4502],
+  ])('closes one with a code that says why: %s', async (_what, protocols, headers, code) => {
+    const { user, metrics, port } = await open();
+    expect(await user(protocols, headers).closedWith).toBe(code);
+    expect(port.connections).toBe(0);
+    const { values } = await metrics.connectionsRefused.get();
+    expect(values.map(({ value }) => value)).toEqual([1]);
+  });
+
+  test('takes one from a page that is allowed', async () => {
+    const { user } = await open();
+    const ana = await user(['pmc.v1'], { origin: 'https://chat.example' }).hello();
+    expect(ana.heard).toMatchObject([{ op: 'welcome' }]);
+  });
+
+  test('has no more connections than it may, in all', async () => {
+    const { user, port } = await open({ connectionsMax: 2 });
+    const first = await user().hello('ana');
+    await user().hello('bea');
+    expect(await user().closedWith).toBe(4506);
+    first.socket.close();
+    await first.closedWith;
+    // Its own end has heard of it sooner than the port.
+    await vi.waitFor(() => expect(port.connections).toBe(1), PATIENCE_MS);
+    expect((await user().hello('cai')).heard).toMatchObject([{ op: 'welcome' }]);
+  });
+
+  test('has no more than it may of one subject, whatever its token, and counts those that ended no longer', async () => {
+    const { user, port } = await open();
+    const first = await user().hello('ana.phone');
+    await user().hello('ana.desk');
+    const third = await user().hello('ana.third');
+    expect([third.heard.map(({ code }) => code), await third.closedWith]).toEqual([[103], 4506]);
+    expect((await user().hello('bea')).heard).toMatchObject([{ op: 'welcome' }]);
+    first.socket.close();
+    await first.closedWith;
+    await vi.waitFor(() => expect(port.connections).toBe(2), PATIENCE_MS);
+    expect((await user().hello('ana.third')).heard).toMatchObject([{ op: 'welcome' }]);
+    expect((await user().hello('ana.more')).heard).toMatchObject([{ code: 103 }]);
+  });
+
+  test('counts nobody who is not admitted', async () => {
+    const { user, port } = await open();
+    const nobody = await user().hello('nobody');
+    expect([nobody.heard.map(({ code }) => code), await nobody.closedWith]).toEqual([[101], 4501]);
+    await vi.waitFor(() => expect(port.connections).toBe(0), PATIENCE_MS);
+  });
+
+  test('ends the sessions of a token that ends, and takes nothing more of them', async () => {
+    const { user, port, rig } = await open();
+    const phone = await user().hello('ana.phone');
+    const bea = await user().hello('bea');
+    port.revoke('ana.phone');
+    phone.say({ event: 'message', id: 'm', chat: 'c', seq: 1 });
+    expect(await phone.closedWith).toBe(4501);
+    expect(phone.heard).toMatchObject([{ op: 'welcome' }, { op: 'error', code: 101 }]);
+    expect([bea.socket.readyState, rig.ingest.settlement.received]).toEqual([WebSocket.OPEN, 0]);
+  });
+
+  test('refuses a frame above 64 KiB with the link kept, and closes for one above 1 MiB', async () => {
+    const { user } = await open();
+    const ana = await user().hello();
+    ana.say({ event: 'message', id: 'm', seq: 1, more: 'x'.repeat(70_000) });
+    await once(ana.socket, 'message');
+    expect(ana.heard[1]).toMatchObject({ op: 'nack', seq: 1, code: 107 });
+    ana.say({ event: 'message', id: 'm', seq: 2, more: 'x'.repeat(1_100_000) });
+    expect(await ana.closedWith).toBe(1009);
+  });
+
+  test('stops with everybody told, and does not wait for those that it refused and who do not listen', async () => {
+    const { user, port } = await open();
+    const ana = await user().hello();
+    const deaf = user([]);
+    await once(deaf.socket, 'open');
+    deaf.socket.pause();
+    await port.stop();
+    expect(ana.heard.map(({ op }) => op)).toEqual(['welcome', 'drain']);
+    expect(await ana.closedWith).toBe(4001);
+    deaf.socket.terminate();
+    const late = user();
+    await late.closedWith;
+    expect(late.socket.protocol).toBe('');
+  });
+
+  test('says which setting moves it when its port is taken', async () => {
+    const { rig, address, metrics } = await open();
+    const options = { address, origins: [], connectionsMax: 1, connectionsPerSubject: 1, metrics, admit };
+    const second = UsersPort.open({ ...options, session: rig.deps, clock: rig.deps.clock });
+    await expect(second).rejects.toMatchObject({ code: 'PMC_PORT_TAKEN' });
+  });
+});

@@ -1,0 +1,178 @@
+// The users' port: WebSockets that we accept. Each speaks pmc.v1 or is closed with a code that says what is wrong; who they are is
+// asked at hello. Bounded: connections in all and for each subject, handshakes by origin.
+import { createServer } from 'node:http';
+import { ulid } from 'ulid';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { PROTOCOL_LIMITS, SUBPROTOCOL } from '../../schemas/protocol/codes.ts';
+import type { Hello } from '../../schemas/protocol/frames.ts';
+import type { Clock } from '../../service/clock.ts';
+import { type Address, portError } from '../../service/health-server.ts';
+import type { Admission, Admit } from './admission.ts';
+import type { CommunicatorMetrics } from './metrics.ts';
+import { isAllowedOrigin } from './origins.ts';
+import { Session } from './session.ts';
+import type { SessionDeps } from './session-options.ts';
+import { type PauseReason, Wire } from './wire.ts';
+
+export interface UsersPortOptions {
+  readonly address: Address;
+  readonly origins: readonly string[];
+  readonly connectionsMax: number;
+  readonly connectionsPerSubject: number;
+  readonly session: SessionDeps;
+  readonly metrics: CommunicatorMetrics;
+  readonly clock: Clock;
+  /** Who this is, by the token in its hello. */
+  readonly admit: Admit;
+}
+
+interface User {
+  readonly session: Session;
+  readonly wire: Wire;
+}
+
+const UPGRADE_REQUIRED = 426;
+
+export class UsersPort {
+  readonly #options: UsersPortOptions;
+  readonly #users = new Set<User>();
+  /** Connections of each subject. */
+  readonly #ofSubject = new Map<string, number>();
+  readonly #paused = new Set<PauseReason>();
+  readonly #http = createServer((_request, response) => {
+    response.writeHead(UPGRADE_REQUIRED, { 'content-type': 'text/plain' }).end('This is a WebSocket address.\n');
+  });
+  readonly #server: WebSocketServer;
+
+  private constructor(options: UsersPortOptions) {
+    this.#options = options;
+    this.#server = new WebSocketServer({
+      server: this.#http,
+      maxPayload: PROTOCOL_LIMITS.frameBytesHard,
+      // A frame of bad UTF-8 is refused by us with the link kept; the library would close it.
+      skipUTF8Validation: true,
+      perMessageDeflate: false,
+      clientTracking: false,
+      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    });
+    this.#server.on('connection', (socket, request) => this.#accept(socket, request.headers.origin));
+  }
+
+  static async open(options: UsersPortOptions): Promise<UsersPort> {
+    const port = new UsersPort(options);
+    const { address } = options;
+    await new Promise<void>((resolve, reject) => {
+      // The library takes the errors of the server that it is given, and hands them on.
+      port.#server.on('error', (error) => reject(portError(error, address, 'PMC_GATEWAY_PORT')));
+      port.#http.listen(address.port, address.host, resolve);
+    });
+    return port;
+  }
+
+  get connections(): number {
+    return this.#users.size;
+  }
+
+  pause(reason: PauseReason): void {
+    this.#paused.add(reason);
+    for (const { wire } of this.#users) wire.pause(reason);
+  }
+
+  resume(reason: PauseReason): void {
+    this.#paused.delete(reason);
+    for (const { wire } of this.#users) wire.resume(reason);
+  }
+
+  tick(nowMs: number): void {
+    for (const { session } of this.#users) session.tick(nowMs);
+  }
+
+  logUnavailable(retryMs: number): void {
+    for (const { session } of this.#users) session.logUnavailable(retryMs);
+  }
+
+  /** Ends the sessions of a token that is valid no longer. */
+  revoke(tokenId: string): void {
+    for (const { session, wire } of this.#users) {
+      if (session.tokenId !== tokenId) continue;
+      session.error('unauthorized', 'the token is valid no longer');
+      wire.close('unauthorized');
+    }
+  }
+
+  /** Accepts nobody, answers what was taken as long as the log does, then closes. */
+  async stop(): Promise<void> {
+    this.#server.close();
+    const httpClosed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    const leave = async ({ session, wire }: User): Promise<void> => {
+      await session.drained();
+      await wire.end('shutdown');
+    };
+    await Promise.all([...this.#users].map(leave));
+    this.#http.closeAllConnections();
+    await httpClosed;
+  }
+
+  #accept(socket: WebSocket, origin: string | undefined): void {
+    const { connectionsMax, origins, metrics, clock } = this.#options;
+    const wire = new Wire(socket, clock.nowMs());
+    // The library has closed it, and said why: too large a frame, or not WebSocket. Nobody waits for an answer to that.
+    socket.on('error', () => wire.close('protocol'));
+    const refusal = this.#refusal(socket, origin, { connectionsMax, origins });
+    if (refusal !== undefined) {
+      metrics.connectionsRefused.inc({ reason: refusal });
+      return wire.close(refusal);
+    }
+    const connection = ulid();
+    const session = new Session({
+      ...this.#options.session,
+      wire,
+      connection,
+      admit: (hello) => this.#admit(hello, wire),
+    });
+    const user = { session, wire };
+    this.#users.add(user);
+    metrics.connections.inc({ side: 'accepted' });
+    for (const reason of this.#paused) wire.pause(reason);
+    socket.on('message', (data, isBinary) => session.receive({ bytes: data as Buffer, isBinary }));
+    socket.on('close', (code) => {
+      this.#users.delete(user);
+      metrics.connections.dec({ side: 'accepted' });
+      metrics.connectionsLost.inc({ side: 'accepted', code: String(wire.closedAs?.code ?? code) });
+      this.#count(session.source, -1);
+      session.closed();
+    });
+  }
+
+  #count(subject: string | undefined, by: 1 | -1): void {
+    if (subject === undefined) return;
+    const count = (this.#ofSubject.get(subject) ?? 0) + by;
+    if (count > 0) this.#ofSubject.set(subject, count);
+    else this.#ofSubject.delete(subject);
+  }
+
+  #refusal(
+    socket: WebSocket,
+    origin: string | undefined,
+    { connectionsMax, origins }: Pick<UsersPortOptions, 'connectionsMax' | 'origins'>,
+  ): 'version' | 'connectionLimit' | 'forbidden' | undefined {
+    if (socket.protocol !== SUBPROTOCOL) return 'version';
+    if (this.#users.size >= connectionsMax) return 'connectionLimit';
+    return isAllowedOrigin(origin, origins) ? undefined : 'forbidden';
+  }
+
+  async #admit(hello: Hello, wire: Wire): Promise<Admission> {
+    const { admit, connectionsPerSubject } = this.#options;
+    const admission = await admit(hello);
+    if (!admission.ok) return admission;
+    // It has left while its token was looked at: nobody would count it off again.
+    if (!wire.isOpen) return { ok: false, error: 'internal', reason: 'it has left', close: 'internal' };
+    const own = this.#ofSubject.get(admission.source) ?? 0;
+    if (own < connectionsPerSubject) {
+      this.#count(admission.source, 1);
+      return admission;
+    }
+    const reason = `${admission.source} has ${own} connections already`;
+    return { ok: false, error: 'forbidden', reason, close: 'connectionLimit' };
+  }
+}

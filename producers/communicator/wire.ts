@@ -1,0 +1,128 @@
+// One open WebSocket, whichever side dialled: sending, pausing for more than one reason, and its heartbeat. It promises that a
+// paused peer is not taken for a dead one: what is not read proves nothing.
+import WebSocket from 'ws';
+import { CLOSE, type CloseName, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+
+/** Why nothing is read: the log does not keep up, the spool is nearly full, the peer's own window, its rate, or we part. */
+export type PauseReason = 'log' | 'spool' | 'window' | 'rate' | 'drain';
+
+const PING_JITTER_MS = 2_500;
+const CLOSE_WITHIN_MS = 2_000;
+const NORMAL_CLOSE = 1000;
+
+export class Wire {
+  readonly #socket: WebSocket;
+  readonly #paused = new Set<PauseReason>();
+  #nextPingMs: number;
+  #pongByMs: number | undefined;
+  #isClosing = false;
+  #closedAs: { readonly code: number; readonly reason: string } | undefined;
+
+  constructor(socket: WebSocket, nowMs: number) {
+    this.#socket = socket;
+    this.#nextPingMs = nowMs + pingIn();
+    socket.on('pong', () => {
+      this.#pongByMs = undefined;
+    });
+  }
+
+  /** A socket that is closing takes nothing any more. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** We have ended it, and what still comes in is not taken: its peer has no answer to it and keeps it. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** How we ended it, whether its peer has heard that or not; undefined where the peer or the library did. */
+  get closedAs(): { readonly code: number; readonly reason: string } | undefined {
+    return this.#closedAs;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused.size > 0;
+  }
+
+  /** Bytes that the peer has not taken yet. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Stops reading the socket: TCP then slows the peer down. */
+  pause(reason: PauseReason): void {
+    // A paused socket never reads the answer to its close.
+    if (this.#isClosing) return;
+    this.#paused.add(reason);
+    this.#pongByMs = undefined;
+    this.#socket.pause();
+  }
+
+  resume(reason: PauseReason): void {
+    if (!this.#paused.delete(reason) || this.#paused.size > 0) return;
+    this.#socket.resume();
+  }
+
+  /** Queues a text. Nothing is told when the link breaks: whoever needs to know waits for an acknowledgement. */
+  send(text: string): void {
+    if (this.isOpen) this.#socket.send(text);
+  }
+
+  /** Resolves when the socket has taken the text, false when the link is not open or breaks first. */
+  async sendTaken(text: string): Promise<boolean> {
+    if (!this.isOpen) return false;
+    return await new Promise((resolve) => {
+      // A failure is told one turn of the event loop later: whoever tries again must let the socket close in between.
+      this.#socket.send(text, (error) =>
+        error === undefined || error === null ? resolve(true) : setImmediate(resolve, false),
+      );
+    });
+  }
+
+  /** To be called about once a second. */
+  tick(nowMs: number): void {
+    if (this.isPaused || !this.isOpen) return;
+    if (this.#pongByMs !== undefined) {
+      if (nowMs >= this.#pongByMs) this.close('noPong');
+    } else if (nowMs >= this.#nextPingMs) {
+      this.#nextPingMs = nowMs + pingIn();
+      this.#pongByMs = nowMs + PROTOCOL_LIMITS.pongMs;
+      this.#socket.ping();
+    }
+  }
+
+  /** What still comes in from now on is not taken. The first close counts. */
+  close(name: CloseName): void {
+    const { code, reason } = CLOSE[name];
+    this.#close(code, reason);
+  }
+
+  /** Closes and resolves when it is closed; what had arrived is handed over first. */
+  async end(name?: CloseName): Promise<void> {
+    const socket = this.#socket;
+    if (socket.readyState === WebSocket.CLOSED) return;
+    await new Promise<void>((resolve) => {
+      socket.once('close', resolve);
+      if (name === undefined) this.#close(NORMAL_CLOSE, 'shutdown');
+      else this.close(name);
+    });
+  }
+
+  #close(code: number, reason: string): void {
+    const socket = this.#socket;
+    if (this.#isClosing || socket.readyState === WebSocket.CLOSED) return;
+    this.#isClosing = true;
+    if (this.isOpen) this.#closedAs = { code, reason };
+    const force = setTimeout(() => socket.terminate(), CLOSE_WITHIN_MS);
+    socket.once('close', () => clearTimeout(force));
+    this.#paused.clear();
+    socket.resume();
+    socket.close(code, reason);
+  }
+}
+
+/** Spread, so that thousands that connected together are not pinged together. */
+function pingIn(): number {
+  return PROTOCOL_LIMITS.pingMs + Math.random() * PING_JITTER_MS;
+}

@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  CHANGES_MAX,
+  fold,
+  type MessageState,
+  NOTHING_HAPPENED,
+  PEOPLE_MAX,
+  type Reference,
+  viewOf,
+} from './message-state.ts';
+
+let keys = 0;
+function reference(kind: Reference['kind'], overrides: Partial<Reference> = {}): Reference {
+  keys += 1;
+  const place = { incarnation: 'i', partition: 0, offset: keys };
+  return { key: `key-${keys}`, kind, actor: 'ann', content: null, receivedAtMs: keys, ...place, ...overrides };
+}
+
+const folded = (...references: readonly Reference[]): MessageState => fold(NOTHING_HAPPENED, references);
+const viewed = (...references: readonly Reference[]) => viewOf(folded(...references), 'original');
+
+test('nothing happened: the original', () => {
+  expect(viewed()).toEqual({
+    ...{ content: 'original', isEdited: false, edits: [], deleted: null, reactions: [], delivered: [], read: [] },
+    isCut: false,
+  });
+});
+
+test('the newest edit is shown, and every edit is kept', () => {
+  const view = viewed(reference('edit', { content: 'one' }), reference('edit', { content: 'two' }));
+  expect([view.content, view.isEdited, view.edits.map(({ content }) => content)]).toEqual([
+    'two',
+    true,
+    ['one', 'two'],
+  ]);
+});
+
+test('within a partition the offset decides, also when a clock was set back', () => {
+  const early = reference('edit', { content: 'first', offset: 10, receivedAtMs: 500 });
+  const late = reference('edit', { content: 'second', offset: 11, receivedAtMs: 100 });
+  expect(viewed(late, early).content).toBe('second');
+});
+
+test('between partitions the time of receipt decides', () => {
+  const early = reference('edit', { content: 'first', partition: 5, offset: 900, receivedAtMs: 100 });
+  const late = reference('edit', { content: 'second', partition: 1, offset: 2, receivedAtMs: 101 });
+  expect(viewed(late, early).content).toBe('second');
+});
+
+test('a delete stays, whatever is edited afterwards, and the history with it', () => {
+  const view = viewed(reference('delete', { actor: 'bob' }), reference('edit', { content: 'late' }));
+  expect(view).toMatchObject({ content: null, deleted: { by: 'bob' }, edits: [{ content: 'late' }] });
+});
+
+test('a person has one reaction, the latest; an empty one takes it back', () => {
+  const view = viewed(
+    reference('reaction', { actor: 'ann', content: 'a' }),
+    reference('reaction', { actor: 'ann', content: 'b' }),
+    reference('reaction', { actor: 'bob', content: 'c' }),
+    reference('reaction', { actor: 'bob', content: '' }),
+  );
+  expect(view.reactions).toMatchObject([{ by: 'ann', reaction: 'b' }]);
+});
+
+test('of receipts the earliest counts', () => {
+  const view = viewed(
+    reference('read', { receivedAtMs: 9 }),
+    reference('read', { receivedAtMs: 5 }),
+    reference('delivered', { actor: null, receivedAtMs: 4 }),
+  );
+  expect([view.read, view.delivered]).toEqual([[{ by: 'ann', atMs: 5 }], [{ by: '', atMs: 4 }]]);
+});
+
+test('names of people that are names of objects are names', () => {
+  const view = viewed(reference('read', { actor: '__proto__', receivedAtMs: 1 }), reference('read', { actor: '7' }));
+  expect(view.read.map(({ by }) => by)).toEqual(['__proto__', '7']);
+});
+
+test('above its limits a state keeps the newest changes and the earliest receipts, and says so', () => {
+  const edits = Array.from({ length: CHANGES_MAX + 5 }, (_, n) =>
+    reference('edit', { receivedAtMs: n, content: `${n}` }),
+  );
+  const reads = Array.from({ length: PEOPLE_MAX + 5 }, (_, n) =>
+    reference('read', { receivedAtMs: n, actor: `p${n}` }),
+  );
+  const view = viewed(...edits, ...reads);
+  expect([view.edits.length, view.edits[0]?.content, view.read.length, view.isCut]).toEqual([
+    CHANGES_MAX,
+    '5',
+    PEOPLE_MAX,
+    true,
+  ]);
+  expect(viewed(reference('edit')).isCut).toBe(false);
+});
+
+const references = fc.array(
+  fc.record({
+    key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'),
+    kind: fc.constantFrom('edit', 'delete', 'reaction', 'read', 'delivered', 'typing'),
+    actor: fc.constantFrom('ann', 'bob', null),
+    content: fc.constantFrom('x', 'y', '', null),
+    incarnation: fc.constantFrom('i', 'j'),
+    partition: fc.integer({ min: 0, max: 2 }),
+    offset: fc.integer({ min: 0, max: 30 }),
+    receivedAtMs: fc.integer({ min: 0, max: 20 }),
+  }),
+  { maxLength: 25 },
+);
+
+test('order, repetition and how the references are cut into batches make no difference', () => {
+  fc.assert(
+    fc.property(references, fc.infiniteStream(fc.nat()), (all, numbers) => {
+      // One key is one row.
+      const rows = [...new Map(all.map((one) => [one.key, one])).values()] as Reference[];
+      const next = (below: number): number => Number(numbers.next().value) % below;
+      const shuffled = [...rows, ...rows.filter(() => next(2) === 0)].sort(() => next(3) - 1);
+      let state = NOTHING_HAPPENED;
+      for (let from = 0; from < shuffled.length; ) {
+        const size = 1 + next(4);
+        state = fold(state, shuffled.slice(from, from + size));
+        from += size;
+      }
+      expect(viewOf(JSON.parse(JSON.stringify(state)) as MessageState, 'o')).toEqual(viewOf(folded(...rows), 'o'));
+    }),
+  );
+});

@@ -1,0 +1,239 @@
+// External APIs that fail, hang, reset after they have done it, or are left by a caller that died. What is done is told as done,
+// once; what nobody can know is told as unknown, and not done again. Nothing else waits for it meanwhile.
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { signatureOf } from '../../consumers/commands/external/request.ts';
+import { API_SECRET, ApisUnderTest, POST, WAIT } from '../support/apis-under-test.ts';
+import { command, handle, ListLog, relayOnce } from '../support/command-batches.ts';
+import { answerJson } from '../support/misbehaving-api.ts';
+
+let apis: ApisUnderTest;
+
+beforeEach(async () => {
+  apis = await ApisUnderTest.start(inject('databaseUrl'));
+});
+
+afterEach(async () => {
+  await apis[Symbol.asyncDispose]();
+});
+
+test('a sound answer becomes the reply; the request is signed, and carries the command id as its key', async () => {
+  apis.api.on('/a', answerJson({ text: 'sunny' }));
+  const asking = apis.asking(apis.declared({ ...POST, sign: true, secret_env: 'API_SECRET' }));
+  expect(await asking.ask('/api a "São Paulo"')).toBe('sunny');
+  const [{ headers, body }] = apis.api.asked('/a') as [(typeof apis.api.arrived)[number]];
+  expect(JSON.parse(body)).toEqual({ city: 'São Paulo', who: 'ana' });
+  const { rows } = await apis.pool.query(`select event_key, status, detail from effects where kind = 'call'`);
+  expect(rows).toEqual([{ event_key: headers['idempotency-key'], status: 'done', detail: 'answered 200' }]);
+  const id = String(headers['webhook-id']);
+  expect(headers['webhook-signature']).toBe(
+    signatureOf(API_SECRET, id, String(headers['webhook-timestamp']), Buffer.from(body)),
+  );
+});
+
+test('a slow one is unknown after its time, is not called again, and holds up nobody else', async () => {
+  apis.api.on('/a', () => undefined);
+  const asking = apis.asking(apis.declared({ ...POST, timeout_seconds: 5 }));
+  await asking.post('/api a x');
+  await vi.waitFor(() => expect(apis.api.asked('/a')).toHaveLength(1), WAIT);
+  const log = new ListLog();
+  await asking.post('/ping');
+  await relayOnce(apis.pool, log);
+  expect(log.replies).toMatchObject([{ inReplyTo: 'm2' }]);
+  await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['unknown']), WAIT);
+  expect((await apis.replies()).at(-1)?.content).toBe(
+    'a: it is not known whether this was done, no whole answer within 5000 ms. It is not done again; look before you repeat it.',
+  );
+  expect(apis.api.asked('/a')).toHaveLength(1);
+});
+
+test('a 500 is told as not done, and a failing GET is asked again under the same key', async () => {
+  apis.api.on('/a', answerJson({}, 500));
+  expect(await apis.asking(apis.declared(POST)).ask('/api a x')).toBe('a: not done, answered 500.');
+  expect(apis.api.asked('/a')).toHaveLength(1);
+  apis.api.on('/b', (answer, socket, nth) =>
+    answerJson({ text: 'third time' }, nth < 2 ? 500 : 200)(answer, socket, nth),
+  );
+  expect(await apis.asking(apis.declared({}, 'b')).ask('/api b x')).toBe('third time');
+  expect(new Set(apis.api.asked('/b').map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+  expect(apis.api.asked('/b')).toHaveLength(3);
+});
+
+test('a reset after it was done is unknown, and done again only where that does no harm', async () => {
+  apis.api.on('/a', (_answer, socket) => void socket.resetAndDestroy());
+  expect(await apis.asking(apis.declared(POST)).ask('/api a x')).toContain('it is not known whether this was done');
+  expect(apis.api.asked('/a')).toHaveLength(1);
+  apis.api.on('/b', (answer, socket, nth) =>
+    nth === 0 ? void socket.resetAndDestroy() : answerJson({ text: 'once' })(answer, socket, nth),
+  );
+  expect(await apis.asking(apis.declared({ ...POST, idempotent: true }, 'b')).ask('/api b x')).toBe('once');
+  expect(new Set(apis.api.asked('/b').map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+});
+
+test('one that keeps failing is left alone', async () => {
+  apis.api.on('/a', answerJson({}, 500));
+  const asking = apis.asking(apis.declared({ ...POST, breaker: { failures: 2, pause_seconds: 60 } }));
+  for (let index = 0; index < 2; index += 1) expect(await asking.ask('/api a x')).toBe('a: not done, answered 500.');
+  expect(await asking.ask('/api a x')).toBe('a: not done, it failed 2 times in a row and is left alone for 60 s.');
+  expect(apis.api.asked('/a')).toHaveLength(2);
+});
+
+test('no more calls are made at a time than allowed, no more wait than allowed, and none is forgotten', async () => {
+  const held: (() => void)[] = [];
+  apis.api.on('/a', async (answer, socket, nth) => {
+    await new Promise<void>((resolve) => held.push(resolve));
+    await answerJson({ text: `${nth}` })(answer, socket, nth);
+  });
+  const asking = apis.asking(apis.declared({ ...POST, concurrency: 2, waiting_max: 6 }));
+  await asking.post(...Array.from({ length: 7 }, () => '/api a x'));
+  expect((await apis.replies()).map(({ content }) => content)).toEqual([
+    'a: not done, 6 calls are waiting already. Try again later.',
+  ]);
+  await vi.waitFor(() => expect(held).toHaveLength(2), WAIT);
+  for (let released = 0; released < 6; released += 1) {
+    await vi.waitFor(() => expect(held.length).toBeGreaterThan(released), WAIT);
+    held[released]?.();
+  }
+  await vi.waitFor(async () => expect(await apis.replies()).toHaveLength(7), WAIT);
+  expect(apis.api.inHandMax).toBe(2);
+});
+
+test('a call whose caller vanished is unknown, or made again under the same key where that does no harm', async () => {
+  for (const [name, isIdempotent] of [
+    ['a', false],
+    ['b', true],
+  ] as const) {
+    apis.api.on(`/${name}`, answerJson({ text: 'done again' }));
+    const declarations = apis.declared({ ...POST, idempotent: isIdempotent }, name);
+    const id = `gone-${name}`;
+    await handle(apis.pool, [command(`/api ${name} x`, id)], { declarations });
+    await apis.pool.query(
+      `update calls set takes = 1, leased_until = clock_timestamp() - interval '1 second' where target = $1`,
+      [`api:${name}`],
+    );
+    apis.asking(declarations);
+    await vi.waitFor(async () => expect((await apis.replies()).map((one) => one.inReplyTo)).toContain(id), WAIT);
+  }
+  expect((await apis.replies()).map(({ content }) => content)).toEqual([
+    expect.stringContaining('it is not known whether this was done, whoever was calling did not come back'),
+    'done again',
+  ]);
+  expect(apis.api.arrived.map(({ path }) => path)).toEqual(['/b?q=x']);
+  expect(await apis.statuses()).toEqual(['unknown', 'done']);
+});
+
+test('a replay of the command calls nothing again, neither while it is being called nor later', async () => {
+  const released = Promise.withResolvers<void>();
+  apis.api.on('/a', async (answer, socket, nth) => {
+    await released.promise;
+    await answerJson({ text: 'once' })(answer, socket, nth);
+  });
+  const declarations = apis.declared({ ...POST });
+  const asking = apis.asking(declarations);
+  const event = command('/api a x', 'again');
+  const replay = () => handle(apis.pool, [event], { declarations, onCall: (target) => asking.lanes.announce(target) });
+  await replay();
+  await vi.waitFor(() => expect(apis.api.asked('/a')).toHaveLength(1), WAIT);
+  await replay();
+  released.resolve();
+  await vi.waitFor(async () => expect(await apis.replies()).toHaveLength(1), WAIT);
+  await replay();
+  await asking.post('/ping');
+  expect([(await apis.replies()).length, apis.api.arrived.length, await apis.statuses()]).toEqual([2, 1, ['done']]);
+});
+
+test('a call that waits for an endpoint which is declared no longer is told as not done', async () => {
+  await handle(apis.pool, [command('/api a x', 'gone')], { declarations: apis.declared(POST) });
+  apis.asking(apis.read({}));
+  await vi.waitFor(async () => expect(await apis.replies()).toHaveLength(1), WAIT);
+  expect((await apis.replies())[0]?.content).toBe('a: not done, it is not set up any more.');
+});
+
+test('a webhook is told of each finding once when it opens and once when it is healed', async () => {
+  apis.api.on('/hook', answerJson({}));
+  const hook = {
+    method: 'POST',
+    url: apis.api.url('/hook'),
+    private_addresses: true,
+    sign: true,
+    secret_env: 'API_SECRET',
+  };
+  const declarations = apis.read({
+    webhooks: { findings: { ...hook, body: { what: '{kind} {state}', all: '{finding}' } } },
+  });
+  const find = `insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, last_seen_at)
+    values ($1, 'missing', 'log-to-stored', $2, 'run', $3, now())`;
+  await apis.pool.query(find, ['f1', JSON.stringify({ offset: 7 }), new Date()]);
+  await apis.pool.query(find, ['ancient', '{}', new Date(Date.now() - 86_400_000)]);
+  apis.asking(declarations);
+  await vi.waitFor(() => expect(apis.api.asked('/hook')).toHaveLength(1), WAIT);
+  apis.asking(declarations);
+  await apis.pool.query(`update audit.findings set state = 'healed', healed_at = now() where finding_key = 'f1'`);
+  await vi.waitFor(() => expect(apis.api.asked('/hook')).toHaveLength(2), WAIT);
+  await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done', 'done']), WAIT);
+  const bodies = apis.api
+    .asked('/hook')
+    .map(({ body }) => JSON.parse(body) as { what: string; all: { detail: unknown } });
+  expect(bodies.map(({ what }) => what)).toEqual(['missing open', 'missing healed']);
+  expect(bodies[0]?.all).toMatchObject({ finding_key: 'f1', detail: { offset: 7 } });
+});
+
+describe('a webhook that cannot be told now', () => {
+  const hooked = () => {
+    const hook = { method: 'POST', url: apis.api.url('/hook'), private_addresses: true, retries: 0, body: {} };
+    apis.asking(apis.read({ webhooks: { findings: hook } }));
+  };
+  const find = (changedAt: Date) =>
+    apis.pool.query(
+      `insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, last_seen_at)
+       values ('f1', 'missing', 'log-to-stored', '{}', 'run', $1, now())`,
+      [changedAt],
+    );
+  const call = async () =>
+    (
+      await apis.pool.query<{ minutes: number | null; takes: number }>(
+        'select extract(epoch from leased_until - now())::float8 / 60 as minutes, takes from calls',
+      )
+    ).rows;
+
+  test('is told later, as often as it takes, under the same key', async () => {
+    apis.api.on('/hook', (answer, socket, nth) => answerJson({}, nth < 2 ? 503 : 200)(answer, socket, nth));
+    await find(new Date());
+    hooked();
+    for (const asked of [1, 2]) {
+      await vi.waitFor(async () => {
+        const [{ takes, minutes } = { takes: -1, minutes: 0 }] = await call();
+        expect(takes).toBe(0);
+        expect(minutes).toBeGreaterThan(0.8);
+      }, WAIT);
+      expect(apis.api.asked('/hook')).toHaveLength(asked);
+      expect(await apis.statuses()).toEqual(['pending']);
+      // Its time has come.
+      await apis.pool.query('update calls set leased_until = null');
+    }
+    await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done']), WAIT);
+    expect(new Set(apis.api.asked('/hook').map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+    expect(await call()).toEqual([]);
+  });
+
+  test('is given up after a day, and at once where it is refused', async () => {
+    apis.api.on('/hook', answerJson({}, 503));
+    await find(new Date());
+    await apis.pool.query(
+      `insert into effects (event_key, kind, target, status) values ($1, 'call', 'webhook:findings', 'pending')`,
+      ['00000000-0000-8000-8000-000000000001'],
+    );
+    await apis.pool.query(
+      `insert into calls (event_key, target, given, received_at)
+       values ('00000000-0000-8000-8000-000000000001', 'webhook:findings', '{}', '2026-11-01')`,
+    );
+    hooked();
+    // The new one has been asked and put off: until then it is pending, too.
+    await vi.waitFor(async () => {
+      expect((await apis.statuses()).toSorted()).toEqual(['failed', 'pending']);
+      expect(await call()).toMatchObject([{ takes: 0, minutes: expect.closeTo(1, 0) as unknown }]);
+    }, WAIT);
+    apis.api.on('/hook', answerJson({}, 410));
+    await apis.pool.query('update calls set leased_until = null');
+    await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['failed', 'failed']), WAIT);
+  });
+});

@@ -1,0 +1,196 @@
+// What refers to a message ends in its state, once, whenever it comes: before the message, again, through another partition, from
+// several processes at once, or below what is folded already.
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { Folding, foldSome } from '../../consumers/persistence/folding.ts';
+import { toRow } from '../../consumers/persistence/rows.ts';
+import type { Candidate, Store } from '../../consumers/persistence/store.ts';
+import type { EventKind } from '../../schemas/generated.ts';
+import { type MessageState, viewOf } from '../../schemas/message-state.ts';
+import { incomingEvent } from '../support/incoming-events.ts';
+import { withRowStore } from '../support/row-store.ts';
+import { lockedTable, storeBatches } from '../support/store-batches.ts';
+
+const ALIVE = new AbortController().signal;
+const SILENT = pino({ level: 'silent' });
+const incarnation = randomUUID();
+const make = storeBatches(incarnation);
+let pool: Pool;
+let store: Store;
+withRowStore((opened) => {
+  ({ pool, store } = opened);
+});
+
+const START_MS = Date.parse('2026-11-26T08:00:00Z');
+
+/** `kind` of message `to`, at an offset, which is also its second. */
+function about(
+  to: string,
+  kind: EventKind,
+  offset: number,
+  more: object = {},
+  partition = 0,
+  chat: string | null = 'c',
+) {
+  const id = kind === 'message' ? to : `${kind}-${partition}-${offset}`;
+  const payload = kind === 'message' ? { id, content: to, ...more } : { id, message_id: to, ...more };
+  const event = incomingEvent(payload, { kind, id, chat, actor: 'ann', receivedAt: START_MS + offset * 1_000 });
+  const made = toRow(event, { incarnation, partition, offset: BigInt(offset), timestampMs: 0 });
+  if (!made.ok) throw made.error;
+  return { row: made.row, raw: event.payload } satisfies Candidate;
+}
+
+async function write(...candidates: readonly Candidate[]): Promise<void> {
+  const partition = candidates[0]?.row.partition ?? 0;
+  await store.write(make.batch(candidates, [], partition), ALIVE);
+}
+
+function folding(): Folding {
+  const backoff = { initialMs: 1, maxMs: 5 };
+  return new Folding({ pool, logger: SILENT, backoff, report: () => undefined, onFolded: () => undefined });
+}
+
+async function foldAll(): Promise<void> {
+  const one = folding();
+  await one.wakeAll();
+  await one.idle();
+}
+
+async function view(message: string) {
+  const { rows } = await pool.query<{ state: MessageState }>('select state from message_state where message_id = $1', [
+    message,
+  ]);
+  const [row] = rows;
+  return row === undefined ? undefined : viewOf(row.state, 'original');
+}
+
+test('edits, reactions, receipts and a delete end in the state of their message, and its history stays', async () => {
+  await write(
+    about('m', 'message', 0),
+    about('m', 'delivered', 1),
+    about('m', 'read', 2),
+    about('m', 'edit', 3, { new_content: 'better' }),
+    about('m', 'reaction', 4, { reaction: '👏' }),
+  );
+  await foldAll();
+  expect(await view('m')).toMatchObject({
+    ...{ content: 'better', isEdited: true, deleted: null },
+    reactions: [{ by: 'ann', reaction: '👏' }],
+    delivered: [{ by: 'ann', atMs: START_MS + 1_000 }],
+    read: [{ by: 'ann', atMs: START_MS + 2_000 }],
+  });
+  await write(about('m', 'delete', 5));
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: null, deleted: { by: 'ann' }, edits: [{ content: 'better' }] });
+});
+
+test('what refers to a message that is not there yet waits in its state', async () => {
+  await write(about('late', 'edit', 0, { new_content: 'early bird' }));
+  await foldAll();
+  await write(about('late', 'message', 1));
+  await foldAll();
+  expect(await view('late')).toMatchObject({ content: 'early bird', isEdited: true });
+});
+
+test('a receipt without a chat, and so in another partition, is folded all the same', async () => {
+  await write(about('m', 'message', 0), about('m', 'delivered', 1));
+  await write(about('m', 'read', 5, {}, 3, null));
+  await foldAll();
+  expect(await view('m')).toMatchObject({ read: [{ by: 'ann' }], delivered: [{ by: 'ann' }] });
+  const { rows } = await pool.query('select chat, first_at, last_at from conversations');
+  expect(rows).toEqual([{ chat: 'c', first_at: new Date(START_MS), last_at: new Date(START_MS + 1_000) }]);
+});
+
+test('while the store is far behind, the fold has a turn now and then; after it, all is folded', async () => {
+  await write(about('m', 'message', 0), about('m', 'read', 1));
+  await write(about('m', 'edit', 0, { new_content: 'from elsewhere' }, 1));
+  let isStoreBehind = true;
+  let folded = 0;
+  const one = new Folding({
+    ...{ pool, logger: SILENT, backoff: { initialMs: 1, maxMs: 5 }, report: () => undefined },
+    onFolded: (references) => {
+      folded += references;
+    },
+    isStoreBehind: () => isStoreBehind,
+  });
+  await one.wakeAll();
+  await one.idle();
+  expect(folded).toBe(1);
+  await one.wakeAll();
+  await one.idle();
+  expect(folded).toBe(1);
+  isStoreBehind = false;
+  await one.wakeAll();
+  await one.idle();
+  expect(folded).toBe(2);
+});
+
+test('rows that appear below what is folded are folded too', async () => {
+  await write(about('m', 'message', 0));
+  await write(about('m', 'read', 5));
+  await foldAll();
+  await write(about('m', 'edit', 2, { new_content: 'found again' }));
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: 'found again', read: [{ by: 'ann' }] });
+});
+
+test('a row that is stored below while the fold runs is not passed over', async () => {
+  await write(about('m', 'message', 0));
+  await write(about('m', 'read', 5));
+  await using blocker = await lockedTable(pool, 'message_state');
+  const fold = foldSome(pool, { incarnation, partition: 0 }, ALIVE);
+  await blocker.waiting(1);
+  const storing = write(about('m', 'edit', 2, { new_content: 'meanwhile' }));
+  await blocker.waiting(2);
+  await blocker.release();
+  await Promise.all([fold, storing]);
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: 'meanwhile' });
+});
+
+test('several processes that fold everything at once, again and again, agree with one that does it once', async () => {
+  const kinds: readonly EventKind[] = ['edit', 'reaction', 'read', 'delivered', 'delete'];
+  for (const partition of [0, 1, 2]) {
+    const candidates = Array.from({ length: 60 }, (_, n) => {
+      const content = `${partition}-${n}`;
+      return about(
+        `m${n % 7}`,
+        kinds[(n * 3 + partition) % 5] ?? 'read',
+        n,
+        { new_content: content, reaction: content },
+        partition,
+      );
+    });
+    await write(...candidates);
+  }
+  await foldAll();
+  const states = async () =>
+    (await pool.query('select message_id, state::text from message_state order by 1')).rows as object[];
+  const once = await states();
+  expect(once).toHaveLength(7);
+  await pool.query('truncate message_state');
+  for (let round = 0; round < 3; round += 1) {
+    await pool.query('update fold_positions set next_offset = $1', [round * 11]);
+    const many = [folding(), folding(), folding()];
+    await Promise.all(many.map((one) => one.wakeAll()));
+    await Promise.all(many.map((one) => one.idle()));
+    if (round === 0) expect(await states()).toEqual(once);
+  }
+  expect(await states()).toEqual(once);
+});
+
+test('a fold that was given up leaves nothing, and the next one goes on there', async () => {
+  await write(about('m', 'message', 0), about('m', 'read', 1));
+  await using blocker = await lockedTable(pool, 'message_state');
+  const gone = new AbortController();
+  const fold = foldSome(pool, { incarnation, partition: 0 }, gone.signal);
+  await blocker.waiting(1);
+  gone.abort();
+  await expect(fold).rejects.toThrow();
+  await blocker.release();
+  expect(await view('m')).toBeUndefined();
+  await foldAll();
+  expect(await view('m')).toMatchObject({ read: [{ by: 'ann' }] });
+});

@@ -1,0 +1,109 @@
+// Excludes: retention that deletes without being told to, deletes what it should keep, or leaves what it deleted off the books.
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { storedSide, unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
+import { loadTimeline } from '../../consumers/gap-detector/timeline-store.ts';
+import { toRow } from '../../consumers/persistence/rows.ts';
+import { Store } from '../../consumers/persistence/store.ts';
+import { incomingEvent } from '../support/incoming-events.ts';
+import { pmcCommand } from '../support/pmc-command.ts';
+import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
+import { poison, storeBatches } from '../support/store-batches.ts';
+
+const incarnation = randomUUID();
+const topic = 'pmc.messages.incoming';
+const START_MS = Date.parse('2026-11-01T00:00:00Z');
+const ROWS = 12_000;
+const KEPT_FROM = 11_500;
+const BEFORE = new Date(START_MS + KEPT_FROM * 1_000).toISOString();
+const BAD = 7_000n;
+let database: ScratchDatabase;
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  database = await scratchDatabase(inject('databaseUrl'));
+  pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  const make = storeBatches(incarnation);
+  const store = new Store({ pool, breakerPercent: 50 });
+  const candidates = Array.from({ length: ROWS }, (_, n) => {
+    const event = incomingEvent({ n }, { id: `m${n}`, receivedAt: START_MS + n * 1_000 });
+    const made = toRow(event, { incarnation, partition: 0, offset: BigInt(n), timestampMs: 0 });
+    if (!made.ok) throw made.error;
+    return { row: made.row, raw: event.payload };
+  }).filter(({ row }) => row.recordOffset !== BAD);
+  await store.write(make.batch(candidates, [poison(BAD)]), new AbortController().signal);
+  const young = make.candidate(0n, { young: true }, 1);
+  await store.write(make.batch([young], [], 1), new AbortController().signal);
+  await pool.query(
+    `insert into message_state (source, message_id, state) values ('chaos', 'm5', '{}'), ('chaos', 'm11999', '{}')`,
+  );
+});
+afterAll(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+const purge = (...flags: readonly string[]) =>
+  pmcCommand({ DATABASE_URL: database.url }, 'rows', 'purge', '--before', BEFORE, ...flags);
+
+async function offsets(): Promise<object> {
+  const { rows } = await pool.query<object>(
+    `select partition, count(*)::int as rows, min(record_offset)::int as first from message_metadata group by 1 order by 1`,
+  );
+  return rows;
+}
+
+const NEXT_TO_NOTHING = { incarnation, partition: 0, from: 0, to: KEPT_FROM - 1, rows: KEPT_FROM - 1 };
+
+test('without --execute nothing is deleted', async () => {
+  const { code, stdout } = await purge('--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ executed: false, rows: KEPT_FROM - 1, partitions: [NEXT_TO_NOTHING] });
+  expect(await offsets()).toEqual([
+    { partition: 0, rows: ROWS - 1, first: 0 },
+    { partition: 1, rows: 1, first: 0 },
+  ]);
+});
+
+test('with it the rows before the time are gone, the others there, and the audit finds the range', async () => {
+  const { code, stdout } = await purge('--json', '--execute', '--reason', 'thirty days');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ executed: true, partitions: [NEXT_TO_NOTHING] });
+  expect(await offsets()).toEqual([
+    { partition: 0, rows: ROWS - KEPT_FROM, first: KEPT_FROM },
+    { partition: 1, rows: 1, first: 0 },
+  ]);
+  const range = { topic, incarnation, partition: 0, lower: 0n, upper: BigInt(ROWS) };
+  const { purged, quarantined } = await storedSide(pool, range);
+  expect(purged).toEqual([{ lower: 0n, upper: BigInt(KEPT_FROM) }]);
+  expect([...quarantined.keys()]).toEqual([BAD]);
+  expect(await unaccountedBelow(pool, { incarnation, partition: 0, upper: BigInt(ROWS) })).toEqual([]);
+  expect(await loadTimeline(pool)).toMatchObject([
+    {
+      kind: 'operator-action',
+      subject: 'rows',
+      detail: expect.stringContaining(`${KEPT_FROM - 1} rows deleted (thirty days)`),
+    },
+  ]);
+  const { rows } = await pool.query('select message_id from message_state');
+  expect(rows).toEqual([{ message_id: 'm11999' }]);
+});
+
+test('a second time there is nothing left to delete', async () => {
+  const { code, stdout } = await purge('--execute');
+  expect([code, stdout]).toEqual([0, 'deleted 0 rows\n']);
+});
+
+test.each(['tomorrow', '2999-01-01', '2026-11-01T00:00:00', ''])('a time like %j is refused', async (time) => {
+  const { code, stderr } = await pmcCommand(
+    { DATABASE_URL: database.url },
+    'rows',
+    'purge',
+    '--before',
+    time,
+    '--execute',
+  );
+  expect(code).toBe(2);
+  expect(stderr).toContain('ISO 8601');
+});

@@ -1,0 +1,149 @@
+// /search on real rows: what one chat of one source said, and nothing of any other; what was deleted is gone, what was edited is as
+// it is now; the chat's own index is used, and a search that takes too long is given up. And /stats, from the same rows.
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { activity } from '../../consumers/commands/audit-facts.ts';
+import { searchInTime } from '../../consumers/commands/chat-search.ts';
+import { SEARCH } from '../../consumers/commands/search.ts';
+import { eventKey } from '../../schemas/event-key.ts';
+import { createPool, type Pool } from '../../service/database.ts';
+import { command, handle, ListLog, relayOnce, SILENT } from '../support/command-batches.ts';
+import { incomingEvent } from '../support/incoming-events.ts';
+import { asAdmin, type ScratchDatabase } from '../support/scratch-database.ts';
+import { withScratchPool } from '../support/scratch-pool.ts';
+
+/** Nothing here is slow but what is made to wait for ever. */
+const PATIENT_MS = 60_000;
+/** Of a statement of the service, in the one test in which it must not end otherwise. */
+const STATEMENT_MS = 900;
+
+let database: ScratchDatabase;
+let pool: Pool;
+let rows = 0;
+let startMs = 0;
+
+withScratchPool((opened, scratch) => {
+  pool = opened;
+  database = scratch;
+  rows = 0;
+  startMs = Date.now() - 60_000;
+});
+
+interface Row {
+  readonly content?: string;
+  readonly chat?: string | null;
+  readonly source?: string;
+  readonly kind?: string;
+  readonly id?: string;
+  readonly of?: string;
+}
+
+async function store(...all: readonly Row[]): Promise<void> {
+  for (const { content = null, chat = 'c', source = 's', kind = 'message', id = null, of = null } of all) {
+    rows += 1;
+    const timestamp = new Date(startMs + rows * 1_000).toISOString();
+    const key = eventKey(incomingEvent('{}', { id: randomUUID() }), Buffer.from('{}'), timestamp);
+    await pool.query(
+      `insert into message_metadata (id, raw_payload, incarnation, partition, record_offset, source, event_id, kind, chat,
+         content, ref_id, gateway_epoch, ingest_seq, received_at)
+       values ($1, '{}', $2, 0, $3, $4, $5, $6, $7, $8, $9, 'g', $3, $10)`,
+      [key, '00000000-0000-4000-8000-000000000000', rows, source, id, kind, chat, content, of, timestamp],
+    );
+  }
+}
+
+async function search(text: string, chat = 'c', source = 's', own = pool): Promise<readonly string[] | undefined> {
+  const hits = await searchInTime({ source, chat, text }, { pool: own, logger: SILENT, timeoutMs: PATIENT_MS });
+  return hits?.map(({ content }) => content);
+}
+
+test('only the asking chat of the asking source is searched', async () => {
+  await store(
+    { content: 'the red one' },
+    { content: 'the red one of another chat', chat: 'd' },
+    { content: 'the red one of another source', source: 't' },
+    { content: 'the RED two' },
+    { content: '/search red' },
+    { content: 'red, without a chat', chat: null },
+  );
+  expect(await search('red')).toEqual(['the RED two', 'the red one']);
+  expect(await search('red', 'd')).toEqual(['the red one of another chat']);
+  expect(await search('red', "c' or true --")).toEqual([]);
+  expect(await search('%')).toEqual([]);
+});
+
+test('what was deleted is gone, and what was edited is as it is now', async () => {
+  await store(
+    { content: 'a red secret', id: 'm1' },
+    { content: 'was red', id: 'm2' },
+    { content: 'was blue', id: 'm3' },
+    { kind: 'delete', of: 'm1' },
+    { kind: 'edit', of: 'm2', content: 'is blue' },
+    { kind: 'edit', of: 'm3', content: 'is green' },
+    { kind: 'edit', of: 'm3', content: 'is red at last' },
+    { kind: 'delete', of: 'm2', source: 'another source' },
+  );
+  expect(await search('red')).toEqual(['is red at last']);
+  expect(await search('blue')).toEqual(['is blue']);
+});
+
+test('a command asks for its own chat, whatever it says', async () => {
+  await store(
+    { content: 'mine is red', chat: 'mine', source: 'chaos' },
+    { content: 'yours is red', chat: 'yours', source: 'chaos' },
+  );
+  const log = new ListLog();
+  const searched: unknown[] = [];
+  await handle(pool, [command('/search red', 'a', { chat: 'mine' }), command('/search red', 'b', { chat: null })], {
+    search: (what) => {
+      searched.push(what);
+      return searchInTime(what, { pool, logger: SILENT, timeoutMs: PATIENT_MS });
+    },
+  });
+  await relayOnce(pool, log);
+  expect(searched).toEqual([{ source: 'chaos', chat: 'mine', text: 'red' }]);
+  expect(log.replies.map(({ content }) => content)).toEqual([
+    expect.stringMatching(/^Newest messages with "red":\nsomebody, .* ago: mine is red$/),
+    expect.stringContaining('There is no chat to search in'),
+  ]);
+});
+
+test('a search reads an index and a bounded number of rows, and is given up when it takes too long', async () => {
+  await asAdmin(database.url, (client) =>
+    client.query(`
+    insert into message_metadata (id, raw_payload, incarnation, partition, record_offset, source, kind, chat, content, gateway_epoch, ingest_seq, received_at)
+    select gen_random_uuid(), '{}', '00000000-0000-4000-8000-000000000000', 0, n, 's', 'message', 'c' || n % 50, 'text ' || n, 'g', n, now()
+    from generate_series(1, 50000) n; analyze message_metadata`),
+  );
+  const { rows: plan } = await pool.query<{ 'QUERY PLAN': string }>(
+    `explain ${SEARCH.replaceAll('$1', `'c1'`).replaceAll('$2', `'s'`).replaceAll('$3', `'x'`)}`,
+  );
+  const text = plan.map((line) => line['QUERY PLAN']).join('\n');
+  expect(text).toContain('message_metadata_of_chat');
+  expect(text).toContain('message_metadata_changes');
+  expect(text).not.toContain('Seq Scan on message_metadata');
+  expect(await search('text 49951', 'c1')).toEqual(['text 49951']);
+
+  const hasty = createPool(database.url, SILENT, 1, STATEMENT_MS);
+  const blocker = await pool.connect();
+  try {
+    await blocker.query('begin; lock table message_metadata in access exclusive mode');
+    expect(await search('text', 'c', 's', hasty)).toBeUndefined();
+  } finally {
+    await blocker.query('rollback');
+    blocker.release();
+    await hasty.end();
+  }
+});
+
+test('rates and busiest chats are those of the last minutes', async () => {
+  await store({ content: 'a' }, { content: 'b' }, { kind: 'typing', chat: 'd' }, { kind: 'presence', chat: null });
+  expect(await activity(pool, Date.now())).toMatchObject({
+    ...{ events: 4, messages: 2, isCapped: false },
+    busiest: [
+      { chat: 'c', events: 2 },
+      { chat: 'd', events: 1 },
+    ],
+  });
+  expect(await activity(pool, Date.now() + 3_600_000)).toMatchObject({ events: 0, messages: 0, busiest: [] });
+});
