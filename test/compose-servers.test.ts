@@ -253,7 +253,7 @@ describe('the image', () => {
 function importedFrom(main: string, seen: Set<string> = new Set()): readonly string[] {
   if (seen.has(main)) return [...seen];
   seen.add(main);
-  for (const [, path = ''] of readProjectFile(main).matchAll(/\bfrom '(\.[^']+)'/g)) {
+  for (const [, path = ''] of readProjectFile(main).matchAll(/\b(?:from |import\()'(\.[^']+)'/g)) {
     importedFrom(new URL(path, `file:///${main}`).pathname.slice(1), seen);
   }
   return [...seen];

@@ -3,38 +3,25 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { describeError, PmcError } from '../../service/errors.ts';
-import { addAudit } from './audit.ts';
-import { addChaos } from './chaos.ts';
 import type { AddVerb, Cli } from './cli.ts';
-import { addDatabase } from './database.ts';
-import { addDlq } from './dlq.ts';
-import { addDown } from './down.ts';
-import { addKafka } from './kafka.ts';
-import { addReplay } from './replay.ts';
-import { addRows } from './rows-export.ts';
-import { addSchemas } from './schemas.ts';
-import { addService } from './service.ts';
-import { addStatus } from './status.ts';
-import { addToken } from './token.ts';
-import { addTopics } from './topics.ts';
-import { addUp } from './up.ts';
 
-const VERBS: readonly AddVerb[] = [
-  addUp,
-  addDown,
-  addStatus,
-  addService,
-  addAudit,
-  addReplay,
-  addRows,
-  addDlq,
-  addChaos,
-  addDatabase,
-  addTopics,
-  addSchemas,
-  addToken,
-  addKafka,
-];
+// Loaded when they are asked for: the clients of the log alone cost more than most verbs take.
+const VERBS: Readonly<Record<string, () => Promise<AddVerb>>> = {
+  up: async () => (await import('./up.ts')).addUp,
+  down: async () => (await import('./down.ts')).addDown,
+  status: async () => (await import('./status.ts')).addStatus,
+  service: async () => (await import('./service.ts')).addService,
+  audit: async () => (await import('./audit.ts')).addAudit,
+  replay: async () => (await import('./replay.ts')).addReplay,
+  rows: async () => (await import('./rows-export.ts')).addRows,
+  dlq: async () => (await import('./dlq.ts')).addDlq,
+  chaos: async () => (await import('./chaos.ts')).addChaos,
+  database: async () => (await import('./database.ts')).addDatabase,
+  topics: async () => (await import('./topics.ts')).addTopics,
+  schemas: async () => (await import('./schemas.ts')).addSchemas,
+  token: async () => (await import('./token.ts')).addToken,
+  kafka: async () => (await import('./kafka.ts')).addKafka,
+};
 
 const EXIT_CODES = `
 Exit codes:
@@ -58,7 +45,7 @@ async function run(args: readonly string[], cli: Cli): Promise<number> {
     .exitOverride()
     .version(packageJson.version)
     .addHelpText('after', EXIT_CODES);
-  for (const add of VERBS) add(program, cli);
+  for (const add of await verbsFor(args)) add(program, cli);
   hintAfterErrors(program);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -69,6 +56,12 @@ async function run(args: readonly string[], cli: Cli): Promise<number> {
     for (const line of describeError(error).split('\n')) cli.stderr.write(`pmc: ${line}\n`);
     return error instanceof PmcError ? error.exitCode : 1;
   }
+}
+
+/** The verb that comes first, or all of them for whoever asks for help or mistypes one. */
+async function verbsFor([first = '']: readonly string[]): Promise<readonly AddVerb[]> {
+  const load = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined;
+  return await Promise.all(load === undefined ? Object.values(VERBS).map((one) => one()) : [load()]);
 }
 
 /** Of each verb its own usage: the whole help would hide the one line that says what is wrong. */

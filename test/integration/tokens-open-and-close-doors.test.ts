@@ -14,6 +14,7 @@ import { TOKEN_BYTES, type TokenRole, tokenOf } from '../../service/token-format
 import { createToken, listTokens, revokeToken } from '../../service/token-store.ts';
 import { type ConsoleUnderTest, startConsoleUnderTest } from '../support/console-under-test.ts';
 import { freePorts } from '../support/free-ports.ts';
+import { plainEnvironment } from '../support/plain-environment.ts';
 import { asAdmin, type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
@@ -29,7 +30,7 @@ interface Answer {
 }
 
 function pmc(databaseUrl: string, ...args: readonly string[]): Promise<Answer> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], DATABASE_URL: databaseUrl };
+  const env = { ...plainEnvironment(), DATABASE_URL: databaseUrl };
   return new Promise((resolve) => {
     execFile(process.execPath, [PMC, 'token', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { FINDING_WEIGHT } from '../../consumers/gap-detector/verdict.ts';
 import type { ChaosVerdict } from '../../producers/chaos-socket/verdict/verdict.ts';
+import { plainEnvironment } from '../support/plain-environment.ts';
 import { System } from '../support/system.ts';
 import { compareWithRows } from '../support/verdict-of-rows.ts';
 
@@ -26,7 +27,7 @@ async function startSecond() {
   const sources = Array.from({ length: SOURCES }, (_, index) => `${simulator?.wsUrl}/source-${index + 1}`);
   const child = spawn(process.execPath, [COMMUNICATOR], {
     env: {
-      PATH: process.env['PATH'],
+      ...plainEnvironment(),
       NODE_ENV: 'production',
       PMC_INSTANCE: 'second',
       PMC_SPOOL_FOLDER: join(folder, 'spool'),

@@ -1,6 +1,7 @@
 // Runs `pmc` in a process of its own, with the addresses that a test gives it.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { plainEnvironment } from './plain-environment.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
 const OUTPUT_BYTES_MAX = 64 * 1_048_576;
@@ -9,7 +10,7 @@ export function pmcCommand(
   environment: Readonly<Record<string, string>>,
   ...args: readonly string[]
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production', ...environment };
+  const env = { ...plainEnvironment(), NODE_ENV: 'production', ...environment };
   return new Promise((resolve) => {
     execFile(process.execPath, [PMC, ...args], { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr });

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { SERVICE_MAINS, type ServiceName } from '../../operator/supervisor/services.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const READY_WITHIN = { timeout: 90_000, interval: 100 };
 
@@ -20,7 +21,7 @@ export class ServiceProcess {
   static start(name: ServiceName, environment: Readonly<Record<string, string>>): ServiceProcess {
     const main = fileURLToPath(new URL(`../../${SERVICE_MAINS[name]}`, import.meta.url));
     const env = {
-      PATH: process.env['PATH'],
+      ...plainEnvironment(),
       NODE_ENV: 'production',
       KAFKAJS_NO_PARTITIONER_WARNING: '1',
       ...environment,

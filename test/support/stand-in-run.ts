@@ -12,6 +12,7 @@ import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
 import { startTimeOf } from '../../service/process-identity.ts';
 import { runningStack } from '../../service/stack-file.ts';
 import { freePorts } from './free-ports.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const MAIN = fileURLToPath(new URL('./stand-in-stack/main.ts', import.meta.url));
 const READY_WITHIN_MS = 180_000;
@@ -54,7 +55,7 @@ export function runStack(
 ): StandInRun {
   const child = spawn(process.execPath, [...program], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PMC_HOME: home, ...environment },
+    env: { ...plainEnvironment(), PMC_HOME: home, ...environment },
   });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { inject, vi } from 'vitest';
 import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
+import { plainEnvironment } from './plain-environment.ts';
 import { runStack, type StandInRun, scratchHome, scratchPorts } from './stand-in-run.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
@@ -53,7 +54,7 @@ export class System {
 
   /** Runs `pmc` with these arguments to its end. */
   pmc(...args: readonly string[]): Promise<Answer> {
-    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], PMC_HOME: this.#home, ...this.#environment };
+    const env = { ...plainEnvironment(), PMC_HOME: this.#home, ...this.#environment };
     return new Promise((resolve) => {
       execFile(process.execPath, [PMC, ...args], { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChaosVerdict } from '../../producers/chaos-socket/verdict/verdict.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
 const OUTPUT_BYTES_MAX = 256 * 1_048_576;
@@ -23,7 +24,7 @@ export async function compareWithRows(ledger: string, databaseUrl: string): Prom
 
 /** What it says on stdout, whatever its exit code; an error where it says nothing. */
 function pmc(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<string> {
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings };
+  const env = { ...plainEnvironment(), ...settings };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [PMC, ...args], { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
       if (stdout === '') reject(new Error(`pmc ${args.join(' ')}: ${error?.message ?? stderr}`));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pause } from '../../../service/backoff.ts';
+import { plainEnvironment } from '../plain-environment.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../producers/communicator/main.ts', import.meta.url));
 const READY_WITHIN_MS = 60_000;
@@ -55,7 +56,7 @@ export class CommunicatorProcess {
     const { folder, instance, gatewayPort, healthPort, environment } = this.#options;
     const child = spawn(process.execPath, [PROGRAM], {
       env: {
-        PATH: process.env['PATH'],
+        ...plainEnvironment(),
         NODE_ENV: 'production',
         KAFKAJS_NO_PARTITIONER_WARNING: '1',
         PMC_INSTANCE: instance,
