@@ -1,6 +1,7 @@
-// Four kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
-// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other. `faults`: the
-// same, and on clusters of their own behind fault proxies; minutes, so not a part of `npm test`.
+// Five kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
+// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other. `system`: the
+// whole system as `pmc up` starts it, one of its own for each file. `faults`: the same, and on clusters of their own behind fault
+// proxies. Both take many minutes, so they are not a part of `npm test`.
 import { defineConfig } from 'vitest/config';
 
 const ON_REAL_SERVERS = {
@@ -12,6 +13,9 @@ const ON_REAL_SERVERS = {
   // kafkajs picks other retries and time-outs where NODE_ENV is "test".
   env: { NODE_ENV: 'production' },
 };
+
+/** Each file has servers of its own, and much of the time is waiting: for time-outs, for brokers, for sessions to end. */
+const EACH_WITH_ITS_OWN = { fileParallelism: true, maxWorkers: 2 };
 
 export default defineConfig({
   test: {
@@ -44,13 +48,20 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          sequence: { groupOrder: 4 },
+          ...ON_REAL_SERVERS,
+          ...EACH_WITH_ITS_OWN,
+        },
+      },
+      {
+        test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           sequence: { groupOrder: 3 },
           ...ON_REAL_SERVERS,
-          // Each file has a cluster of its own, and most of the time is waiting: for time-outs, for brokers, for sessions to end.
-          fileParallelism: true,
-          maxWorkers: 2,
+          ...EACH_WITH_ITS_OWN,
         },
       },
     ],

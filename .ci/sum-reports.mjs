@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const [folder, ...failedSteps] = process.argv.slice(2);
-const reportOfStep = { test: 'test.json', 'test:browser': 'browser.json', 'test:faults': 'faults.json' };
+const reportOfStep = { test: 'test.json', 'test:system': 'system.json', 'test:browser': 'browser.json', 'test:faults': 'faults.json' };
 const shownLinesOfMessage = 25;
 
 function report(file) {

@@ -147,7 +147,11 @@ describe.each(['legacy', 'pmc.v1'])('spoken: %s', (protocol) => {
         async () => {
           verdict = await compare();
           expect(verdict.unexplained).toBe(0);
-          if (protocol === 'pmc.v1') expect(verdict.replies.delivered).toBeGreaterThanOrEqual(STRIKES);
+          // The profile sends commands of its own: a reply may still be on its way when those of the pings have come.
+          if (protocol === 'pmc.v1') {
+            expect(verdict.replies.delivered).toBeGreaterThanOrEqual(STRIKES);
+            expect(verdict.replies.delivered).toBe(await system.count('outbox'));
+          }
           expect(verdict.replies.heard).toBe(verdict.replies.acknowledged);
         },
         { timeout: 90_000, interval: 1_000 },
