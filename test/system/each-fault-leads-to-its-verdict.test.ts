@@ -120,13 +120,8 @@ async function rowsOf(fault: string): Promise<readonly { kind: string; chat: str
 async function metric(name: string): Promise<number> {
   const { healthUrl } = system.status.services.find((one) => one.name === 'communicator') ?? {};
   const text = await (await fetch(`${healthUrl}/metrics`)).text();
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(name))
-      ?.split(' ')
-      .at(-1) ?? 0,
-  );
+  const line = text.split('\n').find((one) => one.startsWith(name));
+  return Number(line?.split(' ').at(-1) ?? 0);
 }
 
 describe.each(['legacy', 'pmc.v1'])('spoken: %s', (protocol) => {
