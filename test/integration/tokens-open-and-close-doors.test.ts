@@ -1,7 +1,5 @@
 // Excludes: a token that opens the wrong door, or any door after it ended; a gateway that knows nobody because the database is away.
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { TokenDirectory, type TokenVerdict } from '../../producers/communicator/token-directory.ts';
@@ -14,29 +12,16 @@ import { TOKEN_BYTES, type TokenRole, tokenOf } from '../../service/token-format
 import { createToken, listTokens, revokeToken } from '../../service/token-store.ts';
 import { type ConsoleUnderTest, startConsoleUnderTest } from '../support/console-under-test.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { plainEnvironment } from '../support/plain-environment.ts';
+import { pmcCommand } from '../support/pmc-command.ts';
 import { asAdmin, type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 
-const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
 /** Five seconds are promised, which service/live-tokens.test.ts holds it to by a clock of its own; here other work may come in between. */
 const WITHIN_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const logger = createLogger('test', 'silent');
 
-interface Answer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function pmc(databaseUrl: string, ...args: readonly string[]): Promise<Answer> {
-  const env = { ...plainEnvironment(), DATABASE_URL: databaseUrl };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [PMC, 'token', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
-    );
-  });
-}
+const pmc = (databaseUrl: string, ...args: readonly string[]) =>
+  pmcCommand({ DATABASE_URL: databaseUrl }, 'token', ...args);
 
 interface Made {
   readonly id: string;

@@ -1,24 +1,16 @@
 // The whole system as a user has it: `pmc up` in a scratch folder on free ports, with its own servers and services, and the
 // command line to ask it. Started once per test file.
-import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { inject, vi } from 'vitest';
 import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
-import { plainEnvironment } from './plain-environment.ts';
+import { type PmcAnswer, pmcCommand } from './pmc-command.ts';
 import { runStack, type StandInRun, scratchHome, scratchPorts } from './stand-in-run.ts';
 
 const PMC = fileURLToPath(new URL('../../operator/cli/pmc.ts', import.meta.url));
 const SILENT_MS = 600_000;
-const OUTPUT_BYTES_MAX = 256 * 1_048_576;
-
-export interface Answer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export class System {
   readonly status: StackStatus;
@@ -53,14 +45,8 @@ export class System {
   }
 
   /** Runs `pmc` with these arguments to its end. */
-  pmc(...args: readonly string[]): Promise<Answer> {
-    const env = { ...plainEnvironment(), PMC_HOME: this.#home, ...this.#environment };
-    return new Promise((resolve) => {
-      execFile(process.execPath, [PMC, ...args], { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-        resolve({ code, stdout, stderr });
-      });
-    });
+  pmc(...args: readonly string[]): Promise<PmcAnswer> {
+    return pmcCommand({ PMC_HOME: this.#home, ...this.#environment }, ...args);
   }
 
   /** `pmc audit run --json`, waiting for what is on the log now to settle. */
