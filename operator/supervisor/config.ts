@@ -5,7 +5,7 @@ import { type ConfigOf, type Environment, readSettings, serviceSettings, setting
 import { gatewayPortSetting, listenPort, portOffsetOf } from '../../service/stack-settings.ts';
 
 /** Health ports follow each other from here, one for each service. */
-const HEALTH_PORT_FIRST = 9_410;
+export const HEALTH_PORT_FIRST = 9_410;
 
 export function supervisorSettings(portOffset: number) {
   return {

@@ -19,6 +19,16 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return [...ports];
 }
 
+/** The lowest of `count` free ports that follow each other. */
+export async function freePortsInARow(count: number): Promise<number> {
+  for (let draw = 0; draw < DRAWS_MAX; draw += 1) {
+    const first = randomInt(LOWEST, LOWEST + PORTS_OF_A_SHARE - count);
+    const row = Array.from({ length: count }, (_, index) => first + index);
+    if ((await Promise.all(row.map(isFree))).every(Boolean)) return first;
+  }
+  throw new Error(`found no ${count} free ports in a row in ${DRAWS_MAX} draws`);
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { type StateFolder, stateFolder } from '../../compose/embedded/state-folder.ts';
 import { askStatus } from '../../operator/supervisor/control-client.ts';
+import { HEALTH_PORT_FIRST } from '../../operator/supervisor/config.ts';
+import { SERVICE_NAMES } from '../../operator/supervisor/services.ts';
 import type { StackStatus } from '../../operator/supervisor/stack-status.ts';
 import { startTimeOf } from '../../service/process-identity.ts';
 import { runningStack } from '../../service/stack-file.ts';
-import { freePorts } from './free-ports.ts';
+import { freePortsInARow } from './free-ports.ts';
 import { plainEnvironment } from './plain-environment.ts';
 
 const MAIN = fileURLToPath(new URL('./stand-in-stack/main.ts', import.meta.url));
@@ -32,15 +34,15 @@ export function scratchHome(): string {
   return mkdtempSync(join(tmpdir(), 'pmc-stack-'));
 }
 
-/** Free ports for everything that has a variable, and an offset for what has none. */
+/** Free ports for everything that has a variable, and an offset for what has none: the services' health pages, in a row. */
 export async function scratchPorts(): Promise<Record<string, string>> {
   const variables = [
     ...['PMC_KAFKA_PORT', 'PMC_KAFKA_CONTROLLER_PORT', 'PMC_REGISTRY_PORT', 'PMC_DATABASE_PORT', 'PMC_CONTROL_PORT'],
     ...['PMC_GATEWAY_PORT', 'PMC_CONSOLE_PORT', 'WS_PORT', 'API_PORT'],
   ];
-  const [first = 0, ...ports] = await freePorts(variables.length + 1);
-  const offset = { PMC_PORT_OFFSET: String(first - 9_410) };
-  return { ...Object.fromEntries(variables.map((variable, index) => [variable, String(ports[index])])), ...offset };
+  const first = await freePortsInARow(SERVICE_NAMES.length + variables.length);
+  const ports = variables.map((variable, index) => [variable, String(first + SERVICE_NAMES.length + index)]);
+  return { ...Object.fromEntries(ports), PMC_PORT_OFFSET: String(first - HEALTH_PORT_FIRST) };
 }
 
 export function runStandIn(home: string, environment: Readonly<Record<string, string>>): StandInRun {

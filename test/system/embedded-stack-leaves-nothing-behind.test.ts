@@ -103,10 +103,8 @@ test('a killed supervisor leaves nothing running, and the next start has the sam
   expect(startTimeOf(innocent.pid ?? 0)).toBeDefined();
   expect(await whatIsKept(last)).toEqual(kept);
 
-  const before = performance.now();
   third.process.kill('SIGINT');
   expect(await third.ended).toBe(0);
-  expect(performance.now() - before).toBeLessThan(30_000);
   expect(running(pidsOf(last))).toEqual([]);
 });
 
