@@ -5,7 +5,6 @@ import { Codec } from '../../kafka/codec.ts';
 import { openAdmin, openRangeReader, openReader } from '../../kafka/connect.ts';
 import type { TopicDescription } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
-import { pause } from '../../service/backoff.ts';
 import type { ConfigOf, serviceSettings } from '../../service/config.ts';
 import { checkDatabase, createPool } from '../../service/database.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
@@ -16,12 +15,14 @@ import { SYSTEM_TOPICS } from './audited-log.ts';
 import { COVERAGE_MIN, type gapDetectorSettings } from './config.ts';
 import { LiveAudit } from './live-audit.ts';
 import { auditMetrics } from './metrics.ts';
+import { repeatRounds } from './rounds.ts';
 import { loadTimeline, storeTimeline } from './timeline-store.ts';
 
 export type GapDetectorConfig = ConfigOf<typeof gapDetectorSettings & typeof serviceSettings>;
 
 /** What was done before is no help in explaining what is found now. */
 const ACTIONS_SEEN_MS = 3_600_000;
+const ROUND_SLOW_MS = 30_000;
 
 export async function startGapDetector(config: GapDetectorConfig, context: ServiceContext): Promise<Service> {
   const { logger, health, clock } = context;
@@ -59,6 +60,7 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
   // The first round may end before the group has joined: what has been judged by then is of one incarnation all the same.
   let audited: string | undefined;
   const round = async (): Promise<void> => {
+    audit.doing = 'asking the cluster about itself';
     const [{ clusterId }, topics] = await Promise.all([admin.cluster(), admin.topics([TOPIC.incoming])]);
     // People act by other processes, which leave word on the books.
     const sinceMs = clock.nowMs() - ACTIONS_SEEN_MS;
@@ -68,6 +70,7 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
     if (incoming.incarnation !== audited) return context.fail(recreated(incoming, audited));
     const report = await audit.round(incoming, clusterId, ulid());
     killPoint('audit.round.judged');
+    audit.doing = 'storing the report';
     const healed = await storeFindings(pool, report, {
       isComplete: report.suspect === 0,
       lookedAtMs: (finding) => audit.lookedAtMs(finding),
@@ -83,15 +86,26 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
   };
   let failingSinceMs: number | undefined;
   const stopping = new AbortController();
-  const rounds = repeat(round, config.intervalMs, stopping.signal, (error) => {
-    metrics.rounds.inc({ outcome: 'failed' });
-    if (failingSinceMs === undefined) {
-      failingSinceMs = clock.nowMs();
-      const detail = describeError(error);
-      audit.timeline.add({ atMs: failingSinceMs, kind: 'outage', subject: 'audit', detail });
-    }
-    health.set('audit', false, describeError(error));
-    logger.warn({ error: describeError(error) }, 'audit.round.failed');
+  const rounds = repeatRounds({
+    intervalMs: config.intervalMs,
+    slowMs: ROUND_SLOW_MS,
+    signal: stopping.signal,
+    round,
+    onSlow: (tookMs) => {
+      const seconds = Math.round(tookMs / 1_000);
+      health.set('audit', false, `a round has taken ${seconds} s so far: ${audit.doing}`);
+      logger.warn({ seconds, doing: audit.doing }, 'audit.round.slow');
+    },
+    onFailed: (error) => {
+      metrics.rounds.inc({ outcome: 'failed' });
+      if (failingSinceMs === undefined) {
+        failingSinceMs = clock.nowMs();
+        const detail = describeError(error);
+        audit.timeline.add({ atMs: failingSinceMs, kind: 'outage', subject: 'audit', detail });
+      }
+      health.set('audit', false, describeError(error));
+      logger.warn({ error: describeError(error), doing: audit.doing }, 'audit.round.failed');
+    },
   });
 
   return {
@@ -106,16 +120,4 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
 function recreated({ topic, incarnation }: TopicDescription, audited: string): PmcError {
   const message = `topic ${topic} was deleted and created again while it was being audited`;
   return new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: audited, now: incarnation });
-}
-
-async function repeat(
-  work: () => Promise<void>,
-  intervalMs: number,
-  signal: AbortSignal,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  while (!signal.aborted) {
-    await work().catch(onError);
-    await pause(intervalMs, signal);
-  }
 }

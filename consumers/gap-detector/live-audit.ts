@@ -50,6 +50,8 @@ interface PartitionState {
 }
 
 export class LiveAudit {
+  /** For people: what the round is at, or was at when it failed. */
+  doing = 'nothing yet';
   readonly #options: LiveAuditOptions;
   readonly #audited: AuditedLog;
   readonly #states = new Map<number, PartitionState>();
@@ -96,11 +98,13 @@ export class LiveAudit {
   async round(incoming: TopicDescription, clusterId: string, runId: string): Promise<AuditReport> {
     const { tools, coverageMin } = this.#options;
     const startedAtMs = tools.clock.nowMs();
+    this.doing = 'asking where the log ends and what is stored';
     const [settled, ends] = await Promise.all([settledOf(tools, incoming), tools.admin.ends(TOPIC.incoming)]);
     const partitions: PartitionReport[] = [];
     const findings: Finding[] = [];
     for (const [partition, { logStart, highWatermark }] of ends) {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
+      this.doing = `comparing ${nameOf(at)} with the rows`;
       const report = await this.#judge(at, settled.get(partition) ?? logStart, logStart);
       partitions.push({ ...at, end: Number(highWatermark), ...report.partition });
       const state = this.#state(partition);
@@ -109,15 +113,20 @@ export class LiveAudit {
       }
       findings.push(...report.findings, ...state.expired.findings);
     }
+    this.doing = 'looking for rows beyond the log';
     const beyond = await rowsBeyondLog(tools, incoming);
     this.#noteLeaders(incoming);
+    this.doing = 'looking at the anchors';
     const events =
       tools.isPassing === true
         ? []
         : await this.#anchored({ runId, clusterId, topic: incoming, nowMs: tools.clock.nowMs() }, partitions, ends);
+    this.doing = 'looking at commands and replies';
     const replies = await this.#replies(incoming, tools.clock.nowMs());
+    this.doing = 'judging gateways and sources';
     const { gateway, sources, lagging } = await this.#judgeLedgers(ends, startedAtMs);
     const looked = { incoming, audited: this.#audited, partitions, beyond, gateway, sources, replies };
+    this.doing = 'putting the report together';
     return await wholeReport(
       tools,
       { ...looked, findings: [...findings, ...events] },
