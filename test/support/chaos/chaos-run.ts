@@ -28,7 +28,13 @@ export interface ChaosRun {
   /** Gateway epochs that were killed after the source that cannot send again had been heard in them: their ends are unknown. */
   readonly openEnds: readonly string[];
   /** The running audit's, when it has come as far as the bounded one. */
-  readonly live: AuditReport | undefined;
+  readonly live: LiveReport;
+}
+
+interface LiveReport {
+  readonly report: AuditReport | undefined;
+  /** Why the newest one is not what was waited for. */
+  readonly late: string | undefined;
 }
 
 const DIES_WITHIN_MS = 30_000;
@@ -190,18 +196,23 @@ async function openEnds({ content, lives }: ChaosBench): Promise<readonly string
     .toSorted();
 }
 
-/** The first report of the running audit that has read and judged everything and knows what is wrong; the newest one when it is late. */
-async function liveReport(
-  bench: ChaosBench,
-  quietMs: number,
-  known: readonly string[],
-): Promise<AuditReport | undefined> {
+/** The first report of the running audit that has read and judged everything and knows what is wrong; where none comes, why not. */
+async function liveReport(bench: ChaosBench, quietMs: number, known: readonly string[]): Promise<LiveReport> {
   const deadline = Date.now() + LIVE_WITHIN_MS;
   for (;;) {
-    const report = await bench.liveReport(quietMs);
-    const found = new Set(report === undefined ? [] : lowering(report));
-    const isWhole = report?.coverage === 1 && report.suspect === 0 && known.every((key) => found.has(key));
-    if (isWhole || Date.now() > deadline) return report;
+    const report = await bench.liveReport();
+    const late = report === undefined ? 'there is no report' : whyLate(report, quietMs, known);
+    if (late === undefined || Date.now() > deadline) return { report, late };
     await pause(250);
   }
+}
+
+function whyLate(report: AuditReport, quietMs: number, known: readonly string[]): string | undefined {
+  const { runId, startedAt, coverage, suspect } = report;
+  if (Date.parse(startedAt) <= quietMs)
+    return `the newest report is of ${startedAt}, and all was quiet at ${new Date(quietMs).toISOString()}`;
+  const found = new Set(lowering(report));
+  const unknown = known.filter((key) => !found.has(key));
+  if (coverage === 1 && suspect === 0 && unknown.length === 0) return undefined;
+  return `report ${runId} of ${startedAt} has coverage ${coverage}, ${suspect} suspects and not ${unknown.join(', ')}`;
 }
