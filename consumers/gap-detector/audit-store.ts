@@ -11,10 +11,12 @@ const STREAMS_KEPT_MAX = 200;
 
 export async function storeReport(pool: Pool, report: AuditReport): Promise<void> {
   const { runId, mode, startedAt, finishedAt, verdict } = report;
-  // One is written every few seconds: the accounts count all, audit.findings has all, the report shows the first.
+  // One is written every few seconds: the accounts count all, audit.findings has all, the report lists the heaviest.
+  const findings = mode === 'live' ? report.findings.slice(0, LIVE_FINDINGS_MAX) : report.findings;
   const kept = {
     ...report,
-    findings: mode === 'live' ? report.findings.slice(0, LIVE_FINDINGS_MAX) : report.findings,
+    findings,
+    findingsLeftOff: report.findings.length - findings.length,
     // Tens of thousands of streams are what `pmc audit run --json` may print; the books have the sums and the findings.
     stages: report.stages.map(({ streams, ...stage }) =>
       streams === undefined || streams.length > STREAMS_KEPT_MAX ? stage : { ...stage, streams },

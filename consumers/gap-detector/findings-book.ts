@@ -46,6 +46,9 @@ export async function bookedFindings(
   }));
 }
 
+/** What a report of an earlier version does not have. */
+const CAME_LATER = { healed: [], timeline: [], hints: [], findingsLeftOff: 0 } satisfies Partial<AuditReport>;
+
 /** The report of one audit, or the newest of a mode (any mode when undefined); undefined where there is none. */
 export async function bookedReport(
   pool: Pool,
@@ -56,5 +59,5 @@ export async function bookedReport(
      where ($1::text is null or id = $1) and ($2::text is null or mode = $2) order by finished_at desc limit 1`,
     [runId ?? null, mode ?? null],
   );
-  return rows[0] === undefined ? undefined : (JSON.parse(rows[0].report) as AuditReport);
+  return rows[0] === undefined ? undefined : { ...CAME_LATER, ...(JSON.parse(rows[0].report) as AuditReport) };
 }

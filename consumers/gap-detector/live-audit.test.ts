@@ -277,8 +277,8 @@ describe('what retention takes from the log', () => {
     expect(accounts).toMatchObject({ settled: 100, expired: 30, stored: 69, missing: 1, residual: 0 });
     expect([coverage, from]).toEqual([1, 0]);
     expect(found).toEqual([
-      ['expired-unaudited', undefined],
       ['missing', 50],
+      ['expired-unaudited', undefined],
     ]);
   });
 
@@ -293,6 +293,6 @@ describe('what retention takes from the log', () => {
     nowMs += GRACE_MS;
     const { accounts, found } = await round();
     expect(accounts).toMatchObject({ settled: 100, expired: 60, stored: 39, missing: 1, residual: 0 });
-    expect(found.map(([kind, at]) => `${kind} ${at}`)).toEqual(['expired-unaudited undefined', 'missing 70']);
+    expect(found.map(([kind, at]) => `${kind} ${at}`)).toEqual(['missing 70', 'expired-unaudited undefined']);
   });
 });

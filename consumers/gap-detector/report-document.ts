@@ -21,8 +21,7 @@ export function auditDocument(report: AuditReport, input: DocumentInput): AuditD
     schemaVersion: 1,
     generatedAt: new Date(generatedAtMs).toISOString(),
     command,
-    // A report of an earlier version has no list for what came later.
-    report: JSON.parse(JSON.stringify({ ...report, healed: report.healed ?? [], timeline: report.timeline ?? [] })),
+    report: JSON.parse(JSON.stringify(report)),
     loss: [sourceLoss(report), gatewayLoss(report), storedLoss(report)],
     versions: { ...versions },
     durability: { ...durability },

@@ -74,6 +74,16 @@ describe('the report', () => {
     expect([sound.startedAt, sound.finishedAt]).toEqual(['1970-01-01T00:00:00.000Z', '1970-01-01T00:00:01.000Z']);
   });
 
+  test('lists what fails before what lowers nothing, and each of one weight as it was found', () => {
+    const findings = (['duplicate', 'missing', 'reordered', 'hole', 'altered'] as const).map((kind) => finding(kind));
+    const { findings: listed, findingsLeftOff } = report({
+      findings,
+      perPartition: [partition(0, { stored: 10 }, { residual: 1 })],
+    });
+    expect(listed.map(({ kind }) => kind)).toEqual(['missing', 'altered', 'hole', 'duplicate', 'reordered']);
+    expect(findingsLeftOff).toBe(0);
+  });
+
   test.each([
     ['missing', 'fail'],
     ['altered', 'fail'],

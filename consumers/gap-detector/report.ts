@@ -6,6 +6,7 @@ import type { SourceReport } from './source-ledger.ts';
 import { type TimelineEvent, withCoincident } from './timeline.ts';
 import {
   type Finding,
+  heaviestFirst,
   overallVerdict,
   type Stage,
   type StageVerdict,
@@ -55,7 +56,10 @@ export interface AuditReport {
   readonly suspect: number;
   readonly stages: readonly StageReport[];
   readonly perPartition: readonly PartitionReport[];
+  /** Heaviest first. */
   readonly findings: readonly Finding[];
+  /** How many more there are: the accounts and the books have all, a report of the running audit lists the first. */
+  readonly findingsLeftOff: number;
   /** Findings of earlier audits that this one looked at and found well: each keeps its first verdict. */
   readonly healed: readonly HealedFinding[];
   /** What happened beside the findings, oldest first. */
@@ -143,7 +147,8 @@ export function buildReport(input: ReportInput): AuditReport {
     suspect,
     stages,
     perPartition: input.perPartition,
-    findings,
+    findings: heaviestFirst(findings),
+    findingsLeftOff: 0,
     healed: [],
     timeline: timeline.slice(-TIMELINE_MAX),
     hints: input.hints ?? [],

@@ -36,6 +36,8 @@ export const FINDING_WEIGHT = {
 
 export type FindingKind = keyof typeof FINDING_WEIGHT;
 
+const WEIGHTS = ['fail', 'inconclusive', 'none'] as const;
+
 export interface Finding {
   readonly kind: FindingKind;
   readonly stage: Stage;
@@ -74,6 +76,12 @@ export function stageVerdict(findings: readonly Finding[]): Verdict {
   const weights = findings.map(({ kind }) => FINDING_WEIGHT[kind]);
   if (weights.includes('fail')) return 'fail';
   return weights.includes('inconclusive') ? 'inconclusive' : 'pass';
+}
+
+/** Losses before what lowers nothing, however much of that there is; those of one weight stay in their order. */
+export function heaviestFirst(findings: readonly Finding[]): readonly Finding[] {
+  const rank = ({ kind }: Finding): number => WEIGHTS.indexOf(FINDING_WEIGHT[kind]);
+  return findings.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** The worst of the measurable stages, and never better than inconclusive below the wanted coverage. */

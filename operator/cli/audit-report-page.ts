@@ -14,7 +14,10 @@ th,td{border-bottom:1px solid #ddd;padding:.3rem .5rem;text-align:left;vertical-
 
 export function reportPage(document: AuditDocument): string {
   const { report, loss, versions, durability, command, generatedAt } = document;
-  const { accounts, verdict, coverage } = report;
+  const { accounts, verdict, coverage, findings, findingsLeftOff } = report;
+  const shown = findings.slice(0, FINDINGS_SHOWN);
+  const count = findings.length + findingsLeftOff;
+  const allOfThem = findingsLeftOff > 0 ? 'pmc audit run --json' : 'pmc audit report --csv';
   // The style is ours alone; nothing of a sender can come into it.
   const page = html`<h1>Audit <code>${report.runId}</code>: <span class="${verdict}">${verdict}</span></h1>
 <p>Made ${report.startedAt} to ${report.finishedAt} on cluster <code>${report.clusterId}</code>; written ${generatedAt}.
@@ -43,14 +46,12 @@ ${table(
 )}
 <h2>Gaps over time</h2>
 ${gapTimeline(report.findings, report.timeline)}
-<h2>Findings (${report.findings.length})</h2>
+<h2>Findings (${count})</h2>
 ${table(
   ['Kind', 'Stage', 'Where', 'What', 'Coincident'],
-  report.findings
-    .slice(0, FINDINGS_SHOWN)
-    .map((one) => [one.kind, one.stage, whereOf(one), one.detail, (one.coincident ?? []).join('; ')]),
+  shown.map((one) => [one.kind, one.stage, whereOf(one), one.detail, (one.coincident ?? []).join('; ')]),
 )}
-${report.findings.length > FINDINGS_SHOWN && html`<p>The first ${FINDINGS_SHOWN}; all of them: <code>pmc audit report --csv</code></p>`}
+${count > shown.length && html`<p>The first ${shown.length}; all of them: <code>${allOfThem}</code></p>`}
 <h2>Healed since (${report.healed.length})</h2>
 ${table(
   ['Kind', 'Where', 'First verdict', 'First seen', 'Healed'],

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { bookedReport } from '../../consumers/gap-detector/findings-book.ts';
+import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import { auditDocument } from '../../consumers/gap-detector/report-document.ts';
 import { EXIT_CODE } from '../../consumers/gap-detector/verdict.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -71,9 +72,14 @@ async function write({ html, json, csv, run }: Flags, servers: AuditServers, cli
     cli.stderr.write(`written to ${html}\n`);
   }
   if (json) cli.stdout.write(`${JSON.stringify(document)}\n`);
-  else if (csv) cli.stdout.write(findingsCsv(report.findings));
+  else if (csv) writeCsv(report, cli);
   else if (html === undefined) cli.stdout.write(auditText(report));
   cli.endWith(EXIT_CODE[report.verdict]);
+}
+
+function writeCsv({ findings, findingsLeftOff }: AuditReport, cli: Cli): void {
+  cli.stdout.write(findingsCsv(findings));
+  if (findingsLeftOff > 0) cli.stderr.write(`${findingsLeftOff} more are left off: \`pmc audit run --json\` has all\n`);
 }
 
 /** What an acknowledgement is worth: a kill of a process is not a loss of power. */

@@ -24,13 +24,11 @@ export function auditText(report: AuditReport): string {
     '',
     ...report.stages.map(({ stage, verdict, detail }) => `  ${stage.padEnd(20)} ${verdict.padEnd(15)} ${detail}`),
   ];
-  if (report.findings.length > 0) {
-    lines.push(
-      '',
-      `${report.findings.length} findings${report.findings.length > FINDINGS_SHOWN ? `, the first ${FINDINGS_SHOWN}` : ''}:`,
-    );
+  const count = report.findings.length + report.findingsLeftOff;
+  if (count > 0) {
+    lines.push('', `${count} findings${count > FINDINGS_SHOWN ? `, the first ${FINDINGS_SHOWN}` : ''}:`);
     lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map((finding) => `  ${findingLine(finding)}`));
-    if (report.findings.length > FINDINGS_SHOWN) lines.push('  all of them: pmc audit run --json');
+    if (count > FINDINGS_SHOWN) lines.push('  all of them: pmc audit run --json');
   }
   if (report.hints.length > 0) {
     lines.push('', 'hints, which are no findings: messages that were referred to and never seen');

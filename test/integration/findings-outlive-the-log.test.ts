@@ -196,6 +196,16 @@ test('what is no part of a gap does not keep it open: other streams, other numbe
   });
 });
 
+test('a report of the running audit keeps what is lost and says how much it leaves off', async () => {
+  await withDatabase(async (pool) => {
+    const repeated = Array.from({ length: 600 }, (_, offset): Finding => ({ ...LOST, kind: 'duplicate', offset }));
+    await storeReport(pool, reportOf(0, [...repeated, { ...LOST, offset: 601 }]));
+    const { rows } = await pool.query<{ report: string }>('select report::text as report from audit.runs');
+    const { findings, findingsLeftOff } = JSON.parse(rows[0]?.report ?? '{}') as AuditReport;
+    expect([findings[0]?.kind, findings.length, findingsLeftOff]).toEqual(['missing', 500, 101]);
+  });
+});
+
 test('a report with any id in it can be asked about its parts', async () => {
   await withDatabase(async (pool) => {
     await storeReport(pool, reportOf(0, [LOST]));
