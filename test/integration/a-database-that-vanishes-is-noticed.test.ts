@@ -1,0 +1,45 @@
+// A database whose machine is gone says nothing more, not even that it is gone: who waits for its answer must not wait for the
+// kernel's two hours. Needs a link that loses everything, where this machine allows one.
+import { spawn } from 'node:child_process';
+import { pino } from 'pino';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { NamespaceLink } from '../../experiment/faults/namespace-link.ts';
+import { createPool } from '../../service/database.ts';
+
+const PORT = 4_000;
+/** Lets everybody in, by PostgreSQL's own messages (authentication ok, ready), and answers no query. */
+const SERVER = `require('node:net').createServer((peer) => peer.on('error', () => 0).once('data', () => {
+  peer.write(Buffer.from([82, 0, 0, 0, 8, 0, 0, 0, 0, 90, 0, 0, 0, 5, 73]));
+  peer.on('data', () => console.log('asked'));
+})).listen(${PORT}, () => console.log('ready'));`;
+
+const support = await NamespaceLink.support();
+
+test.runIf(support.isAvailable && support.outages.includes('blackhole'))(
+  'a query that waits for a server that is gone fails, and one that only waits does not',
+  { timeout: 180_000 },
+  async () => {
+    const link = await NamespaceLink.open('test', {});
+    onTestFinished(() => link.close());
+    const { command, args } = link.inside(process.execPath, ['-e', SERVER]);
+    const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void server.kill('SIGKILL'));
+    let said = '';
+    server.stdout.on('data', (chunk) => (said += String(chunk)));
+    const eventually = (word: string) => vi.waitFor(() => expect(said).toContain(word), 30_000);
+    await eventually('ready');
+
+    const pool = createPool(`postgres://x@${link.host}:${PORT}/x`, pino({ level: 'silent' }), 1);
+    onTestFinished(() => pool.end());
+    const ended: unknown[] = [];
+    const query = pool.query('select 1').catch((error: unknown) => ended.push(error));
+    await eventually('asked');
+    // Longer than a silence may be, with a machine at the other end.
+    await new Promise((resolve) => setTimeout(resolve, 30_000));
+    expect(ended).toEqual([]);
+
+    await link.begin('blackhole');
+    await query;
+    expect(ended).toMatchObject([{ code: 'ETIMEDOUT' }]);
+  },
+);
