@@ -263,13 +263,17 @@ export class LiveAudit {
     const [ends, committed] = await Promise.all([admin.ends(at.topic), admin.committed(groupId, at.topic)]);
     const logStart = ends.get(at.partition)?.logStart ?? 0n;
     const passed = committed.get(at.partition) ?? logStart;
-    this.#audited.begin(at, logStart);
-    this.#logStarts.set(nameOf(at), logStart);
-    if (passed > logStart) await this.#read(at, logStart, passed);
+    // After a failure on the way it goes on where it was: what is taken twice would look as if it were on the log twice.
+    if (!this.#audited.positions.has(nameOf(at))) {
+      this.#audited.begin(at, logStart);
+      this.#logStarts.set(nameOf(at), logStart);
+    }
+    const position = this.#audited.position(at);
+    if (passed > position) await this.#catchUp(at, position, passed);
   }
 
   /** What expired before it was read is in the account of that name, and its frames are in nobody's. */
-  async #catchUp(at: TopicPartition, lower: bigint, upper: bigint, signal: AbortSignal): Promise<void> {
+  async #catchUp(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {
     const logStart = (await this.#options.tools.admin.ends(at.topic)).get(at.partition)?.logStart ?? lower;
     if (logStart > lower) this.#logStarts.set(nameOf(at), logStart);
     await this.#read(at, logStart > lower ? logStart : lower, upper, signal);
