@@ -240,23 +240,6 @@ describe('the running audit', () => {
     await deliver(5, 10);
     expect(await round()).toMatchObject({ accounts: { settled: 10, stored: 10, residual: 0 } });
   });
-
-  test('goes on where a failure on the way ended its reading, and takes nothing twice', async () => {
-    append(10);
-    committed = 8;
-    const failing = vi.spyOn(ranges, 'read').mockImplementationOnce(async function* () {
-      const records = log.slice(0, 5);
-      yield records.map((record) => ({ kind: 'record' as const, record, leaderEpoch: 0 }));
-      await Promise.reject(new Error('broker away'));
-    });
-    await expect(deliver(8, 10)).rejects.toThrow('broker away');
-    failing.mockRestore();
-    await deliver(8, 10);
-    expect(reads).toEqual([[5, 8]]);
-    const { accounts, findings } = await audit.round(DESCRIPTION, 'c', 'r');
-    expect(accounts).toMatchObject({ settled: 10, stored: 10, residual: 0 });
-    expect(findings).toEqual([]);
-  });
 });
 
 describe('of two running audits in one group', () => {

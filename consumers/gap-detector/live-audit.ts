@@ -1,19 +1,18 @@
 // The running audit: follows the log in its own consumer group and judges what has settled, over and over. It keeps digests
 // in memory (one per 4,096 offsets) and rebuilds them from the log after a restart, so its own offsets may be reset or lost
 // without a false or a lost finding: an offset is folded once, and what a rewind delivers again is ignored.
-import type { Batch, PartitionEnds, RangeEntry, TopicDescription, TopicPartition } from '../../kafka/log.ts';
-import { offsetOf } from '../../kafka/offsets.ts';
+import type { Batch, PartitionEnds, TopicDescription, TopicPartition } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Logger } from '../../service/logger.ts';
 import { addBalances } from './accounts.ts';
 import { checkAnchors, type Described, moveAnchors } from './anchor-check.ts';
 import { openEvents } from './audit-store.ts';
-import { AuditedLog } from './audited-log.ts';
 import { rowsBeyondLog } from './beyond-log.ts';
 import { type AuditTools, expiredUnaudited, settledOf } from './bounded-audit.ts';
 import { Frontier } from './frontier.ts';
 import { type JudgedLedgers, judgeLedgers } from './judge-ledgers.ts';
 import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
+import { LiveReading } from './live-reading.ts';
 import { OutgoingLog } from './outgoing-log.ts';
 import { nameOf } from './partition-name.ts';
 import { lookAtReplies } from './reply-ledgers.ts';
@@ -53,10 +52,8 @@ export class LiveAudit {
   /** For people: what the round is at, or was at when it failed. */
   doing = 'nothing yet';
   readonly #options: LiveAuditOptions;
-  readonly #audited: AuditedLog;
+  readonly #reading: LiveReading;
   readonly #states = new Map<number, PartitionState>();
-  readonly #logStarts = new Map<string, bigint>();
-  readonly #beginnings = new Map<string, Promise<void>>();
   readonly #leaderEpochs = new Map<number, number>();
   readonly #frontier = new Frontier();
   readonly #outgoing = new OutgoingLog();
@@ -67,11 +64,11 @@ export class LiveAudit {
 
   constructor(options: LiveAuditOptions) {
     this.#options = options;
-    this.#audited = new AuditedLog(options.tools.codec);
+    this.#reading = new LiveReading(options.tools, options.logger);
   }
 
   get timeline(): Timeline {
-    return this.#audited.timeline;
+    return this.#reading.audited.timeline;
   }
 
   /** Starts each assigned partition at its log start and reads what the group has already passed. */
@@ -79,19 +76,11 @@ export class LiveAudit {
     this.#anchorsDueMs = 0;
     const detail = `the audit reads ${partitions.length} partitions`;
     this.timeline.add({ atMs: this.#options.tools.clock.nowMs(), kind: 'rebalance', subject: groupId, detail });
-    for (const at of partitions) void this.#beginning(at, groupId).catch(() => undefined);
+    for (const at of partitions) void this.#reading.begin(at, groupId).catch(() => undefined);
   }
 
   async handleBatch(batch: Batch, groupId: string): Promise<void> {
-    await this.#beginning(batch, groupId);
-    const first = batch.records[0];
-    const last = batch.records.at(-1);
-    if (first === undefined || last === undefined) return;
-    const position = this.#audited.position(batch);
-    // A jump ahead (a reset to later, a gap in what the client delivered) is read through the other client, never skipped.
-    if (first.offset > position) await this.#catchUp(batch, position, first.offset, batch.signal);
-    const entries = batch.records.map((record): RangeEntry => ({ kind: 'record', record, leaderEpoch: -1 }));
-    await this.#audited.take(batch, entries, last.offset + 1n);
+    await this.#reading.handleBatch(batch, groupId);
   }
 
   /** One round over what has settled by now. `runId` names the report. */
@@ -125,7 +114,7 @@ export class LiveAudit {
     const replies = await this.#replies(incoming, tools.clock.nowMs());
     this.doing = 'judging gateways and sources';
     const { gateway, sources, lagging } = await this.#judgeLedgers(ends, startedAtMs);
-    const looked = { incoming, audited: this.#audited, partitions, beyond, gateway, sources, replies };
+    const looked = { incoming, audited: this.#reading.audited, partitions, beyond, gateway, sources, replies };
     this.doing = 'putting the report together';
     return await wholeReport(
       tools,
@@ -150,8 +139,8 @@ export class LiveAudit {
     const ends = topics.flatMap(([topic, all]) =>
       [...all].map(([partition, { lastStable }]) => [nameOf({ topic, partition }), lastStable] as const),
     );
-    const asOfMs = this.#frontier.look(atMs, new Map(ends), this.#audited.positions);
-    return judgeLedgers(this.#audited, this.#logStarts, asOfMs, clock.nowMs());
+    const asOfMs = this.#frontier.look(atMs, new Map(ends), this.#reading.audited.positions);
+    return judgeLedgers(this.#reading.audited, this.#reading.logStarts, asOfMs, clock.nowMs());
   }
 
   /** The anchors are looked at every minute and after each assignment; what they tell once stays a finding. */
@@ -199,7 +188,7 @@ export class LiveAudit {
 
   async #judge(at: TopicPartition & { readonly incarnation: string }, settled: bigint, logStart: bigint) {
     const state = this.#state(at.partition);
-    const digest = this.#audited.digest(at.partition);
+    const digest = this.#reading.audited.digest(at.partition);
     const windows = windowsOf(digest?.upTo(settled) ?? [], LIVE_WINDOW_BUCKETS);
     const nowMs = this.#options.tools.clock.nowMs();
     state.turn = windows.length === 0 ? 0 : (state.turn + 1) % windows.length;
@@ -245,47 +234,5 @@ export class LiveAudit {
       this.#states.set(partition, state);
     }
     return state;
-  }
-
-  #beginning(at: TopicPartition, groupId: string): Promise<void> {
-    const name = nameOf(at);
-    let beginning = this.#beginnings.get(name);
-    if (beginning === undefined) {
-      beginning = this.#begin(at, groupId);
-      this.#beginnings.set(name, beginning);
-      beginning.catch(() => this.#beginnings.delete(name));
-    }
-    return beginning;
-  }
-
-  async #begin(at: TopicPartition, groupId: string): Promise<void> {
-    const { admin } = this.#options.tools;
-    const [ends, committed] = await Promise.all([admin.ends(at.topic), admin.committed(groupId, at.topic)]);
-    const logStart = ends.get(at.partition)?.logStart ?? 0n;
-    const passed = committed.get(at.partition) ?? logStart;
-    // After a failure on the way it goes on where it was: what is taken twice would look as if it were on the log twice.
-    if (!this.#audited.positions.has(nameOf(at))) {
-      this.#audited.begin(at, logStart);
-      this.#logStarts.set(nameOf(at), logStart);
-    }
-    const position = this.#audited.position(at);
-    if (passed > position) await this.#catchUp(at, position, passed);
-  }
-
-  /** What expired before it was read is in the account of that name, and its frames are in nobody's. */
-  async #catchUp(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {
-    const logStart = (await this.#options.tools.admin.ends(at.topic)).get(at.partition)?.logStart ?? lower;
-    if (logStart > lower) this.#logStarts.set(nameOf(at), logStart);
-    await this.#read(at, logStart > lower ? logStart : lower, upper, signal);
-  }
-
-  async #read(at: TopicPartition, lower: bigint, upper: bigint, signal?: AbortSignal): Promise<void> {
-    const { topic, partition } = at;
-    this.#options.logger.info({ topic, partition, lower: String(lower), upper: String(upper) }, 'audit.log.reread');
-    for await (const entries of this.#options.tools.ranges.read(at, lower, upper, signal)) {
-      const last = entries.at(-1);
-      if (last !== undefined) await this.#audited.take(at, entries, offsetOf(last) + 1n);
-    }
-    await this.#audited.take(at, [], upper);
   }
 }
