@@ -76,6 +76,11 @@ export interface ReaderOptions {
   readonly topics: readonly string[];
   /** Records handed over at once, at most. */
   readonly batchRecordsMax: number;
+  /**
+   * Milliseconds that a record may wait at the broker for others, none when not given: each answer costs requests, whatever it holds. For
+   * readers that nobody waits for.
+   */
+  readonly gatherMs?: number;
   /** Returning means that all of it is durable; throwing means that none may be committed and all is handed over again. */
   handleBatch(batch: Batch): Promise<void>;
   onAssigned?(assigned: readonly TopicPartition[], generation: number): void;

@@ -8,6 +8,8 @@ import { GroupKnowledge, type Known, laneOf } from './group-knowledge.ts';
 import type { LogAdmin, LogRecord, Offset, ReaderOptions, TopicPartition } from './log.ts';
 
 const TOPIC_CHECK_MS = 5_000;
+/** So much is enough to hand over: whoever gathers waits no longer. */
+export const GATHERED_BYTES = 65_536;
 
 export interface ReadingOptions extends ReaderOptions {
   /** Tells the topics' incarnations and what the group has committed. */

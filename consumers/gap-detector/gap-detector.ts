@@ -23,6 +23,8 @@ export type GapDetectorConfig = ConfigOf<typeof gapDetectorSettings & typeof ser
 /** What was done before is no help in explaining what is found now. */
 const ACTIONS_SEEN_MS = 3_600_000;
 const ROUND_SLOW_MS = 30_000;
+/** Nothing is judged sooner than in the next round. */
+const GATHER_MS = 500;
 
 export async function startGapDetector(config: GapDetectorConfig, context: ServiceContext): Promise<Service> {
   const { logger, health, clock } = context;
@@ -45,6 +47,7 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
     groupId: GROUP.gapDetector,
     topics: Object.values(SYSTEM_TOPICS),
     batchRecordsMax: 1_000,
+    gatherMs: GATHER_MS,
     handleBatch: async (batch) => {
       await audit.handleBatch(batch, GROUP.gapDetector);
       killPoint('audit.batch.taken');

@@ -17,6 +17,8 @@ import { Store } from './store.ts';
 
 const CLIENT_ID = 'pmc-persistence';
 const BATCH_BYTES_MAX = 4 * 1_048_576;
+/** An event is acknowledged when it is on the log, so nobody waits for its row. */
+const GATHER_MS = 200;
 const BACKOFF = { initialMs: 200, maxMs: 5_000 };
 /** A reader has three partitions in hand at a time; the fold takes one. */
 const CONNECTIONS_MAX = 4;
@@ -105,6 +107,7 @@ class Persistence implements Service {
         groupId,
         topics: [TOPIC.incoming],
         batchRecordsMax: this.#config.batchRowsMax,
+        gatherMs: GATHER_MS,
         admin: this.#admin,
         handleBatch: (batch) => {
           const left = batch.highWatermark - (batch.records.at(-1)?.offset ?? 0n);

@@ -1,6 +1,7 @@
 // A consumer of kafkajs as a member of a group, with every setting that matters given.
 import type { Consumer, PartitionAssigner } from 'kafkajs';
 import type { ClientOptions } from '../client-options.ts';
+import { GATHERED_BYTES } from '../reading.ts';
 import { kafkaClient, METADATA_AGE_MAX_MS } from './client.ts';
 
 export const FETCH_WAIT_MS = 500;
@@ -9,6 +10,8 @@ export interface GroupConsumerOptions extends ClientOptions {
   readonly groupId: string;
   /** Who gets which partition; the library's own otherwise. */
   readonly assigner?: PartitionAssigner;
+  /** As of ReaderOptions. */
+  readonly gatherMs?: number;
   /** For ever unless given. */
   readonly retries?: number;
 }
@@ -25,7 +28,8 @@ export function groupConsumer(options: GroupConsumerOptions, isWanted: (consumer
     allowAutoTopicCreation: false,
     maxBytes: 4_194_304,
     maxBytesPerPartition: 1_048_576,
-    maxWaitTimeInMs: FETCH_WAIT_MS,
+    minBytes: options.gatherMs === undefined ? 1 : GATHERED_BYTES,
+    maxWaitTimeInMs: options.gatherMs ?? FETCH_WAIT_MS,
     // Aborted data is told apart in fetched.ts, because the library's own filter cannot.
     readUncommitted: true,
     retry: {

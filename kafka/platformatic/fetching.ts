@@ -14,7 +14,8 @@ import {
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
-import type { PartitionEnds, RangeReader, TopicPartition } from '../log.ts';
+import type { PartitionEnds, RangeReader, ReaderOptions, TopicPartition } from '../log.ts';
+import { GATHERED_BYTES } from '../reading.ts';
 import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
 import { accessOptions } from './client.ts';
 import { brokerErrorsOf } from './failures.ts';
@@ -36,7 +37,7 @@ const METADATA_AGE_MAX_MS = 30_000;
 const UNKNOWN_EPOCH = -1;
 const OFFSET_OUT_OF_RANGE = 1;
 
-export interface FetchingOptions extends ClientOptions {
+export interface FetchingOptions extends ClientOptions, Pick<ReaderOptions, 'gatherMs'> {
   /** Reads ranges in which transactions were aborted. */
   readonly ranges: RangeReader;
   ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
@@ -110,6 +111,7 @@ export class Fetching {
   async #fetchFrom(broker: number, task: FetchTask): Promise<void> {
     const { lanes, signal } = task;
     let failures = 0;
+    const waitMs = this.#options.gatherMs ?? WAIT_MS;
     let shortWaitMs = SHORT_WAIT_MS;
     while (!signal.aborted) {
       let asked: readonly Lane[] = [];
@@ -122,8 +124,8 @@ export class Fetching {
           await pause(REFUSED_PAUSE_MS, AbortSignal.any([signal, this.#idle.signal]));
           continue;
         }
-        const isQuiet = await this.#fetch(broker, asked, asked.length === led.length ? WAIT_MS : shortWaitMs, task);
-        shortWaitMs = isQuiet ? Math.min(WAIT_MS, shortWaitMs * 2) : SHORT_WAIT_MS;
+        const isQuiet = await this.#fetch(broker, asked, asked.length === led.length ? waitMs : shortWaitMs, task);
+        shortWaitMs = isQuiet ? Math.min(waitMs, shortWaitMs * 2) : SHORT_WAIT_MS;
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -148,7 +150,8 @@ export class Fetching {
       })),
     }));
     const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
-    const request = { node, topics, minBytes: 1, maxBytes: BYTES_MAX, maxWaitTime, isolationLevel };
+    const minBytes = this.#options.gatherMs === undefined ? 1 : GATHERED_BYTES;
+    const request = { node, topics, minBytes, maxBytes: BYTES_MAX, maxWaitTime, isolationLevel };
     const response = await this.#client.fetch(request).catch(answerIn);
     this.#options.onProgress();
     for (const lane of lanes) lane.isSuspect = false;

@@ -12,6 +12,7 @@ export interface Recording {
   readonly groupId: string;
   readonly member?: string;
   readonly batchRecordsMax?: number;
+  readonly gatherMs?: number;
   /** Throws to have the batch again; what it resolves for counts as durable. */
   readonly handle?: (batch: Batch) => Promise<void>;
 }
@@ -49,7 +50,7 @@ export interface RecordingReader {
 }
 
 export async function recordingReader(recording: Recording): Promise<RecordingReader> {
-  const { client, brokers, topic, groupId, member = 'one', batchRecordsMax = 10, handle } = recording;
+  const { client, brokers, topic, groupId, member = 'one', batchRecordsMax = 10, gatherMs, handle } = recording;
   const clients = { config: { brokers, readerClient: client }, clientId: `test-${member}`, logger };
   const admin = openAdmin(clients);
   const recorded = new Recorded();
@@ -58,6 +59,7 @@ export async function recordingReader(recording: Recording): Promise<RecordingRe
     groupId,
     topics: [topic],
     batchRecordsMax,
+    ...(gatherMs !== undefined && { gatherMs }),
     async handleBatch(batch) {
       await handle?.(batch);
       // Given back because the assignment is lost: nobody counts on it.
