@@ -90,7 +90,7 @@ export class LiveAudit {
     this.doing = 'asking where the log ends and what is stored';
     const [settled, ends] = await Promise.all([settledOf(tools, incoming), tools.admin.ends(TOPIC.incoming)]);
     const partitions: PartitionReport[] = [];
-    const findings: Finding[] = [];
+    let findings: readonly Finding[] = [];
     for (const [partition, { logStart, highWatermark }] of ends) {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
       this.doing = `comparing ${nameOf(at)} with the rows`;
@@ -100,7 +100,7 @@ export class LiveAudit {
       if (state.expired.logStart !== logStart) {
         state.expired = { logStart, findings: await expiredUnaudited(tools, at, logStart) };
       }
-      findings.push(...report.findings, ...state.expired.findings);
+      findings = [...findings, ...report.findings, ...state.expired.findings];
     }
     this.doing = 'looking for rows beyond the log';
     const beyond = await rowsBeyondLog(tools, incoming);

@@ -95,7 +95,7 @@ export class AuditedSystem implements AsyncDisposable {
     }
     await Promise.all(lanes.map((lane) => this.#appendLane(lane)));
     const all = lanes.flat();
-    this.appended.push(...all);
+    for (const one of all) this.appended.push(one);
     return all;
   }
 
