@@ -104,3 +104,13 @@ test('a persister that calls every record a duplicate, or quarantines all, fails
     expect(verdict).toBe('fail');
   }
 });
+
+test('of a partition that has lost all of its rows each one is told', { timeout: 180_000 }, async () => {
+  const lost = 150_000;
+  await using system = await AuditedSystem.start(1);
+  await system.store(await system.append(lost));
+  await system.pool.query('delete from message_metadata');
+  const { verdict, accounts, findings } = await system.audit();
+  expect(accounts).toMatchObject({ settled: lost, missing: lost, residual: 0 });
+  expect([verdict, findings.length]).toEqual(['fail', lost]);
+});
