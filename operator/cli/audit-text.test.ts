@@ -76,6 +76,12 @@ describe('an audit as text', () => {
     expect(text).toContain('pmc audit run --json');
   });
 
+  test('counts those too that a report of the running audit leaves off', () => {
+    const text = auditText({ ...report([missing(1)]), findingsLeftOff: 30 });
+    expect(text).toContain('31 findings, the first 20:');
+    expect(text).toContain('pmc audit run --json');
+  });
+
   test('shows all of exactly as many as it shows', () => {
     const text = auditText(report(Array.from({ length: 20 }, (_, index) => missing(index))));
     expect(text).toContain('20 findings:');

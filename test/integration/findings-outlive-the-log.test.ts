@@ -7,6 +7,7 @@ import { type AuditReport, buildReport } from '../../consumers/gap-detector/repo
 import type { SourceReport } from '../../consumers/gap-detector/source-ledger.ts';
 import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
+import { DatabaseQueries } from '../../operator/console/queries.ts';
 import { createPool, type Pool } from '../../service/database.ts';
 import { scratchDatabase } from '../support/scratch-database.ts';
 
@@ -21,6 +22,7 @@ const LOST: Finding = {
 };
 
 const COMPLETE = { isComplete: true };
+const at = (laterMs: number): string => new Date(Date.now() + laterMs).toISOString();
 
 interface Said {
   readonly startedAtMs?: number;
@@ -199,10 +201,21 @@ test('what is no part of a gap does not keep it open: other streams, other numbe
 test('a report of the running audit keeps what is lost and says how much it leaves off', async () => {
   await withDatabase(async (pool) => {
     const repeated = Array.from({ length: 600 }, (_, offset): Finding => ({ ...LOST, kind: 'duplicate', offset }));
-    await storeReport(pool, reportOf(0, [...repeated, { ...LOST, offset: 601 }]));
+    const report = reportOf(0, [...repeated, { ...LOST, offset: 601 }]);
+    await storeReport(pool, report);
     const { rows } = await pool.query<{ report: string }>('select report::text as report from audit.runs');
     const { findings, findingsLeftOff } = JSON.parse(rows[0]?.report ?? '{}') as AuditReport;
     expect([findings[0]?.kind, findings.length, findingsLeftOff]).toEqual(['missing', 500, 101]);
+
+    // Nor is it hidden from the console by what came after it on the books.
+    await storeFindings(pool, { ...report, findings: report.findings.slice(0, 1) }, COMPLETE);
+    await storeFindings(pool, { ...report, findings: repeated, finishedAt: at(60_000) }, { isComplete: false });
+    const { audit } = await new DatabaseQueries(pool, inject('databaseUrl')).facts();
+    expect([audit.listed[0]?.kind, audit.listed.length, audit.open]).toEqual([
+      'missing',
+      100,
+      { missing: 1, duplicate: 600 },
+    ]);
   });
 });
 
