@@ -1,5 +1,5 @@
-// `pmc audit explain`: finds a message by its id, its event key or its place on the log, and asks log, rows, effects and replies
-// what became of it. Reads only.
+// `pmc audit explain`: finds a message by its id, its event key, its place on the log or the id of the reply to it, and asks log, rows,
+// effects and replies what became of it. Reads only.
 import type { Codec } from '../../kafka/codec.ts';
 import type { LogAdmin, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
@@ -10,6 +10,7 @@ import { settledOf } from './bounded-audit.ts';
 import { commandStandingOf } from './command-ledger.ts';
 import { derivedHash, derivedKey } from './derived-columns.ts';
 import { payloadHash } from './digest.ts';
+import { answersOf, commandOfReply } from './explain-replies.ts';
 import { bookedFindings } from './findings-book.ts';
 import { type Life, type LifeFacts, lifeOf } from './life.ts';
 import { storedSide } from './stored-side.ts';
@@ -58,14 +59,16 @@ async function placesOf(
     }
     return [{ partition: Number(partition), offset: BigInt(offset) }];
   }
-  const { rows } = await tools.pool.query<{ partition: number; record_offset: string }>(
+  const { rows } = await tools.pool.query<{ partition: number; record_offset: string; kind: EventKind | null }>(
     UUID.test(asked)
-      ? `select partition, record_offset from message_metadata where (id = $1::uuid or event_id = $1::text) and incarnation = $2
-         union select partition, record_offset from duplicates where id = $1::uuid and incarnation = $2 limit ${PLACES_MAX}`
-      : `select partition, record_offset from message_metadata where event_id = $1 and incarnation = $2 limit ${PLACES_MAX}`,
+      ? `select partition, record_offset, kind from message_metadata where (id = $1::uuid or event_id = $1::text) and incarnation = $2
+         union select partition, record_offset, null from duplicates where id = $1::uuid and incarnation = $2 limit ${PLACES_MAX}`
+      : `select partition, record_offset, kind from message_metadata where event_id = $1 and incarnation = $2 limit ${PLACES_MAX}`,
     [asked, topic.incarnation],
   );
-  if (rows.length > 0) return rows.map((row) => ({ partition: row.partition, offset: BigInt(row.record_offset) }));
+  const stored = rows.map((row) => ({ partition: row.partition, offset: BigInt(row.record_offset) }));
+  // That a reply has arrived is stored under the reply's own id: it is told of with the command.
+  if (rows.some(({ kind }) => kind !== 'delivered')) return stored;
   const book = await bookedFindings(tools.pool, { isAll: true, id: asked });
   const booked = book.flatMap(({ finding }) => {
     const isHere = finding.incarnation === topic.incarnation && finding.partition !== undefined;
@@ -74,6 +77,9 @@ async function placesOf(
       : [];
   });
   if (booked.length > 0) return booked.slice(0, PLACES_MAX);
+  const command = UUID.test(asked) ? await commandOfReply(tools, asked, onProgress) : undefined;
+  if (command !== undefined) return await placesOf(tools, topic, command, onProgress);
+  if (stored.length > 0) return stored;
   return await scan(tools, topic, asked, onProgress);
 }
 
@@ -201,40 +207,4 @@ async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartitio
     }
   }
   return { ...nothing, log: 'hole' as const };
-}
-
-/** Effects of a command, its replies on the log, and what the peer said of them. */
-async function answersOf(
-  { admin, ranges, codec, pool }: ExplainTools,
-  eventKey: string | null,
-): Promise<Pick<LifeFacts, 'effect' | 'replies' | 'acknowledged'>> {
-  const none = { effect: null, replies: [], acknowledged: [] };
-  if (eventKey === null) return none;
-  const { rows } = await pool.query<{ status: string; created_at: Date; detail: string | null }>(
-    'select status, created_at, detail from effects where event_key = $1 limit 1',
-    [eventKey],
-  );
-  const [effect] = rows;
-  if (effect === undefined) return none;
-  const replies: { replyId: string; offset: number; atMs: number }[] = [];
-  for (const [partition, { logStart, lastStable }] of await admin.ends(TOPIC.outgoing)) {
-    for await (const entries of ranges.read({ topic: TOPIC.outgoing, partition }, logStart, lastStable)) {
-      for (const entry of entries) {
-        if (entry.kind !== 'record') continue;
-        const decoded = await codec.decode(TOPIC.outgoing, entry.record.value);
-        if (!decoded.ok || decoded.value.eventKey !== eventKey) continue;
-        const { replyId, createdAt } = decoded.value;
-        replies.push({ replyId, offset: Number(entry.record.offset), atMs: createdAt });
-      }
-    }
-  }
-  const acknowledged = await pool.query<{ event_id: string; received_at: Date }>(
-    `select event_id, received_at from message_metadata where kind = 'delivered' and event_id = any($1::text[])`,
-    [replies.map(({ replyId }) => replyId)],
-  );
-  return {
-    effect: { status: effect.status, atMs: effect.created_at.getTime(), detail: effect.detail },
-    replies,
-    acknowledged: acknowledged.rows.map((row) => ({ replyId: row.event_id, atMs: row.received_at.getTime() })),
-  };
 }

@@ -1,10 +1,10 @@
 // The report that can be cited: an audit with its loss as intervals, the versions and settings it was made under, and the
 // command that repeats it. Pure.
 import { seededRandom } from '../../service/random.ts';
-import { type AuditReport, judgedOf } from './report.ts';
+import { type AuditReport, expiredUnaudited, judgedOf } from './report.ts';
 import type { AuditDocument } from './report-schema.ts';
 import { bootstrap, clopperPearson, EPISODES_MIN, type Episode, upperBoundOfNone } from './statistics.ts';
-import type { Finding, Stage } from './verdict.ts';
+import type { Stage } from './verdict.ts';
 
 export interface DocumentInput {
   readonly generatedAtMs: number;
@@ -55,19 +55,15 @@ function gatewayLoss(report: AuditReport): Loss {
 
 /** Rows are lost and altered where the same process wrote them: the partitions of a persister are its episodes. */
 function storedLoss(report: AuditReport): Loss {
-  const unknown = report.findings.filter(
-    ({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored',
-  );
-  const indeterminate = report.suspect + unknown.reduce((sum, one) => sum + sizeOf(one), 0);
+  // A report of an earlier version has them in its findings alone.
+  const { unknown = expiredUnaudited(report.findings) } =
+    report.stages.find((one) => one.stage === 'log-to-stored') ?? {};
+  const indeterminate = report.suspect + unknown;
   const episodes = report.perPartition.map(({ missing, altered, settled }) => ({
     lost: missing + altered,
     total: settled,
   }));
   return lossOf('log-to-stored', 'records', episodes, indeterminate, 'partitions');
-}
-
-function sizeOf({ from = 0, to = 0 }: Finding): number {
-  return Math.max(0, to - from + 1);
 }
 
 function lossOf(

@@ -81,6 +81,7 @@ export const auditReportSchema = z.object({
       detail: z.string(),
       judged: count.optional().describe('numbers of sources'),
       missing: count.optional().describe('of those judged'),
+      unknown: count.optional().describe('records that expired before an audit had judged them'),
       epochs: z.array(epoch).optional(),
       streams: z.array(stream).optional(),
     }),

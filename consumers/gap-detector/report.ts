@@ -38,6 +38,8 @@ export interface StageReport {
   /** How many numbers of sources were judged, and how many of them are missing. */
   readonly judged?: number;
   readonly missing?: number;
+  /** Records that expired before an audit had judged them: nobody can say what became of them. */
+  readonly unknown?: number;
   readonly epochs?: readonly EpochReport[];
   readonly streams?: readonly SourceReport[];
 }
@@ -249,5 +251,12 @@ function storedStage(
   const sum = `${settled} offsets settled, ${stored} stored, ${missing} missing, ${suspect} suspect, residual ${residual}`;
   const detail = settled === 0 ? 'nothing has settled yet' : sum;
   const late = isOverdue ? '; not all that was asked has settled in the time given' : '';
-  return { stage: 'log-to-stored', verdict, detail: `${detail}${late}` };
+  return { stage: 'log-to-stored', verdict, detail: `${detail}${late}`, unknown: expiredUnaudited(findings) };
+}
+
+/** How many records expired before an audit had judged them. */
+export function expiredUnaudited(findings: readonly Finding[]): number {
+  return findings
+    .filter(({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored')
+    .reduce((sum, { from = 0, to = 0 }) => sum + Math.max(0, to - from + 1), 0);
 }

@@ -12,7 +12,10 @@ export function addExplain(audit: Command, cli: Cli): void {
   audit
     .command('explain')
     .description("tell one message's whole life, with evidence and latencies; exit code 0, 3 missing, 8 nobody can say")
-    .argument('<id>', "an event's id, its event key, or topic-partition@offset (the topic may be left out)")
+    .argument(
+      '<id>',
+      "an event's id, its event key, topic-partition@offset (the topic may be left out), or a reply's id",
+    )
     .option('--json', 'one JSON document')
     .action(async (id: string, { json }: { json?: boolean }) => {
       const lives = await withAuditServers(cli, (servers) => explain(servers, id, progressOf(cli)));

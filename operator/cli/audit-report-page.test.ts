@@ -103,6 +103,15 @@ describe('the document', () => {
     expect(old.loss[0]).toMatchObject({ interval: null, method: expect.stringMatching(/earlier version/) });
   });
 
+  test('counts what expired unseen as what nobody can say, in a report that leaves its findings off too', () => {
+    const range = { ...AT, partition: 0, from: 1_000, to: 1_099, detail: 'nobody saw it' };
+    const expired: Finding = { kind: 'expired-unaudited', stage: 'log-to-stored', ...range };
+    const { report } = documentOf([LOST, expired]);
+    const short = { ...report, findings: report.findings.slice(0, 1), findingsLeftOff: 1 } as AuditReport;
+    const { loss } = auditDocument(short, { generatedAtMs: 5, command: '', versions: {}, durability: {} });
+    expect(loss[2]).toMatchObject({ indeterminate: 100, total: 1_100 });
+  });
+
   test('draws no interval from episodes of which none has lost anything', () => {
     const [loss] = documentOf(
       [],
@@ -130,6 +139,14 @@ describe('the page', () => {
     const place = { source: '<chat>', stream: 'a', streamEpoch: 'e1', from: 351, to: 352 };
     const gap: Finding = { kind: 'source-gap', stage: 'source-to-gateway', ...place, detail: 'given up' };
     expect(reportPage(documentOf([gap]))).toContain('&lt;chat&gt; stream a epoch e1 numbers 351..352');
+  });
+
+  test('counts what a report of the running audit leaves off, and says where all of it is', () => {
+    const document = documentOf([LOST]);
+    const short = reportPage({ ...document, report: { ...document.report, findingsLeftOff: 600 } });
+    expect(short).toContain('Findings (601)');
+    expect(short).toContain('The first 1; all of them: <code>pmc audit run --json</code>');
+    expect(page).not.toContain('all of them');
   });
 
   test('has the balance, the interval, the timeline and the command', () => {

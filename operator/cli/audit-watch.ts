@@ -30,7 +30,7 @@ export function addWatch(audit: Command, cli: Cli): void {
         do {
           const report = await bookedReport(pool, { mode: 'live' });
           if (report !== undefined && report.runId !== before?.runId) {
-            const lines = changes(before, report, json ?? false);
+            const lines = changesOf(before, report, json ?? false);
             if (lines !== '') cli.stdout.write(lines);
             before = report;
           }
@@ -41,18 +41,25 @@ export function addWatch(audit: Command, cli: Cli): void {
     });
 }
 
-function changes(before: AuditReport | undefined, now: AuditReport, asJson: boolean): string {
+/** What a report says that the one before did not; nothing where that is the same. How many it leaves off is part of it. */
+export function changesOf(before: AuditReport | undefined, now: AuditReport, asJson: boolean): string {
   const known = new Set(before?.findings.map(findingKey));
   const fresh = now.findings.filter((finding) => !known.has(findingKey(finding)));
-  if (before?.verdict === now.verdict && fresh.length === 0 && now.healed.length === 0) return '';
-  const { finishedAt, verdict, coverage, suspect, healed } = now;
+  const { finishedAt, verdict, coverage, suspect, healed, findingsLeftOff } = now;
+  const leftOffBefore = before?.findingsLeftOff ?? 0;
+  const isSame = before?.verdict === verdict && fresh.length === 0 && healed.length === 0;
+  if (isSame && findingsLeftOff === leftOffBefore) return '';
   if (asJson) {
-    return `${JSON.stringify({ schemaVersion: 1, finishedAt, verdict, coverage, suspect, findings: fresh, healed })}\n`;
+    const head = { schemaVersion: 1, finishedAt, verdict, coverage, suspect };
+    return `${JSON.stringify({ ...head, findings: fresh, findingsLeftOff, healed })}\n`;
   }
   const head = `${finishedAt} ${verdict} (coverage ${(coverage * 100).toFixed(2)} %, ${suspect} suspect)`;
   return [
     head,
     ...fresh.map((finding) => `  ${findingLine(finding)}`),
+    ...(findingsLeftOff === leftOffBefore
+      ? []
+      : [`  ${findingsLeftOff} lighter ones are not listed: \`pmc audit run --json\` has all`]),
     ...healed.map(({ finding }) => `  healed ${findingLine(finding)}`),
     '',
   ].join('\n');

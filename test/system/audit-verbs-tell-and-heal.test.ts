@@ -173,6 +173,17 @@ test('what operators did near a loss is told beside it', { timeout: 300_000 }, a
   await system.rows(`delete from quarantine where reason <> '' and code = 'PMC_CODEC_MALFORMED'`);
 });
 
+test("a reply's id leads to the command that it answers", { timeout: 120_000 }, async () => {
+  const replies = await system.rows<{ reply_id: string }>(
+    'select reply_id from outbox where sent_at is not null limit 1',
+  );
+  const replyId = replies[0]?.reply_id ?? 'none';
+  const { stdout } = await system.pmc('audit', 'explain', replyId, '--json');
+  const { lives } = parsed<{ lives: { eventKey: string; stages: { stage: string; evidence: string }[] }[] }>(stdout);
+  expect(lives[0]?.stages.find(({ stage }) => stage === 'replied')?.evidence).toContain(replyId);
+  expect(await system.rows('select from effects where event_key = $1', [lives[0]?.eventKey])).toHaveLength(1);
+});
+
 test('verbs that are used wrongly say so', { timeout: 120_000 }, async () => {
   expect((await system.pmc('audit', 'explain', 'never-seen')).code).toBe(8);
   const nowhere = await system.pmc('audit', 'explain', '99@1');
