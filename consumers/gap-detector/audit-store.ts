@@ -1,7 +1,8 @@
 // Where reports and findings go: every report is immutable; a finding keeps its first sight and may recover later.
 import type { Pool } from '../../service/database.ts';
+import type { EpochReport } from './gateway-ledger.ts';
 import type { AuditReport, HealedFinding, PartitionReport } from './report.ts';
-import { type Finding, type FindingKind, findingKey } from './verdict.ts';
+import { type Finding, type FindingKind, findingKey, type Stage } from './verdict.ts';
 
 /** Live reports are kept for this long, with this many findings; bounded runs for ever and whole. */
 const LIVE_KEPT = '1 hour';
@@ -75,12 +76,12 @@ export async function storeFindings(
     .map((row) => ({ ...row, finding: JSON.parse(row.detail) as Finding }))
     .filter(({ finding, last_seen_at }) => last_seen_at <= lookedAt(finding) && isLookedAt(report, finding))
     .filter(({ finding }) => !report.findings.some((one) => isPartOf(one, finding)));
-  const unhandled = await withoutEffect(
+  const ill = await notWell(
     pool,
     unseen.map(({ finding }) => finding),
   );
   const gone = unseen
-    .filter(({ finding }) => !unhandled.has(finding))
+    .filter(({ finding }) => !ill.has(finding))
     .map((one) => ({ ...one, healedAt: lookedAt(one.finding) }));
   await pool.query(
     `update audit.findings set state = 'healed', healed_at = at, healed_run = $3
@@ -126,18 +127,23 @@ export async function bookFindings(
 }
 
 /**
- * Commands that no effect heals. That one is not found any more may only say that its group was set back, or that its row is gone; it is
- * well again when somebody has handled it.
+ * What is not well yet, although it is not found any more. Of a command that may only say that its group was set back, that its row is gone
+ * or its effect forgotten: it is well when somebody has handled it. A reply that was passed over is well when its peer has acknowledged it.
  */
-async function withoutEffect(pool: Pool, findings: readonly Finding[]): Promise<ReadonlySet<Finding>> {
-  const commands = findings.filter(({ stage }) => stage === 'command-to-reply');
-  if (commands.length === 0) return new Set();
-  const { rows } = await pool.query<{ event_key: string }>(
-    'select event_key from effects where event_key = any($1::uuid[])',
-    [commands.map(({ eventKey }) => eventKey)],
+async function notWell(pool: Pool, findings: readonly Finding[]): Promise<ReadonlySet<Finding>> {
+  const of = (stage: Stage) => findings.filter((one) => one.stage === stage);
+  const [commands, replies] = [of('command-to-reply'), of('reply-to-delivered')];
+  if (commands.length + replies.length === 0) return new Set();
+  const { rows } = await pool.query<{ known: string }>(
+    `select event_key::text as known from effects where event_key = any($1::uuid[])
+     union all select event_id from message_metadata where kind = 'delivered' and event_id = any($2::text[])`,
+    [commands.map(({ eventKey }) => eventKey), replies.map(({ replyId }) => replyId)],
   );
-  const handled = new Set(rows.map(({ event_key }) => event_key));
-  return new Set(commands.filter(({ eventKey = '' }) => !handled.has(eventKey)));
+  const known = new Set(rows.map((row) => row.known));
+  return new Set([
+    ...commands.filter(({ eventKey = '' }) => !known.has(eventKey)),
+    ...replies.filter(({ replyId = '' }) => !known.has(replyId)),
+  ]);
 }
 
 /** A range of numbers of which some have come keeps its name until all have: what is left of it is found under another. */
@@ -188,11 +194,10 @@ export function distinct(findings: readonly Finding[]): readonly Finding[] {
 
 /** Whether a report looked at what a finding is about: what expired, or an ended incarnation or epoch, is not healed. */
 export function isLookedAt(report: AuditReport, finding: Finding): boolean {
-  const { kind: what, incarnation, partition, offset, gatewayEpoch } = finding;
+  const { kind: what, incarnation, partition, offset } = finding;
   if (finding.stream !== undefined) return isJudgedStream(report, finding);
-  if (partition === undefined) {
-    return report.stages.some(({ epochs }) => epochs?.some((one) => one.gatewayEpoch === gatewayEpoch) ?? false);
-  }
+  if (finding.replyId !== undefined) return isJudgedReply(report, finding);
+  if (partition === undefined) return isJudgedEpoch(report, finding);
   const isAt = (one: Pick<Finding, 'incarnation' | 'partition'>): boolean =>
     one.incarnation === incarnation && one.partition === partition;
   if (offset === undefined) return report.perPartition.some(isAt);
@@ -201,6 +206,22 @@ export function isLookedAt(report: AuditReport, finding: Finding): boolean {
   // Rows beyond the log are looked for without an end.
   const isWithin = ({ from, to }: PartitionReport) => offset >= from && (offset < to || what === 'extra');
   return report.perPartition.some((one) => isAt(one) && isWithin(one)) && !report.findings.some(isUnaudited);
+}
+
+/** Frames whose records have expired meanwhile, and what is missing beyond what has been read, are not looked at. */
+function isJudgedEpoch({ stages }: AuditReport, { kind, gatewayEpoch, from = 0, to = from }: Finding): boolean {
+  const isIn = (one: EpochReport): boolean =>
+    one.gatewayEpoch === gatewayEpoch && one.from <= from && (kind !== 'missing' || to <= one.judgedUpTo);
+  return stages.some(({ epochs }) => epochs?.some(isIn) ?? false);
+}
+
+/** Of replies, those that are missing may come. One that is not the one that was sent stays that. */
+function isJudgedReply({ stages }: AuditReport, { kind, stage, partition, receivedAt = 0 }: Finding): boolean {
+  if (kind !== 'reply-missing') return false;
+  if (stage === 'reply-to-delivered') return true;
+  const { since, until } = stages.find((one) => one.stage === stage) ?? {};
+  const isSince = since !== undefined && receivedAt >= Date.parse(since);
+  return partition === undefined && isSince && until !== undefined && receivedAt < Date.parse(until);
 }
 
 /** A number that came later than it might have is no gap any more. */

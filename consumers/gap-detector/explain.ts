@@ -7,12 +7,15 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { settledOf } from './bounded-audit.ts';
+import type { BucketRange, Classified } from './classify.ts';
 import { commandStandingOf } from './command-ledger.ts';
-import { derivedHash, derivedKey } from './derived-columns.ts';
+import { derivedKey } from './derived-columns.ts';
 import { payloadHash } from './digest.ts';
 import { answersOf, commandOfReply } from './explain-replies.ts';
 import { bookedFindings } from './findings-book.ts';
+import { classifyNow } from './judge-partition.ts';
 import { type Life, type LifeFacts, lifeOf } from './life.ts';
+import { RECEIVED_HEADER } from './log-side.ts';
 import { storedSide } from './stored-side.ts';
 
 export interface ExplainTools {
@@ -122,16 +125,12 @@ async function factsOf(
   );
   const [row] = rows;
   const { event } = read;
-  const side = await storedSide(pool, range);
-  const expected = event === undefined ? undefined : derivedHash(event, offset, read.timestampMs);
-  const compared = side.rows.get(offset);
-  const isSame =
-    compared === undefined || event === undefined || expected === undefined
-      ? null
-      : compared.payloadHash === payloadHash(event.payload) && compared.columns === expected;
+  const isReadable = read.log !== 'expired' && read.log !== 'not-yet';
+  const judged = isReadable ? await classifyNow(tools, range) : undefined;
   const eventKey = event === undefined ? (row?.id ?? null) : derivedKey(event);
-  const duplicate = side.duplicates.get(offset);
-  const book = await bookedFindings(pool, { isAll: false });
+  const said = await bookedFindings(pool, {
+    ...{ isAll: false, place: { topic, incarnation, partition, offset: Number(offset) } },
+  });
   const { stream, streamEpoch, seq } = event ?? countedIn(row);
   const answers = await answersOf(tools, eventKey);
   const receivedAtMs = event?.receivedAt ?? row?.received_at.getTime() ?? null;
@@ -153,19 +152,37 @@ async function factsOf(
     gateway: gatewayOf(event, row),
     receivedAtMs,
     log: read.log,
-    row: row === undefined ? null : { storedAtMs: row.created_at.getTime(), isSame },
-    account: side.duplicates.has(offset)
-      ? { name: 'duplicate', detail: duplicate === undefined ? 'of a row that is gone' : `of row ${duplicate.id}` }
-      : side.quarantined.has(offset)
-        ? { name: 'quarantined', detail: 'kept with its bytes and the reason' }
-        : null,
+    row:
+      row === undefined
+        ? null
+        : { storedAtMs: row.created_at.getTime(), isSame: judged === undefined ? null : judged.counts.stored > 0 },
+    ...(judged === undefined ? await claimOf(pool, range) : accountOf(judged)),
     isSettled: offset < (settled.get(partition) ?? 0n),
     ...answers,
     command,
-    findings: book
-      .map(({ finding }) => finding)
-      .filter((one) => one.incarnation === incarnation && one.partition === partition && one.offset === Number(offset)),
+    findings: said.map(({ finding }) => finding),
   };
+}
+
+/** What the books prove of a record that is there: the audit's own verdict on its offset. */
+function accountOf({ counts, suspects }: Classified): Pick<LifeFacts, 'account' | 'unproved'> {
+  const [name] = (['duplicateOf', 'quarantined', 'purged'] as const).filter((account) => counts[account] > 0);
+  const unproved = suspects[0]?.finding.detail ?? null;
+  return { account: name === undefined ? null : { name, detail: PROVED[name] }, unproved };
+}
+
+const PROVED = {
+  duplicateOf: 'the same event is stored under another offset',
+  quarantined: 'it cannot be stored, and is kept with its bytes and the reason',
+  purged: 'its row was deleted by retention',
+} as const;
+
+/** What the books say of a record that nobody can read: there is nothing to prove it with. */
+async function claimOf(pool: Pool, range: BucketRange): Promise<Pick<LifeFacts, 'account' | 'unproved'>> {
+  const { duplicates, quarantined, purged } = await storedSide(pool, range);
+  const claims = { duplicateOf: duplicates.size, quarantined: quarantined.size, purged: purged.length };
+  const [name] = (['duplicateOf', 'quarantined', 'purged'] as const).filter((account) => claims[account] > 0);
+  return { account: name === undefined ? null : { name, detail: 'so the books say' }, unproved: null };
 }
 
 interface RowColumns {
@@ -195,7 +212,7 @@ function gatewayOf(event: IncomingEvent | undefined, row: RowColumns | undefined
 
 async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartition, offset: bigint) {
   const ends = (await admin.ends(at.topic)).get(at.partition);
-  const nothing = { event: undefined, timestampMs: 0 };
+  const nothing = { event: undefined };
   if (ends === undefined || offset >= ends.lastStable) return { ...nothing, log: 'not-yet' as const };
   if (offset < ends.logStart) return { ...nothing, log: 'expired' as const };
   for await (const entries of ranges.read(at, offset, offset + 1n)) {
@@ -203,7 +220,10 @@ async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartitio
       if (entry.kind !== 'record') return { ...nothing, log: entry.kind };
       const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
       if (!decoded.ok) return { ...nothing, log: 'unreadable' as const };
-      return { event: decoded.value, timestampMs: entry.record.timestampMs, log: 'record' as const };
+      const { value: event } = decoded;
+      const received = entry.record.headers[RECEIVED_HEADER];
+      const isAsReceived = received === undefined || String(received) === payloadHash(event.payload);
+      return { event, log: isAsReceived ? ('record' as const) : ('altered' as const) };
     }
   }
   return { ...nothing, log: 'hole' as const };

@@ -1,7 +1,7 @@
 // The findings on the audit's books, as `pmc audit gaps` lists them: what was found, by whom first, and what became of it.
 import type { Pool } from '../../service/database.ts';
 import type { AuditReport } from './report.ts';
-import type { Finding } from './verdict.ts';
+import { type Finding, type FindingKind, LIGHT_KINDS } from './verdict.ts';
 
 export interface BookedFinding {
   readonly state: 'open' | 'healed';
@@ -14,13 +14,24 @@ export interface BookedFinding {
   readonly finding: Finding;
 }
 
+export interface BookOptions {
+  /** Or the open ones alone. */
+  readonly isAll: boolean;
+  /** An event's own id, or its key. */
+  readonly id?: string;
+  /** What is said of one offset: a finding that names no incarnation is of any. */
+  readonly place?: {
+    readonly topic: string;
+    readonly incarnation: string;
+    readonly partition: number;
+    readonly offset: number;
+  };
+}
+
 const LISTED_MAX = 100_000;
 
-/** Oldest first; `id` is an event's own id, its key, or undefined for all. */
-export async function bookedFindings(
-  pool: Pool,
-  { isAll, id }: { readonly isAll: boolean; readonly id?: string },
-): Promise<readonly BookedFinding[]> {
+/** Losses first, then the oldest, at most 100,000: `countBooked` tells of all. */
+export async function bookedFindings(pool: Pool, { isAll, id, place }: BookOptions): Promise<readonly BookedFinding[]> {
   const { rows } = await pool.query<{
     state: 'open' | 'healed';
     first_run: string;
@@ -32,8 +43,13 @@ export async function bookedFindings(
   }>(
     `select state, first_run, first_seen_at, last_seen_at, healed_at, healed_run, detail::text as detail from audit.findings
      where ($1 or state = 'open') and ($2::text is null or detail ->> 'id' = $2 or detail ->> 'eventKey' = $2)
-     order by first_seen_at, finding_key limit ${LISTED_MAX}`,
-    [isAll, id ?? null],
+       and ($3::text is null or detail ->> 'topic' = $3 and coalesce(detail ->> 'incarnation', $4) = $4
+         and detail ->> 'partition' = $5 and detail ->> 'offset' = $6)
+     order by kind = any($7::text[]), first_seen_at, finding_key limit ${LISTED_MAX}`,
+    [
+      ...[isAll, id ?? null, place?.topic ?? null, place?.incarnation ?? null],
+      ...[place && String(place.partition), place && String(place.offset), LIGHT_KINDS],
+    ],
   );
   return rows.map((row) => ({
     state: row.state,
@@ -44,6 +60,49 @@ export async function bookedFindings(
     healedRun: row.healed_run,
     finding: JSON.parse(row.detail) as Finding,
   }));
+}
+
+export interface BookedKind {
+  readonly kind: FindingKind;
+  readonly open: number;
+  readonly healed: number;
+}
+
+/** How many there are of each kind, whatever their number. */
+export async function countBooked(pool: Pool): Promise<readonly BookedKind[]> {
+  const { rows } = await pool.query<{ kind: FindingKind; open: string; healed: string }>(
+    `select kind, count(*) filter (where state = 'open') as open, count(*) filter (where state <> 'open') as healed
+     from audit.findings group by kind order by kind`,
+  );
+  return rows.map(({ kind, open, healed }) => ({ kind, open: Number(open), healed: Number(healed) }));
+}
+
+/** Offsets of one partition in the life of one topic. */
+export interface MissingRange {
+  readonly incarnation: string;
+  readonly partition: number;
+  /** Inclusive. */
+  readonly lower: bigint;
+  /** Exclusive. */
+  readonly upper: bigint;
+}
+
+/** Every offset that has no account and is not healed, as ranges that neither touch nor overlap, by partition and offset. */
+export async function missingRanges(pool: Pool, topic: string): Promise<readonly MissingRange[]> {
+  const { rows } = await pool.query<{ incarnation: string; partition: number; lower: string; upper: string }>(
+    `select incarnation, partition, min(record_offset) as lower, max(record_offset) + 1 as upper
+     from (
+       select *, record_offset - row_number() over (partition by incarnation, partition order by record_offset) as island
+       from (
+         select detail ->> 'incarnation' as incarnation, (detail ->> 'partition')::integer as partition,
+                (detail ->> 'offset')::bigint as record_offset
+         from audit.findings
+         where state = 'open' and kind = 'missing' and stage = 'log-to-stored' and detail ->> 'topic' = $1) as missing
+     ) as islands
+     group by incarnation, partition, island order by partition, lower`,
+    [topic],
+  );
+  return rows.map(({ lower, upper, ...of }) => ({ ...of, lower: BigInt(lower), upper: BigInt(upper) }));
 }
 
 /** What a report of an earlier version does not have. */

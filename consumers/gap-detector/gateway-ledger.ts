@@ -19,6 +19,8 @@ export interface EpochReport {
   readonly gatewayEpoch: string;
   readonly instance: string;
   readonly state: EpochState;
+  /** The first frame that can be judged: the records of those before it may have expired. */
+  readonly from: number;
   readonly settledUpTo: number;
   /** Up to where the log has been read far enough to judge; below `settledUpTo` something was claimed that is not read yet. */
   readonly judgedUpTo: number;
@@ -125,7 +127,8 @@ export class GatewayLedger {
         findings.push({ kind: 'expired-unaudited', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
       }
       const { instance, settledUpTo, inLog, elsewhere } = epoch;
-      epochs.push({ gatewayEpoch, instance, state, settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail });
+      const counts = { settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail };
+      epochs.push({ gatewayEpoch, instance, state, from: floor + 1, ...counts });
     }
     return { epochs, findings: [...findings, ...this.#notes.findings] };
   }

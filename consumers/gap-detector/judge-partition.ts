@@ -4,7 +4,7 @@ import type { Codec } from '../../kafka/codec.ts';
 import type { RangeReader, TopicPartition } from '../../kafka/log.ts';
 import type { Pool } from '../../service/database.ts';
 import { ACCOUNTS, type AccountCounts, type Balance, balance, noAccounts } from './accounts.ts';
-import { type BucketRange, classify } from './classify.ts';
+import { type BucketRange, type Classified, classify } from './classify.ts';
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 import type { Digest } from './log-digest.ts';
 import { readBucket } from './log-side.ts';
@@ -138,15 +138,7 @@ function together(one: BucketLook, other: BucketLook): BucketLook {
 
 async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptions): Promise<BucketLook> {
   const openBefore = await openWriters(sides.pool);
-  const stored = await storedSide(sides.pool, range);
-  const { entries, payloads } = await readBucket(sides.ranges, sides.codec, range, stored.quarantined, options.signal);
-  const quarantined = new Map(stored.quarantined);
-  for (const offset of quarantined.keys()) {
-    const payload = payloads.get(offset);
-    if (payload !== undefined)
-      quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(sides.pool, payload) });
-  }
-  const classified = classify(range, entries, { ...stored, quarantined }, options.rules);
+  const classified = await classifyNow(sides, range, options);
   const openAfter = classified.suspects.length === 0 ? openBefore : await openWriters(sides.pool);
   const times = { ...options, openBefore, openAfter };
   const { missing, waiting } = options.suspects.look(range.lower, range.upper, classified.suspects, times);
@@ -157,6 +149,22 @@ async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptio
     findings: [...classified.findings, ...missing],
     waiting,
   };
+}
+
+/** Each offset of a range that can be read in its account, as log and rows are now; who is in none is suspected alone. */
+export async function classifyNow(
+  { pool, ranges, codec }: Sides,
+  range: BucketRange,
+  { rules, signal }: Pick<LookOptions, 'rules' | 'signal'> = {},
+): Promise<Classified> {
+  const stored = await storedSide(pool, range);
+  const { entries, payloads } = await readBucket(ranges, codec, range, stored.quarantined, signal);
+  const quarantined = new Map(stored.quarantined);
+  for (const offset of quarantined.keys()) {
+    const payload = payloads.get(offset);
+    if (payload !== undefined) quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(pool, payload) });
+  }
+  return classify(range, entries, { ...stored, quarantined }, rules);
 }
 
 /** Splits digests so that one query covers at most this many buckets. */

@@ -12,6 +12,7 @@ const WELL: LifeFacts = {
   log: 'record',
   row: { storedAtMs: 1_250, isSame: true },
   account: null,
+  unproved: null,
   isSettled: true,
   effect: null,
   command: null,
@@ -36,9 +37,15 @@ test.each<[string, Partial<LifeFacts>, string]>([
   ['one with another row', { row: { storedAtMs: 1_250, isSame: false } }, 'none seen seen absent none none fail'],
   [
     'a duplicate',
-    { row: null, account: { name: 'duplicate', detail: 'of row x' } },
+    { row: null, account: { name: 'duplicateOf', detail: 'of row x' } },
     'none seen seen seen none none pass',
   ],
+  [
+    'one that retention has deleted',
+    { row: null, account: { name: 'purged', detail: '' } },
+    'none seen seen seen none none pass',
+  ],
+  ['one that is not the frame which came', { log: 'altered' }, 'none seen absent seen none none fail'],
   ['a hole', { row: null, log: 'hole', gateway: null }, 'unknown unknown unknown unknown unknown none inconclusive'],
   ['a control record', { row: null, log: 'control', gateway: null }, 'none none none none none none pass'],
   [

@@ -29,9 +29,11 @@ export interface LifeFacts extends Pick<Life, 'place' | 'id' | 'eventKey' | 'fin
   readonly gateway: { readonly epoch: string; readonly ingestSeq: number } | null;
   readonly receivedAtMs: number | null;
   /** Where the record's offset lies now. */
-  readonly log: 'record' | 'unreadable' | 'control' | 'aborted' | 'hole' | 'expired' | 'not-yet';
+  readonly log: 'record' | 'altered' | 'unreadable' | 'control' | 'aborted' | 'hole' | 'expired' | 'not-yet';
   readonly row: { readonly storedAtMs: number; readonly isSame: boolean | null } | null;
-  readonly account: { readonly name: 'duplicate' | 'quarantined'; readonly detail: string } | null;
+  readonly account: { readonly name: 'duplicateOf' | 'quarantined' | 'purged'; readonly detail: string } | null;
+  /** Why it is in none of these accounts although it should be: a claim that proved wrong. */
+  readonly unproved: string | null;
   /** Whether persistence has come past it. */
   readonly isSettled: boolean;
   readonly effect: { readonly status: string; readonly atMs: number; readonly detail: string | null } | null;
@@ -86,6 +88,7 @@ function received(facts: LifeFacts): LifeStage {
 
 const OF_LOG: Readonly<Record<LifeFacts['log'], readonly [LifeStage['state'], string]>> = {
   record: ['seen', 'the record is on the log'],
+  altered: ['absent', 'the record is not the frame that the gateway received'],
   unreadable: ['seen', 'a record is there that cannot be read'],
   control: ['none', 'a control record'],
   aborted: ['none', 'data of a transaction that was aborted'],
@@ -113,12 +116,14 @@ function stored(facts: LifeFacts): LifeStage {
   }
   if (account !== null) return told(facts, 'stored', { state: 'seen', evidence: `${account.name}: ${account.detail}` });
   if (log === 'control' || log === 'aborted') return told(facts, 'stored', { state: 'none', evidence: 'has no row' });
-  if (log !== 'record' && log !== 'unreadable') return told(facts, 'stored', { state: 'unknown', evidence: 'no row' });
+  if (log !== 'record' && log !== 'altered' && log !== 'unreadable')
+    return told(facts, 'stored', { state: 'unknown', evidence: 'no row' });
   if (!isSettled)
     return told(facts, 'stored', { state: 'unknown', evidence: 'in flight: persistence is not there yet' });
-  return told(facts, 'stored', { state: 'absent', evidence: 'no row, no duplicate, not quarantined' });
+  return told(facts, 'stored', { state: 'absent', evidence: facts.unproved ?? NOWHERE });
 }
 
+const NOWHERE = 'no row, no duplicate, not quarantined, not purged';
 const NO_COMMAND = ['none', 'no effect: not a command'] as const;
 const IN_FLIGHT = ['unknown', 'no effect: in flight, the commands service is not there yet'] as const;
 

@@ -123,9 +123,9 @@ export class LiveAudit {
     );
   }
 
-  /** When the look began that a round's word on a finding rests on: windows are looked at in turn, commands once a minute. Undefined: in that round. */
+  /** When the look began that a round's word on a finding rests on: windows are looked at in turn, commands and replies once a minute. Undefined: in that round. */
   lookedAtMs({ stage, partition, offset }: Finding): number | undefined {
-    if (stage === 'command-to-reply') return this.#repliesAtMs;
+    if (stage === 'command-to-reply' || stage === 'reply-to-delivered') return this.#repliesAtMs;
     if (partition === undefined || offset === undefined) return undefined;
     const looks = [...(this.#states.get(partition)?.looks ?? [])];
     return looks.find(([lower, { upper }]) => offset >= lower && offset < upper)?.[1].atMs;

@@ -45,6 +45,9 @@ export interface ReplyStage {
   readonly stage: Stage;
   readonly verdict: Verdict | 'not-measurable';
   readonly detail: string;
+  /** Replies to commands that had their effect at or after the one and before the other were looked for. */
+  readonly since?: string;
+  readonly until?: string;
 }
 
 export function judgeReplies(
@@ -162,7 +165,13 @@ function replyStage(
   }
   const doubled = own.filter(({ kind }) => kind === 'reply-doubled').length;
   const detail = `${due} commands with an effect, ${missing} replies missing, ${doubled} commands answered twice${withoutEffect(commands, passed)}`;
-  return { stage, verdict: worst<Verdict>([stageVerdict(own), isWaiting ? 'inconclusive' : 'pass']), detail };
+  const verdict = worst<Verdict>([stageVerdict(own), isWaiting ? 'inconclusive' : 'pass']);
+  return { stage, verdict, detail, ...judgedTimes(input) };
+}
+
+function judgedTimes({ logBeginsMs, oldestUnsentMs, nowMs, graceMs }: ReplyInput): Pick<ReplyStage, 'since' | 'until'> {
+  const untilMs = Math.min(oldestUnsentMs, nowMs - graceMs);
+  return { since: new Date(logBeginsMs).toISOString(), until: new Date(Math.max(0, untilMs)).toISOString() };
 }
 
 function withoutEffect({ waiting, hasCommitted, isCut }: JudgedCommands, count: number): string {

@@ -9,6 +9,7 @@ const EPOCH: EpochReport = {
   gatewayEpoch: 'e',
   instance: 'communicator-1',
   state: 'live',
+  from: 1,
   settledUpTo: 20,
   judgedUpTo: 20,
   inLog: 20,

@@ -40,6 +40,9 @@ export interface StageReport {
   readonly missing?: number;
   /** Records that expired before an audit had judged them: nobody can say what became of them. */
   readonly unknown?: number;
+  /** Commands that had their effect at or after the one and before the other were judged. */
+  readonly since?: string;
+  readonly until?: string;
   readonly epochs?: readonly EpochReport[];
   readonly streams?: readonly SourceReport[];
 }

@@ -38,6 +38,11 @@ export type FindingKind = keyof typeof FINDING_WEIGHT;
 
 const WEIGHTS = ['fail', 'inconclusive', 'none'] as const;
 
+/** Those that lower nothing: of these there may be very many, and they come last where not all are listed. */
+export const LIGHT_KINDS: readonly FindingKind[] = (Object.keys(FINDING_WEIGHT) as FindingKind[]).filter(
+  (kind) => FINDING_WEIGHT[kind] === 'none',
+);
+
 export interface Finding {
   readonly kind: FindingKind;
   readonly stage: Stage;
@@ -71,8 +76,8 @@ export function worst<V extends Verdict>(verdicts: readonly V[]): Verdict {
   );
 }
 
-/** The verdict of one stage from its findings; `items` is how many things were judged. */
-export function stageVerdict(findings: readonly Finding[]): Verdict {
+/** The verdict of one stage from its findings. */
+export function stageVerdict(findings: readonly Pick<Finding, 'kind'>[]): Verdict {
   const weights = findings.map(({ kind }) => FINDING_WEIGHT[kind]);
   if (weights.includes('fail')) return 'fail';
   return weights.includes('inconclusive') ? 'inconclusive' : 'pass';

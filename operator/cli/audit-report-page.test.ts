@@ -24,6 +24,7 @@ function documentOf(findings: readonly Finding[], settled = 1_000, sources: read
     gatewayEpoch: 'e',
     instance: 'c',
     state: 'closed',
+    from: 1,
     settledUpTo: 10,
     judgedUpTo: 10,
     inLog: 10,

@@ -2,7 +2,7 @@
 // sink. No group is touched and nothing is stopped. A dry run unless --execute is given. Exit code 0 all are accounted for, 4
 // the log has forgotten some of them, 6 some are still missing.
 import type { Command } from 'commander';
-import { bookedFindings } from '../../consumers/gap-detector/findings-book.ts';
+import { missingRanges } from '../../consumers/gap-detector/findings-book.ts';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { openSink } from '../../consumers/persistence/sink.ts';
 import type { LogRecord, TopicDescription } from '../../kafka/log.ts';
@@ -36,12 +36,7 @@ async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli)
   const starts = new Map(
     [...(await admin.ends(topic.topic))].map(([partition, { logStart }]) => [partition, logStart]),
   );
-  const book = await bookedFindings(pool, { isAll: false });
-  const plan = missingPlan(
-    book.map(({ finding }) => finding),
-    topic.incarnation,
-    starts,
-  );
+  const plan = missingPlan(await missingRanges(pool, topic.topic), topic.incarnation, starts);
   const stored = execute === true ? await execution(servers, topic, plan, progressOf(cli)) : null;
   if (execute === true && plan.offsets > 0) {
     const detail = `pmc replay --missing --execute: ${stored} of ${plan.offsets} offsets accounted for`;

@@ -1,6 +1,6 @@
 // What the console asks PostgreSQL: persistence's own count, the quarantine and the audit's books. Reads only. A report is
 // fetched once per run, because it can be large and never changes.
-import { FINDING_WEIGHT, type Verdict } from '../../consumers/gap-detector/verdict.ts';
+import { LIGHT_KINDS, type Verdict } from '../../consumers/gap-detector/verdict.ts';
 import { connectionError, type Pool, refusalOf, sqlStateOf } from '../../service/database.ts';
 import type { AuditReport } from './audit-report.ts';
 import { type AuditFacts, type AuditRun, type OpenFinding, type Readable, readReport } from './audit-report.ts';
@@ -29,9 +29,6 @@ const REPORT = `
   select case when octet_length(report::text) <= $2 then report::text end as report from audit.runs where id = $1`;
 
 const OPEN_BY_KIND = `select kind, count(*)::text as open from audit.findings where state = 'open' group by kind`;
-
-/** What lowers no verdict is listed last, however much of it there is. */
-const LIGHT = Object.entries(FINDING_WEIGHT).flatMap(([kind, weight]) => (weight === 'none' ? [kind] : []));
 
 const OPEN_HEAVIEST = `
   select kind, stage, detail::text as detail, first_seen_at, last_seen_at
@@ -91,7 +88,7 @@ export class DatabaseQueries {
       }),
     );
     const counts = await this.#rows<{ kind: string; open: string }>(OPEN_BY_KIND);
-    const listed = counts.length === 0 ? [] : await this.#rows<FindingRow>(OPEN_HEAVIEST, [LIGHT]);
+    const listed = counts.length === 0 ? [] : await this.#rows<FindingRow>(OPEN_HEAVIEST, [LIGHT_KINDS]);
     return {
       live: runs.find(({ mode }) => mode === 'live'),
       run: runs.find(({ mode }) => mode === 'run'),

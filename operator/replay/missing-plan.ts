@@ -1,14 +1,8 @@
 // Which offsets a replay of what is missing has to read again: exactly those that an audit found missing in the topic as it is
-// now, joined into ranges, and what the log has forgotten meanwhile. Pure.
-import type { Finding } from '../../consumers/gap-detector/verdict.ts';
+// now, and what the log has forgotten meanwhile. Pure.
+import type { MissingRange } from '../../consumers/gap-detector/findings-book.ts';
 
-export interface ReplayRange {
-  readonly partition: number;
-  /** Inclusive. */
-  readonly lower: bigint;
-  /** Exclusive. */
-  readonly upper: bigint;
-}
+export type ReplayRange = Omit<MissingRange, 'incarnation'>;
 
 export interface MissingPlan {
   readonly ranges: readonly ReplayRange[];
@@ -20,21 +14,19 @@ export interface MissingPlan {
 }
 
 export function missingPlan(
-  findings: readonly Finding[],
+  missing: readonly MissingRange[],
   incarnation: string,
   logStarts: ReadonlyMap<number, bigint>,
 ): MissingPlan {
-  const missing = findings.filter(({ kind, stage, offset }) => {
-    return kind === 'missing' && stage === 'log-to-stored' && offset !== undefined;
-  });
-  const current = missing.filter((one) => one.incarnation === incarnation && logStarts.has(one.partition ?? -1));
-  const isGone = ({ partition, offset }: Finding) => BigInt(offset ?? 0) < (logStarts.get(partition ?? -1) ?? 0n);
-  const ranges = rangesOf(current.filter((one) => !isGone(one)));
+  const isCurrent = (one: MissingRange): boolean => one.incarnation === incarnation && logStarts.has(one.partition);
+  const startOf = ({ partition }: MissingRange): bigint => logStarts.get(partition) ?? 0n;
+  const current = missing.filter(isCurrent);
+  const ranges = current.flatMap((one) => part(one, startOf(one), one.upper));
   return {
     ranges,
     offsets: sizeOf(ranges),
-    unrecoverable: rangesOf(current.filter(isGone)),
-    ended: missing.length - current.length,
+    unrecoverable: current.flatMap((one) => part(one, one.lower, startOf(one))),
+    ended: sizeOf(missing.filter((one) => !isCurrent(one))),
   };
 }
 
@@ -42,17 +34,8 @@ export function sizeOf(ranges: readonly ReplayRange[]): number {
   return ranges.reduce((sum, { lower, upper }) => sum + Number(upper - lower), 0);
 }
 
-function rangesOf(findings: readonly Finding[]): readonly ReplayRange[] {
-  const places = findings
-    .map(({ partition = 0, offset = 0 }) => ({ partition, offset: BigInt(offset) }))
-    .sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
-  const ranges: ReplayRange[] = [];
-  for (const { partition, offset } of places) {
-    const last = ranges.at(-1);
-    if (last?.partition === partition && offset < last.upper) continue;
-    if (last?.partition === partition && last.upper === offset)
-      ranges[ranges.length - 1] = { ...last, upper: offset + 1n };
-    else ranges.push({ partition, lower: offset, upper: offset + 1n });
-  }
-  return ranges;
+/** What of a range lies between the two: one range, or none. */
+function part({ partition, lower, upper }: ReplayRange, from: bigint, to: bigint): readonly ReplayRange[] {
+  const within = { partition, lower: lower > from ? lower : from, upper: upper < to ? upper : to };
+  return within.lower < within.upper ? [within] : [];
 }

@@ -5,9 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseEvent } from '../../consumers/commands/command.ts';
 import { type HandlerDeps, handleBatch } from '../../consumers/commands/handle-batch.ts';
 import { forget } from '../../consumers/commands/retention.ts';
-import { explain } from '../../consumers/gap-detector/explain.ts';
 import { bookedFindings } from '../../consumers/gap-detector/findings-book.ts';
-import type { LogAdmin } from '../../kafka/log.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
 import { GROUP } from '../../schemas/topics.ts';
 import { type Appended, AuditedSystem } from '../support/audited-system.ts';
@@ -77,13 +75,7 @@ const booked = async (id: string): Promise<readonly string[]> =>
 
 /** What `pmc audit explain` tells of its reply. */
 async function told({ event }: Appended): Promise<string | undefined> {
-  const { admin, ranges, codec } = system.servers;
-  const own: Pick<LogAdmin, 'topics' | 'ends' | 'committed'> = {
-    topics: () => admin.topics([system.names.incoming]),
-    ends: (topic) => admin.ends(topic),
-    committed: (group, topic) => admin.committed(group, topic),
-  };
-  const [life] = await explain({ admin: own as LogAdmin, ranges, codec, pool: system.pool }, event.id ?? '');
+  const [life] = await system.explain(event.id ?? '');
   const replied = life?.stages.find(({ stage }) => stage === 'replied');
   return `${replied?.state}: ${replied?.evidence}`;
 }

@@ -7,10 +7,12 @@ import { storeFindings, storeReport } from '../../consumers/gap-detector/audit-s
 import type { AuditedTopics } from '../../consumers/gap-detector/audited-log.ts';
 import { boundedAudit } from '../../consumers/gap-detector/bounded-audit.ts';
 import { payloadHash } from '../../consumers/gap-detector/digest.ts';
+import { explain } from '../../consumers/gap-detector/explain.ts';
+import type { Life } from '../../consumers/gap-detector/life.ts';
 import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import { Store } from '../../consumers/persistence/store.ts';
-import type { Appender, RangeReader } from '../../kafka/log.ts';
+import type { Appender, LogAdmin, RangeReader } from '../../kafka/log.ts';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
@@ -86,20 +88,24 @@ export class AuditedSystem implements AsyncDisposable {
     });
   }
 
-  async appendEvents(events: readonly IncomingEvent[]): Promise<readonly Appended[]> {
+  /** `hashOf` is what the gateway says that it received. */
+  async appendEvents(
+    events: readonly IncomingEvent[],
+    hashOf = ({ payload }: IncomingEvent): string => payloadHash(payload),
+  ): Promise<readonly Appended[]> {
     const lanes: Appended[][] = Array.from({ length: this.partitions }, () => []);
     for (const [number, event] of events.entries()) {
       const partition = number % this.partitions;
       const offset = (this.#ends[partition] ?? 0n) + BigInt(lanes[partition]?.length ?? 0);
       lanes[partition]?.push({ partition, offset, event });
     }
-    await Promise.all(lanes.map((lane) => this.#appendLane(lane)));
+    await Promise.all(lanes.map((lane) => this.#appendLane(lane, hashOf)));
     const all = lanes.flat();
     for (const one of all) this.appended.push(one);
     return all;
   }
 
-  async #appendLane(lane: readonly Appended[]): Promise<void> {
+  async #appendLane(lane: readonly Appended[], hashOf: (event: IncomingEvent) => string): Promise<void> {
     for (let from = 0; from < lane.length; from += BATCH) {
       const part = lane.slice(from, from + BATCH);
       const [first] = part;
@@ -107,7 +113,7 @@ export class AuditedSystem implements AsyncDisposable {
       const records = part.map(({ event }) => ({
         key: event.chat,
         value: this.servers.codec.encode(TOPIC.incoming, event),
-        headers: { sha256: payloadHash(event.payload) },
+        headers: { sha256: hashOf(event) },
         timestampMs: event.receivedAt,
       }));
       const answer = await this.#appender.append({ topic: this.names.incoming, partition: first.partition }, records);
@@ -205,6 +211,17 @@ export class AuditedSystem implements AsyncDisposable {
     const report = { ...found, healed: await storeFindings(this.pool, found, { isComplete: found.suspect === 0 }) };
     await storeReport(this.pool, report);
     return report;
+  }
+
+  /** What `pmc audit explain` tells of an id or a place. */
+  async explain(asked: string): Promise<readonly Life[]> {
+    const { admin, ranges, codec } = this.servers;
+    const own: Pick<LogAdmin, 'topics' | 'ends' | 'committed'> = {
+      topics: () => admin.topics([this.names.incoming]),
+      ends: (topic) => admin.ends(topic),
+      committed: (group, topic) => admin.committed(group, topic),
+    };
+    return await explain({ admin: own as LogAdmin, ranges, codec, pool: this.pool }, asked);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

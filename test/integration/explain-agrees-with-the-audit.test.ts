@@ -1,0 +1,69 @@
+// Excludes: a life that `pmc audit explain` calls well and the audit a loss, or the other way round.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { IncomingEvent } from '../../schemas/generated.ts';
+import { type Appended, AuditedSystem } from '../support/audited-system.ts';
+
+let system: AuditedSystem;
+
+beforeEach(async () => {
+  system = await AuditedSystem.start(1);
+});
+
+afterEach(async () => {
+  await system[Symbol.asyncDispose]();
+});
+
+const at = ({ partition, offset }: Appended): string => `${partition}@${offset}`;
+
+/** The verdict of the life, and what it says of the row. */
+async function told(record: Appended): Promise<string> {
+  const [life] = await system.explain(at(record));
+  const stored = life?.stages.find(({ stage }) => stage === 'stored');
+  return `${life?.verdict}: ${stored?.state}, ${stored?.evidence}`;
+}
+
+async function purge({ offset }: Appended): Promise<void> {
+  await system.pool.query('delete from message_metadata where record_offset = $1', [String(offset)]);
+  await system.pool.query(
+    `insert into purged (incarnation, partition, lower_offset, upper_offset, reason) values ($1, 0, $2, $3, 'test')`,
+    [system.incarnation, String(offset), String(offset + 1n)],
+  );
+}
+
+test('a row that retention has deleted is well in both', async () => {
+  const records = await system.append(5);
+  await system.store(records);
+  await purge(records[2] as Appended);
+  expect(await system.audit()).toMatchObject({ accounts: { purged: 1, missing: 0 } });
+  expect(await told(records[2] as Appended)).toBe('pass: seen, purged: its row was deleted by retention');
+});
+
+test('a claim that proves wrong is a loss in both', async () => {
+  const [event] = system.messages(1) as [IncomingEvent];
+  const records = await system.appendEvents([event, { ...event, ingestSeq: event.ingestSeq + 1 }]);
+  await system.append(1);
+  const [first, second] = records as [Appended, Appended];
+  await system.store(records);
+  expect(await told(second)).toMatch(/^pass: seen, duplicateOf: /);
+  await system.pool.query('delete from message_metadata where record_offset = $1', [String(first.offset)]);
+  expect((await system.audit()).accounts.missing).toBe(2);
+  expect(await told(second)).toMatch(/^fail: absent, called a duplicate, but/);
+  await system.pool.query(`update duplicates set status = 'superseded';`);
+  await system.pool.query(
+    `insert into quarantine (incarnation, topic, partition, record_offset, code, reason) values ($1, $2, 0, $3, 'PMC_CODEC_MALFORMED', 'test')`,
+    [system.incarnation, system.names.incoming, String(second.offset)],
+  );
+  expect((await system.audit()).accounts.missing).toBe(2);
+  expect(await told(second)).toMatch(/^fail: absent, quarantined, but the record is readable/);
+});
+
+test('a record that is not the frame which the gateway received is altered in both', async () => {
+  const [event] = system.messages(1) as [IncomingEvent];
+  const [record] = (await system.appendEvents([event], () => 'f'.repeat(64))) as [Appended];
+  await system.store([record]);
+  const { findings } = await system.audit();
+  expect(findings).toMatchObject([{ kind: 'altered', stage: 'gateway-to-log', offset: 0 }]);
+  const [life] = await system.explain(at(record));
+  expect(life).toMatchObject({ verdict: 'fail', findings: [{ kind: 'altered', stage: 'gateway-to-log' }] });
+  expect(life?.stages.find(({ stage }) => stage === 'in-log')).toMatchObject({ state: 'absent' });
+});

@@ -1,0 +1,78 @@
+// Excludes: a loss that the books have and no list, exit code or replay names, because there is so much else.
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { bookFindings } from '../../consumers/gap-detector/audit-store.ts';
+import { bookedFindings, countBooked, missingRanges } from '../../consumers/gap-detector/findings-book.ts';
+import type { Finding } from '../../consumers/gap-detector/verdict.ts';
+import { createPool, type Pool } from '../../service/database.ts';
+import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
+
+const HARMLESS = 100_000;
+const INCARNATION = '00000000-0000-4000-8000-000000000001';
+const AT = { topic: 't', partition: 0, incarnation: INCARNATION, stage: 'log-to-stored', detail: 'no row' } as const;
+
+let database: ScratchDatabase;
+let pool: Pool;
+
+beforeEach(async () => {
+  database = await scratchDatabase(inject('databaseUrl'));
+  pool = createPool(database.url, pino({ level: 'silent' }));
+});
+
+afterEach(async () => {
+  await pool.end();
+  await database[Symbol.asyncDispose]();
+});
+
+const missing = (offset: number, about: Partial<Finding> = {}): Finding => ({
+  ...AT,
+  kind: 'missing',
+  offset,
+  ...about,
+});
+
+async function book(...findings: readonly Finding[]): Promise<void> {
+  await bookFindings(pool, findings, { runId: 'run', at: new Date() });
+}
+
+test('behind more harmless findings than are listed, and older ones, a loss is the first', async () => {
+  await pool.query(
+    `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, last_seen_at)
+     select 'duplicate' || n, 'duplicate', 'log-to-stored', json_build_object('kind', 'duplicate', 'offset', n), '[]', 'run',
+       now() - interval '1 day', now() from generate_series(1, $1::integer) as n`,
+    [HARMLESS],
+  );
+  await book(missing(7));
+  const listed = await bookedFindings(pool, { isAll: false });
+  expect([listed.length, listed[0]?.finding]).toEqual([HARMLESS, missing(7)]);
+  expect(await countBooked(pool)).toEqual([
+    { kind: 'duplicate', open: HARMLESS, healed: 0 },
+    { kind: 'missing', open: 1, healed: 0 },
+  ]);
+});
+
+test('what is missing is read from the books as ranges, however much it is', async () => {
+  const many = Array.from({ length: 120_000 }, (_, index) => missing(index));
+  const elsewhere = { incarnation: '00000000-0000-4000-8000-000000000002' };
+  await book(
+    ...[missing(120_001), missing(3, { partition: 2 }), missing(4, { partition: 2 }), missing(9, elsewhere)],
+    ...[missing(200_000, { topic: 'other' }), missing(200_000, { kind: 'altered' })],
+    ...[missing(200_000, { stage: 'gateway-to-log' })],
+  );
+  await bookFindings(pool, many, { runId: 'run', at: new Date() });
+  expect(await missingRanges(pool, 't')).toEqual([
+    { incarnation: INCARNATION, partition: 0, lower: 0n, upper: 120_000n },
+    { ...elsewhere, partition: 0, lower: 9n, upper: 10n },
+    { incarnation: INCARNATION, partition: 0, lower: 120_001n, upper: 120_002n },
+    { incarnation: INCARNATION, partition: 2, lower: 3n, upper: 5n },
+  ]);
+});
+
+test('of one offset the books tell what names no incarnation too, and nothing of another life of the topic', async () => {
+  const { incarnation: _, ...anyLife } = AT;
+  const altered: Finding = { ...anyLife, kind: 'altered', stage: 'gateway-to-log', offset: 5 };
+  await book(missing(5), missing(6), altered, missing(5, { incarnation: '00000000-0000-4000-8000-000000000002' }));
+  const place = { topic: 't', incarnation: INCARNATION, partition: 0, offset: 5 };
+  const told = await bookedFindings(pool, { isAll: false, place });
+  expect(told.map(({ finding }) => finding.kind).sort()).toEqual(['altered', 'missing']);
+});
