@@ -95,6 +95,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
       to: Number(to),
       end: Number(end),
       suspect: look.waiting,
+      ...(await unsettledOf(tools, at, { to, end })),
       ...look.balance,
     });
     // Not as arguments of one call: of a partition that has lost all of its rows there are too many.
@@ -137,6 +138,19 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     hints: tools.isPassing === true ? [] : await danglingReferences(tools.pool),
     overdue: { settling: options.waitMs > 0 && !isSettled, gateways: options.waitMs > 0 && !isHeard },
   });
+}
+
+/** How long the first record that is not judged has been on the log, by its own time. */
+async function unsettledOf(
+  { ranges, clock }: AuditTools,
+  at: TopicPartition,
+  { to, end }: { readonly to: bigint; readonly end: bigint },
+): Promise<Pick<PartitionReport, 'unsettledMs'>> {
+  if (to >= end) return {};
+  for await (const entries of ranges.read(at, to, to + 1n))
+    for (const entry of entries)
+      if (entry.kind === 'record') return { unsettledMs: Math.max(0, clock.nowMs() - entry.record.timestampMs) };
+  return {};
 }
 
 /** What left the log before anybody had stored it: nobody can say any more what it was. */

@@ -29,6 +29,8 @@ export interface EpochReport {
   readonly missing: number;
   /** Numbers (inclusive) of which nobody can say whether they were ever given out. */
   readonly tail: { readonly from: number; readonly to: number } | null;
+  /** How many frames nobody can say anything of: the tail, what waits in a spool elsewhere, all of an epoch without a checkpoint. */
+  readonly unknown?: number;
 }
 
 /** Where on the log a frame was found. */
@@ -121,13 +123,16 @@ export class GatewayLedger {
             : `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
         findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
       }
-      if (epoch.checkpoints === 0 && state === 'crashed') {
+      const isOrphan = epoch.checkpoints === 0 && state === 'crashed';
+      if (isOrphan) {
         const detail = 'no checkpoint of this epoch is on the log, so nobody can say which frames it had';
         const range = { from: 1, to: epoch.received };
         findings.push({ kind: 'expired-unaudited', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
       }
       const { instance, settledUpTo, inLog, elsewhere } = epoch;
-      const counts = { settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail };
+      const waiting = spooled.reduce((sum, { lower, upper }) => sum + upper - lower, 0);
+      const unknown = (tail === null ? 0 : tail.to - tail.from + 1) + waiting + (isOrphan ? epoch.received - inLog : 0);
+      const counts = { settledUpTo, judgedUpTo, inLog, elsewhere, missing, tail, unknown };
       epochs.push({ gatewayEpoch, instance, state, from: floor + 1, ...counts });
     }
     return { epochs, findings: [...findings, ...this.#notes.findings] };

@@ -44,6 +44,7 @@ interface PartitionState {
   /** The latest look at each window, by its lower offset. */
   readonly looks: Map<bigint, { readonly look: Look; readonly upper: bigint; readonly atMs: number }>;
   turn: number;
+  firstUnsettled: { readonly offset: number; readonly sinceMs: number } | undefined;
   /** What left the log unaccounted for, asked once for each log start offset. */
   expired: { readonly logStart: bigint; readonly findings: readonly Finding[] };
 }
@@ -95,7 +96,8 @@ export class LiveAudit {
       const at = { topic: TOPIC.incoming, partition, incarnation: incoming.incarnation };
       this.doing = `comparing ${nameOf(at)} with the rows`;
       const report = await this.#judge(at, settled.get(partition) ?? logStart, logStart);
-      partitions.push({ ...at, end: Number(highWatermark), ...report.partition });
+      const end = Number(highWatermark);
+      partitions.push({ ...at, end, ...report.partition, ...this.#unsettled(partition, report.partition.to, end) });
       const state = this.#state(partition);
       if (state.expired.logStart !== logStart) {
         state.expired = { logStart, findings: await expiredUnaudited(tools, at, logStart) };
@@ -136,10 +138,12 @@ export class LiveAudit {
     const { admin, clock } = this.#options.tools;
     const [sources, rejected] = [await admin.ends(TOPIC.sources), await admin.ends(TOPIC.rejected)];
     const topics = [[TOPIC.incoming, incoming] as const, [TOPIC.sources, sources], [TOPIC.rejected, rejected]] as const;
-    const ends = topics.flatMap(([topic, all]) =>
-      [...all].map(([partition, { lastStable }]) => [nameOf({ topic, partition }), lastStable] as const),
+    const places = topics.flatMap(([topic, all]) =>
+      [...all].map(([partition, { lastStable }]) => ({ topic, partition, end: lastStable })),
     );
-    const asOfMs = this.#frontier.look(atMs, new Map(ends), this.#reading.audited.positions);
+    await this.#reading.readOn(places);
+    const ends = new Map(places.map(({ end, ...at }) => [nameOf(at), end]));
+    const asOfMs = this.#frontier.look(atMs, ends, this.#reading.audited.positions);
     return judgeLedgers(this.#reading.audited, this.#reading.logStarts, asOfMs, clock.nowMs());
   }
 
@@ -221,6 +225,15 @@ export class LiveAudit {
     };
   }
 
+  /** By this audit's own clock, whatever times the records have: how long the same offset has been the first that waits. */
+  #unsettled(partition: number, to: number, end: number): Pick<PartitionReport, 'unsettledMs'> {
+    const state = this.#state(partition);
+    const nowMs = this.#options.tools.clock.nowMs();
+    if (to >= end) state.firstUnsettled = undefined;
+    else if (state.firstUnsettled?.offset !== to) state.firstUnsettled = { offset: to, sinceMs: nowMs };
+    return state.firstUnsettled === undefined ? {} : { unsettledMs: nowMs - state.firstUnsettled.sinceMs };
+  }
+
   #state(partition: number): PartitionState {
     let state = this.#states.get(partition);
     if (state === undefined) {
@@ -229,6 +242,7 @@ export class LiveAudit {
         proofs: new Map(),
         looks: new Map(),
         turn: 0,
+        firstUnsettled: undefined,
         expired: { logStart: 0n, findings: [] },
       };
       this.#states.set(partition, state);

@@ -90,6 +90,17 @@ describe('what the running audit reads', () => {
     ]);
   });
 
+  test('ends where the log ends, where that is no record: read when nothing has come since the last look', async () => {
+    await deliver(0, 10);
+    const marker = [{ ...AT, end: 11n }];
+    await reading.readOn(marker);
+    expect(reads).toEqual([]);
+    await reading.readOn(marker);
+    await reading.readOn(marker);
+    expect([reads, reading.audited.position(AT)]).toEqual([[[10, 11]], 11n]);
+    expect(taken()).toEqual(ALL_ONCE);
+  });
+
   test('is taken once where two begin at the same time, and a failure of one does not hold up the other', async () => {
     committed = 8;
     breaksAfter = 3;

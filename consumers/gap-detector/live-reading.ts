@@ -15,6 +15,8 @@ export class LiveReading {
   readonly #tools: Pick<AuditTools, 'admin' | 'ranges'>;
   readonly #logger: Logger;
   readonly #begun = new Set<string>();
+  /** How far each partition was at the last `readOn`. */
+  readonly #seen = new Map<string, bigint>();
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor({ admin, ranges, codec }: Pick<AuditTools, 'admin' | 'ranges' | 'codec'>, logger: Logger) {
@@ -39,6 +41,22 @@ export class LiveReading {
       const entries = batch.records.map((record): RangeEntry => ({ kind: 'record', record, leaderEpoch: -1 }));
       await this.audited.take(batch, entries, last.offset + 1n);
     });
+  }
+
+  /**
+   * Takes the end of each partition that has got none further since the last call: what ends it may be the mark of a transaction, and a
+   * group is handed records alone.
+   */
+  async readOn(ends: Iterable<TopicPartition & { readonly end: bigint }>): Promise<void> {
+    for (const { topic, partition, end } of ends) {
+      const name = nameOf({ topic, partition });
+      const position = this.audited.positions.get(name);
+      const isStanding = this.#seen.get(name) === position;
+      if (position === undefined || !this.#begun.has(name)) continue;
+      this.#seen.set(name, position);
+      if (isStanding && position < end)
+        await this.#inTurn({ topic, partition }, () => this.#catchUp({ topic, partition }, end));
+    }
   }
 
   /** One after the other for each partition: a batch of an assignment that is lost may still be in hand when its records come again. */

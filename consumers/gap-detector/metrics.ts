@@ -32,6 +32,11 @@ export function auditMetrics(registry: Registry) {
     'Offsets on the log that the audit has not judged yet, by partition.',
     ['topic', 'partition'],
   );
+  const oldestUnsettled = gauge(
+    'pmc_audit_oldest_unsettled_seconds',
+    'How long the first offset that the audit has not judged has been waiting, by partition; 0 where none is.',
+    ['topic', 'partition'],
+  );
   const lossRatio = gauge('pmc_audit_loss_ratio', 'Missing offsets divided by settled offsets.');
   const residual = gauge(
     'pmc_audit_residual',
@@ -53,6 +58,7 @@ export function auditMetrics(registry: Registry) {
         missing.set(labels, one.missing);
         verified.set(labels, one.to);
         unsettled.set(labels, Math.max(0, one.end - one.to));
+        oldestUnsettled.set(labels, (one.unsettledMs ?? 0) / 1_000);
       }
       verdict.set(VERDICTS.indexOf(report.verdict));
       suspect.set(report.suspect);

@@ -1,6 +1,7 @@
 // The report that can be cited: an audit with its loss as intervals, the versions and settings it was made under, and the
 // command that repeats it. Pure.
 import { seededRandom } from '../../service/random.ts';
+import type { Balance } from './accounts.ts';
 import { type AuditReport, expiredUnaudited, judgedOf } from './report.ts';
 import type { AuditDocument } from './report-schema.ts';
 import { bootstrap, clopperPearson, EPISODES_MIN, type Episode, upperBoundOfNone } from './statistics.ts';
@@ -49,19 +50,24 @@ function gatewayLoss(report: AuditReport): Loss {
     lost: missing,
     total: inLog + elsewhere + missing,
   }));
-  const tails = epochs.reduce((sum, { tail }) => sum + (tail === null ? 0 : tail.to - tail.from + 1), 0);
-  return lossOf('gateway-to-log', 'frames', episodes, tails, 'gateway epochs');
+  // A report of an earlier version has the open ends alone.
+  const unknown = epochs.map(({ tail, unknown: all = tail === null ? 0 : tail.to - tail.from + 1 }) => all);
+  const indeterminate = unknown.reduce((sum, one) => sum + one, 0);
+  return lossOf('gateway-to-log', 'frames', episodes, indeterminate, 'gateway epochs');
 }
 
 /** Rows are lost and altered where the same process wrote them: the partitions of a persister are its episodes. */
 function storedLoss(report: AuditReport): Loss {
+  const { accounts, findings, perPartition, stages, suspect } = report;
   // A report of an earlier version has them in its findings alone.
-  const { unknown = expiredUnaudited(report.findings) } =
-    report.stages.find((one) => one.stage === 'log-to-stored') ?? {};
-  const indeterminate = report.suspect + unknown;
-  const episodes = report.perPartition.map(({ missing, altered, settled }) => ({
-    lost: missing + altered,
-    total: settled,
+  const { unknown = expiredUnaudited(findings, perPartition) } =
+    stages.find((one) => one.stage === 'log-to-stored') ?? {};
+  // Settled, and yet nobody can say: what the log has lost without a proof (the residual), and what expired while it was compared.
+  const unproved = ({ residual, expired }: Balance): number => Math.max(0, residual) + expired;
+  const indeterminate = suspect + unknown + unproved(accounts);
+  const episodes = perPartition.map((one) => ({
+    lost: one.missing + one.altered,
+    total: one.settled - unproved(one),
   }));
   return lossOf('log-to-stored', 'records', episodes, indeterminate, 'partitions');
 }

@@ -51,6 +51,7 @@ const epoch = z.object({
   elsewhere: count,
   missing: count,
   tail: z.object({ from: count, to: count }).nullable(),
+  unknown: count.optional().describe('frames nobody can say anything of: tail, spool elsewhere, no checkpoint'),
 });
 
 const stream = z.object({
@@ -98,6 +99,7 @@ export const auditReportSchema = z.object({
       to: count.describe('one past the last judged offset'),
       end: count.describe('one past the last offset when the audit was asked'),
       suspect: count,
+      unsettledMs: count.optional().describe('for how long the offset at `to` has waited to be judged'),
     }),
   ),
   findings: z.array(finding).describe('heaviest first'),

@@ -182,6 +182,15 @@ describe('nothing passes because nothing was looked at', () => {
     expect(report({ overdue: { settling: false, gateways: false } }).verdict).toBe('pass');
   });
 
+  test('when an offset of any partition waits for longer than it can be on its way', () => {
+    const waiting = (unsettledMs: number) => ({
+      perPartition: [partition(0, { stored: 1_000 }), { ...partition(1, { stored: 9 }, { end: 10 }), unsettledMs }],
+    });
+    expect(report(waiting(60_000)).verdict).toBe('pass');
+    expect(report(waiting(90_000)).verdict).toBe('inconclusive');
+    expect(stageOf(waiting(90_000), 'log-to-stored')?.detail).toMatch(/-1@\d+ has waited for 90 s$/);
+  });
+
   test('when a gateway claims offsets that are not on the log', () => {
     const epochs = [{ ...EPOCH, judgedUpTo: 5 }];
     expect(report({ epochs }).verdict).toBe('inconclusive');

@@ -17,6 +17,8 @@ import {
 
 export const REPORT_SCHEMA_VERSION = 1;
 const TIMELINE_MAX = 1_000;
+/** What is in flight for longer is not on its way: persistence does not come to it, and of what lies behind it nobody can say anything. */
+const UNSETTLED_MAX_MS = 60_000;
 
 export interface PartitionReport extends Balance {
   readonly topic: string;
@@ -29,6 +31,8 @@ export interface PartitionReport extends Balance {
   readonly end: number;
   /** Offsets that wait for their second look; in no account yet. */
   readonly suspect: number;
+  /** For how many milliseconds the offset at `to` has waited to be judged; undefined where nothing waits. */
+  readonly unsettledMs?: number;
 }
 
 export interface StageReport {
@@ -38,7 +42,7 @@ export interface StageReport {
   /** How many numbers of sources were judged, and how many of them are missing. */
   readonly judged?: number;
   readonly missing?: number;
-  /** Records that expired before an audit had judged them: nobody can say what became of them. */
+  /** Records that expired before an audit had judged them, below what is settled: nobody can say what became of them. */
   readonly unknown?: number;
   /** Commands that had their effect at or after the one and before the other were judged. */
   readonly since?: string;
@@ -128,7 +132,7 @@ export function buildReport(input: ReportInput): AuditReport {
   const stages = [
     sourceStage(input, findings),
     gatewayStage(input, findings),
-    storedStage(accounts, suspect, findings, input.overdue?.settling ?? false),
+    storedStage(input, { accounts, suspect, findings }),
     ...(input.replies ?? [
       notMeasurable('command-to-reply', 'replies were not looked at'),
       notMeasurable('reply-to-delivered', 'replies were not looked at'),
@@ -242,24 +246,47 @@ function gatewayStage(
 }
 
 function storedStage(
-  accounts: Balance,
-  suspect: number,
-  findings: readonly Finding[],
-  isOverdue: boolean,
+  { overdue, perPartition }: ReportInput,
+  { accounts, suspect, findings }: Pick<AuditReport, 'accounts' | 'suspect' | 'findings'>,
 ): StageReport {
   const own = stageVerdict(findings.filter(({ stage }) => stage === 'log-to-stored'));
-  const isOpen = accounts.settled === 0 || suspect > 0 || isOverdue;
+  const stuck = perPartition.filter(({ unsettledMs = 0 }) => unsettledMs > UNSETTLED_MAX_MS);
+  const isOverdue = overdue?.settling ?? false;
+  const isOpen = accounts.settled === 0 || suspect > 0 || isOverdue || stuck.length > 0;
   const verdict = isOpen ? worst<Verdict>([own, 'inconclusive']) : own;
   const { settled, stored, missing, residual } = accounts;
   const sum = `${settled} offsets settled, ${stored} stored, ${missing} missing, ${suspect} suspect, residual ${residual}`;
-  const detail = settled === 0 ? 'nothing has settled yet' : sum;
-  const late = isOverdue ? '; not all that was asked has settled in the time given' : '';
-  return { stage: 'log-to-stored', verdict, detail: `${detail}${late}`, unknown: expiredUnaudited(findings) };
+  const detail = [
+    settled === 0 ? 'nothing has settled yet' : sum,
+    ...(isOverdue ? ['not all that was asked has settled in the time given'] : []),
+    ...stuck.map(({ topic, partition, to, unsettledMs = 0 }) => {
+      return `${topic}-${partition}@${to} has waited for ${Math.round(unsettledMs / 1_000)} s`;
+    }),
+  ].join('; ');
+  return { stage: 'log-to-stored', verdict, detail, unknown: expiredUnaudited(findings, perPartition) };
 }
 
-/** How many records expired before an audit had judged them. */
-export function expiredUnaudited(findings: readonly Finding[]): number {
-  return findings
+/**
+ * How many records expired before an audit had judged them, and lie below what this one has settled: those above are in the account of
+ * that name. What two auditors have told of is counted once.
+ */
+export function expiredUnaudited(
+  findings: readonly Finding[],
+  perPartition: readonly Pick<PartitionReport, 'partition' | 'incarnation' | 'from'>[],
+): number {
+  const ranges = findings
     .filter(({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored')
-    .reduce((sum, { from = 0, to = 0 }) => sum + Math.max(0, to - from + 1), 0);
+    .toSorted((one, other) => (one.from ?? 0) - (other.from ?? 0));
+  let sum = 0;
+  const counted = new Map<string, number>();
+  for (const { incarnation, partition, from = 0, to = 0 } of ranges) {
+    const at = perPartition.find((one) => one.incarnation === incarnation && one.partition === partition);
+    const life = `${incarnation} ${partition}`;
+    const lower = Math.max(from, counted.get(life) ?? 0);
+    const upper = Math.min(to + 1, at?.from ?? Number.POSITIVE_INFINITY);
+    if (lower >= upper) continue;
+    sum += upper - lower;
+    counted.set(life, upper);
+  }
+  return sum;
 }

@@ -105,12 +105,42 @@ describe('the document', () => {
   });
 
   test('counts what expired unseen as what nobody can say, in a report that leaves its findings off too', () => {
-    const range = { ...AT, partition: 0, from: 1_000, to: 1_099, detail: 'nobody saw it' };
-    const expired: Finding = { kind: 'expired-unaudited', stage: 'log-to-stored', ...range };
-    const { report } = documentOf([LOST, expired]);
-    const short = { ...report, findings: report.findings.slice(0, 1), findingsLeftOff: 1 } as AuditReport;
+    // Of an earlier life of the topic; two auditors have told of it, each in part.
+    const expired = (from: number, to: number): Finding => {
+      const range = { ...AT, incarnation: 'before', partition: 0, from, to, detail: 'nobody saw it' };
+      return { kind: 'expired-unaudited', stage: 'log-to-stored', ...range };
+    };
+    const { report } = documentOf([LOST, expired(50, 99), expired(0, 79), expired(20, 30)]);
+    const short = { ...report, findings: report.findings.slice(0, 1), findingsLeftOff: 3 } as AuditReport;
     const { loss } = auditDocument(short, { generatedAtMs: 5, command: '', versions: {}, durability: {} });
     expect(loss[2]).toMatchObject({ indeterminate: 100, total: 1_100 });
+  });
+
+  test('has in its upper end, once, what is settled and yet unknown: holes of the log, and what expired while it was compared', () => {
+    const { report } = documentOf([], 1_000);
+    const [first] = report.perPartition as [(typeof report.perPartition)[number]];
+    const unproved = { ...first, stored: 980, expired: 15, residual: 5 };
+    const range = { ...AT, partition: 0, from: 900, to: 914, detail: '' };
+    const expired: Finding = { kind: 'expired-unaudited', stage: 'log-to-stored', ...range };
+    const changed = { ...report, accounts: unproved, perPartition: [unproved], findings: [expired] };
+    const { loss } = auditDocument(changed as unknown as AuditReport, {
+      ...{ generatedAtMs: 5, command: '', versions: {}, durability: {} },
+    });
+    expect(loss[2]).toMatchObject({ lost: 0, indeterminate: 20, total: 1_000 });
+    expect(loss[2]?.method).toMatch(/^Clopper-Pearson/);
+  });
+
+  test('counts each frame that nobody can say anything of, in a spool elsewhere too', () => {
+    const { report } = documentOf([], 1_000);
+    const stages = report.stages.map((stage) => ({
+      ...stage,
+      ...(stage.epochs && { epochs: stage.epochs.map((one) => ({ ...one, unknown: 1_000 })) }),
+    }));
+    const { loss } = auditDocument({ ...report, stages } as unknown as AuditReport, {
+      ...{ generatedAtMs: 5, command: '', versions: {}, durability: {} },
+    });
+    expect(loss[1]).toMatchObject({ lost: 0, indeterminate: 1_000, total: 1_010 });
+    expect(loss[1]?.interval?.upper).toBeGreaterThan(0.98);
   });
 
   test('draws no interval from episodes of which none has lost anything', () => {
