@@ -81,6 +81,19 @@ export function readUpTo(
     .reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
 }
 
+/** Checkpoints further apart than this do not say when a number between them was given out. */
+const APART_MAX_MS = 10_000;
+
+/** When a number was given out, by the first checkpoint that has it; undefined where the one before it is too old to tell. */
+export function givenOutMs({ marks, recent, openedMs }: Epoch, number: number): number | undefined {
+  let [before, after] = [openedMs, Number.POSITIVE_INFINITY];
+  for (const { received, atMs } of [...marks, ...recent]) {
+    if (received < number) before = Math.max(before, atMs);
+    else after = Math.min(after, atMs);
+  }
+  return after - before <= APART_MAX_MS ? after : undefined;
+}
+
 /**
  * Numbers above what is settled that may have been given out and are not accounted for. Closed: up to the last one given
  * out. Crashed: at most `inFlightMax` are open at any time, so none lies higher than that above all that settled.

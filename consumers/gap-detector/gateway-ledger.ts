@@ -5,7 +5,7 @@
 import type { TopicPartition } from '../../kafka/log.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
 import { OPEN_END, REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
-import { type Epoch, expiredUpTo, readUpTo, remember, spooledOf, tailOf } from './epoch-claims.ts';
+import { type Epoch, expiredUpTo, givenOutMs, readUpTo, remember, spooledOf, tailOf } from './epoch-claims.ts';
 import { spoolOf } from './gateway-spool.ts';
 import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
@@ -106,22 +106,26 @@ export class GatewayLedger {
       for (const { lower, upper } of epoch.accounted.missing(floor + 1, this.#rules.lastJudged(judgedUpTo) + 1)) {
         missing += upper - lower;
         const detail = 'a settled frame is neither on the log nor settled elsewhere';
-        findings.push({ kind: 'missing', stage: 'gateway-to-log', gatewayEpoch, from: lower, to: upper - 1, detail });
+        const receivedAt = givenOutMs(epoch, lower);
+        const about = { gatewayEpoch, from: lower, to: upper - 1, ...(receivedAt !== undefined && { receivedAt }) };
+        findings.push({ kind: 'missing', stage: 'gateway-to-log', ...about, detail });
       }
       const state = this.#stateOf(epoch, nowMs);
       const tail = judgedUpTo >= epoch.settledUpTo ? tailOf(epoch, state, floor, missing) : null;
       const spooled = state === 'live' ? [] : spooledOf(epoch, floor);
+      // What an end leaves open happened when the gateway was last heard of.
+      const ended = { gatewayEpoch, receivedAt: Math.max(epoch.lastHeardMs, epoch.lastFrameMs) };
       for (const { lower, upper } of spooled) {
         const detail = `these frames wait in the spool of ${epoch.instance} until it returns`;
         const range = { from: lower, to: upper - 1 };
-        findings.push({ kind: 'spooled-elsewhere', stage: 'gateway-to-log', gatewayEpoch, ...range, detail });
+        findings.push({ kind: 'spooled-elsewhere', stage: 'gateway-to-log', ...ended, ...range, detail });
       }
       if (tail !== null) {
         const detail =
           state === 'closed'
             ? 'the gateway closed its epoch with frames in flight'
             : `the gateway ended without closing its epoch; at most ${epoch.inFlightMax} frames can have been in flight`;
-        findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', gatewayEpoch, ...tail, detail });
+        findings.push({ kind: 'tail-unknown', stage: 'gateway-to-log', ...ended, ...tail, detail });
       }
       const isOrphan = epoch.checkpoints === 0 && state === 'crashed';
       if (isOrphan) {

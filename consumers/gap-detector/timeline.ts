@@ -64,14 +64,14 @@ export class Timeline {
   }
 }
 
-/** Findings whose time is known, each with what happened within ten seconds of it, nearest first. */
+/** Findings whose time is known, each with what happened within ten seconds of it, nearest first. Events are in the order of their times. */
 export function withCoincident(findings: readonly Finding[], events: readonly TimelineEvent[]): readonly Finding[] {
   return findings.map((finding) => {
     const { receivedAt } = finding;
     if (receivedAt === undefined) return finding;
     const near = events
+      .slice(firstSince(events, receivedAt - NEAR_MS), firstSince(events, receivedAt + NEAR_MS + 1))
       .map((event) => ({ ...event, apartMs: event.atMs - receivedAt }))
-      .filter(({ apartMs }) => Math.abs(apartMs) <= NEAR_MS)
       .sort((a, b) => Math.abs(a.apartMs) - Math.abs(b.apartMs))
       .slice(0, COINCIDENT_MAX);
     if (near.length === 0) return finding;
@@ -80,6 +80,17 @@ export function withCoincident(findings: readonly Finding[], events: readonly Ti
       coincident: near.map((event) => `${event.kind} ${event.subject} ${signed(event.apartMs)}: ${event.detail}`),
     };
   });
+}
+
+/** By halves: there may be very many findings. */
+function firstSince(events: readonly TimelineEvent[], atMs: number): number {
+  let [lower, upper] = [0, events.length];
+  while (lower < upper) {
+    const middle = (lower + upper) >> 1;
+    if ((events[middle]?.atMs ?? 0) < atMs) lower = middle + 1;
+    else upper = middle;
+  }
+  return lower;
 }
 
 function signed(apartMs: number): string {
