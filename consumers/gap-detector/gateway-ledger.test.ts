@@ -172,32 +172,6 @@ describe('the tail', () => {
     );
   });
 
-  test('has the time when its gateway was last heard of, and a missing frame that of the checkpoint which first had it', () => {
-    const ledger = new GatewayLedger();
-    const about = { ...BLANK_CHECKPOINT, gatewayEpoch: 'e', instance: 'i', inFlightMax: 8 };
-    const lost = [5, 15];
-    for (const [at, upTo] of [
-      [1_000, 0],
-      [2_000, 10],
-      [40_000, 20],
-    ] as const)
-      ledger.checkpoint({
-        ...about,
-        kind: at === 1_000 ? 'opened' : 'progress',
-        at,
-        received: upTo,
-        settledUpTo: upTo,
-      });
-    for (let number = 1; number <= 20; number += 1) if (!lost.includes(number)) ledger.observe('e', number, 1_500);
-    const { findings } = ledger.judge(new Map(), new Map(), 100_000);
-    expect(findings.map(({ kind, from, receivedAt }) => [kind, from, receivedAt])).toEqual([
-      ['missing', 5, 2_000],
-      // Some time in 38 seconds is no time.
-      ['missing', 15, undefined],
-      ['tail-unknown', 21, 40_000],
-    ]);
-  });
-
   test('of an epoch that closed with frames in flight are those frames', () => {
     const epoch = settledEpoch(3);
     for (let number = 0; number < 4; number += 1) epoch.receive(0);
