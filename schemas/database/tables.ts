@@ -184,6 +184,7 @@ export const auditFindings = audit.table('findings', {
   openedAt: time('opened_at').notNull().defaultNow(),
   /** Generated: see the migration. */
   rank: integer('rank').notNull(),
+  place: text('place'),
 });
 
 export const auditAnchors = audit.table('anchors', {
