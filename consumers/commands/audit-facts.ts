@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
-import type { ActivityFact, LossFact } from './facts.ts';
+import type { ActivityFact, FindingFact, LossFact } from './facts.ts';
 
 const WINDOW_MS = 300_000;
 const COUNTED_MAX = 50_000;
 const BUSIEST_MAX = 5;
-const FINDINGS_MAX = 200;
+/** Of one place. */
+const FINDINGS_MAX = 5;
+const PLACES_MAX = 1_000;
 
 // An event key begins with the event's own time, so its index finds the newest events, whatever the table holds.
 const ACTIVITY = `
@@ -50,13 +52,7 @@ const partitionSchema = z.object({
   missing: z.number(),
   altered: z.number(),
 });
-const detailSchema = z.object({
-  topic: z.string().optional(),
-  partition: z.number().optional(),
-  id: z.string().optional(),
-  source: z.string().optional(),
-  detail: z.string().default(''),
-});
+const detailSchema = z.object({ id: z.string().optional(), detail: z.string().default('') });
 
 const NEWEST_RUN = `
   select verdict, finished_at, report -> 'stages' as stages, report -> 'perPartition' as partitions from (
@@ -67,8 +63,26 @@ const NEWEST_RUN = `
 
 const OPEN_BY_STAGE = `select stage, count(*)::int as open from audit.findings where state = 'open' group by stage`;
 
-const OPEN_FINDINGS = `
-  select kind, stage, detail from audit.findings where state = 'open' order by first_seen_at desc limit ${FINDINGS_MAX}`;
+// Of each place how many and the heaviest. Partitions come before sources: there are few of them.
+export const OPEN_BY_PLACE = `
+  with places as (
+    select place, count(*)::int as open from audit.findings where state = 'open' and place is not null
+    group by place order by place limit ${PLACES_MAX}
+  )
+  select places.place, places.open, heaviest.*
+  from places cross join lateral (
+    select kind, stage, rank, detail from audit.findings where state = 'open' and place = places.place
+    order by rank, opened_at desc limit ${FINDINGS_MAX}
+  ) as heaviest`;
+
+interface PlacedRow {
+  readonly place: string;
+  readonly open: number;
+  readonly kind: string;
+  readonly stage: string;
+  readonly rank: number;
+  readonly detail: unknown;
+}
 
 export async function losses(pool: Pool): Promise<LossFact | null> {
   const runs = await pool.query<{ verdict: string; finished_at: Date; stages: unknown; partitions: unknown }>(
@@ -77,7 +91,7 @@ export async function losses(pool: Pool): Promise<LossFact | null> {
   const [run] = runs.rows;
   if (run === undefined) return null;
   const counts = await pool.query<{ stage: string; open: number }>(OPEN_BY_STAGE);
-  const open = await pool.query<{ kind: string; stage: string; detail: unknown }>(OPEN_FINDINGS);
+  const open = await openByPlace(pool);
   return {
     verdict: run.verdict,
     finishedAtMs: run.finished_at.getTime(),
@@ -88,10 +102,22 @@ export async function losses(pool: Pool): Promise<LossFact | null> {
       .parse(run.partitions)
       .filter(({ topic }) => topic === TOPIC.incoming),
     openByStage: Object.fromEntries(counts.rows.map(({ stage, open: count }) => [stage, count])),
-    open: open.rows.map(({ kind, stage, detail }) => {
-      const { topic, partition, id, source, detail: text } = detailSchema.catch({ detail: '' }).parse(detail);
-      const place = { partition: topic === TOPIC.incoming ? partition : undefined, source };
-      return { kind, stage, ...place, eventId: id, detail: text };
-    }),
+    ...open,
   };
+}
+
+async function openByPlace(pool: Pool): Promise<Pick<LossFact, 'open' | 'isOpenCut'>> {
+  const { rows } = await pool.query<PlacedRow>(OPEN_BY_PLACE);
+  const places = Map.groupBy(rows, ({ place }) => place);
+  return {
+    open: new Map(
+      [...places].map(([place, of]) => [place, { count: of[0]?.open ?? 0, heaviest: of.map(findingFact) }]),
+    ),
+    isOpenCut: places.size === PLACES_MAX,
+  };
+}
+
+function findingFact({ kind, stage, rank, detail }: PlacedRow): FindingFact {
+  const { id, detail: text } = detailSchema.catch({ detail: '' }).parse(detail);
+  return { kind, stage, rank, eventId: id, detail: text };
 }

@@ -2,6 +2,7 @@
 // command, so whatever is repeated after a crash is recognised at delivery.
 import type { AppendRecord } from '../../kafka/log.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
+import { columnText, NAME_CHARS_MAX, storable } from '../../schemas/column-text.ts';
 import { derivedUuid } from '../../schemas/event-key.ts';
 import type { Dispatch, IncomingEvent } from '../../schemas/generated.ts';
 import type { Command } from './command.ts';
@@ -26,9 +27,9 @@ export function toDispatch(
   };
 }
 
-/** PostgreSQL's text cannot hold U+0000. */
-export function storable(text: string): string {
-  return text.replaceAll('\u0000', '\uFFFD');
+/** The effect of a reply names the source that is replied to, cut as in its rows: it is a part of the ledger's key. */
+export function targetOf(source: string): string {
+  return columnText(source, NAME_CHARS_MAX).text;
 }
 
 /** The record's key: replies to one chat stay in order. It waits in the database. */

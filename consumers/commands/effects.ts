@@ -2,8 +2,8 @@
 // (the reply in the outbox, or the call that waits for its turn) or not at all, and that a command whose effect exists is
 // owed nothing again.
 import type { Offset } from '../../kafka/log.ts';
-import type { Pool } from '../../service/database.ts';
-import { type OutboxReply, storable } from './dispatch.ts';
+import { failureOf, type Pool } from '../../service/database.ts';
+import { type OutboxReply, targetOf } from './dispatch.ts';
 
 /** What an effect owes. */
 export type Owed =
@@ -59,6 +59,9 @@ const POST = `
   )
   select event_key from fresh`;
 
+/** The detail of an effect that the database did not take. */
+const REFUSED = 'refused';
+
 const STATUS = { reply: 'done', call: 'pending', nothing: 'skipped' } as const;
 
 /**
@@ -82,7 +85,7 @@ export async function postEffects(
       place.partition,
       effects.map(({ eventKey }) => eventKey),
       owed.map(({ kind }) => (kind === 'call' ? 'call' : 'reply')),
-      effects.map(({ source }, index) => callsOwed[index]?.target ?? storable(source)),
+      effects.map(({ source }, index) => callsOwed[index]?.target ?? targetOf(source)),
       owed.map(({ kind }) => STATUS[kind]),
       effects.map(({ recordOffset }) => String(recordOffset)),
       effects.map(({ detail }) => detail),
@@ -100,4 +103,49 @@ export async function postEffects(
     ],
   });
   return new Set(rows.map(({ event_key }) => event_key));
+}
+
+export interface Posted {
+  /** Event keys whose effect is new. */
+  readonly fresh: ReadonlySet<string>;
+  /** What the database does not take, and why, by event key; recorded as skipped. */
+  readonly refused: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * As `postEffects`, but an effect that the database refuses holds up no other: it is looked for by halves, in order, and recorded as
+ * skipped. Where not even that is taken, it has no effect, and the audit says so.
+ */
+export async function postOrRefuse(
+  pool: Pool,
+  place: RecordPlace,
+  effects: readonly Effect[],
+  leaseMs: number,
+): Promise<Posted> {
+  try {
+    return { fresh: await postEffects(pool, place, effects, leaseMs), refused: new Map() };
+  } catch (error) {
+    if (failureOf(error) !== 'data') throw error;
+    const [first] = effects;
+    if (first === undefined || effects.length > 1) {
+      const half = effects.length >> 1;
+      const before = await postOrRefuse(pool, place, effects.slice(0, half), leaseMs);
+      const behind = await postOrRefuse(pool, place, effects.slice(half), leaseMs);
+      return {
+        fresh: new Set([...before.fresh, ...behind.fresh]),
+        refused: new Map([...before.refused, ...behind.refused]),
+      };
+    }
+    await skip(pool, place, first);
+    return { fresh: new Set(), refused: new Map([[first.eventKey, error]]) };
+  }
+}
+
+async function skip(pool: Pool, place: RecordPlace, effect: Effect): Promise<void> {
+  const skipped: Effect = { ...effect, detail: REFUSED, limitKey: undefined, owed: { kind: 'nothing' } };
+  try {
+    await postEffects(pool, place, [skipped], 0);
+  } catch (error) {
+    if (failureOf(error) !== 'data') throw error;
+  }
 }

@@ -1,4 +1,5 @@
 // The facts that replies are made of. Every one may be unknown (undefined): it is then said to be unknown, never guessed.
+import { storable } from '../../schemas/column-text.ts';
 
 export interface ServiceFact {
   readonly name: string;
@@ -68,13 +69,27 @@ export interface PartitionFact {
 export interface FindingFact {
   readonly kind: string;
   readonly stage: string;
-  /** Of the incoming topic; undefined where it is about something else. */
-  readonly partition: number | undefined;
-  /** The one whose numbers it is about; undefined where it is about something else. */
-  readonly source: string | undefined;
+  /** Lower is heavier. */
+  readonly rank: number;
   readonly eventId: string | undefined;
   readonly detail: string;
 }
+
+/** What is open at one place. */
+export interface OpenFindingsFact {
+  readonly count: number;
+  /** A few of them, losses and then newest first. */
+  readonly heaviest: readonly FindingFact[];
+}
+
+/** Of whole characters, as PostgreSQL counts them. */
+const SOURCE_CHARS_MAX = 512;
+
+/** What a finding may concern, as the column `place` of audit.findings says it: a partition of the incoming topic, or else a source. */
+export const PLACE = {
+  partition: (partition: number): string => `partition ${partition}`,
+  source: (source: string): string => `source ${Array.from(storable(source)).slice(0, SOURCE_CHARS_MAX).join('')}`,
+} as const;
 
 /** The newest audit, stage by stage and partition by partition. */
 export interface LossFact {
@@ -84,8 +99,10 @@ export interface LossFact {
   readonly partitions: readonly PartitionFact[];
   /** How many are open in each stage. */
   readonly openByStage: Readonly<Record<string, number>>;
-  /** The newest of them, a bounded number. */
-  readonly open: readonly FindingFact[];
+  /** By place. */
+  readonly open: ReadonlyMap<string, OpenFindingsFact>;
+  /** Something is open at more places than these. */
+  readonly isOpenCut: boolean;
 }
 
 export interface AllFacts {

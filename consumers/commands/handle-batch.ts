@@ -1,6 +1,6 @@
 // One batch of records: find the commands, ask the ledger which are new, collect the facts that those need, decide, and make
-// effects durable together with what they owe. Returning means that every command of the batch has its effect; throwing means
-// that all of it is handed over again.
+// effects durable together with what they owe. Returning means that every command of the batch has its effect, which of one that the
+// database refuses says that it was skipped; throwing means that all of it is handed over again.
 //
 //   ledger → decide → COMMIT {effect, reply in the outbox or call that waits} → return → offset commit
 // A crash before COMMIT: the records are read again and answered then. A crash after it: they are read again and the effect,
@@ -10,12 +10,13 @@ import type { Batch } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import { failureOf, type Pool } from '../../service/database.ts';
+import { describeError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { decide, limitReply, neededFacts, searchedText, visibleTo } from './decide.ts';
 import type { Language } from './definition.ts';
 import { type OutboxReply, toDispatch, toOutboxReply } from './dispatch.ts';
-import { type Effect, type Owed, postEffects } from './effects.ts';
+import { type Effect, type Owed, postOrRefuse } from './effects.ts';
 import type { Declarations } from './external/declaration.ts';
 import type { FactBoard } from './fact-board.ts';
 import type { About, Facts, Hit } from './facts.ts';
@@ -185,16 +186,17 @@ async function post(batch: Batch, all: readonly Decided[], deps: HandlerDeps): P
   const isLeased = takesReplies();
   killPoint('commands.batch.decided');
   const effects = all.map(({ effect }) => effect);
-  const posted = await withDatabase(batch, deps, 'post', () =>
-    postEffects(pool, batch, effects, isLeased ? LEASE_MS : 0),
+  const { fresh, refused } = await withDatabase(batch, deps, 'post', () =>
+    postOrRefuse(pool, batch, effects, isLeased ? LEASE_MS : 0),
   );
   killPoint('commands.batch.posted');
-  const isNew = ({ received }: Decided): boolean => posted.has(received.eventKey);
+  const isNew = ({ received }: Decided): boolean => fresh.has(received.eventKey);
   const replies = all.filter(isNew).flatMap(({ effect: { owed } }) => (owed.kind === 'reply' ? [owed.reply] : []));
   if (replies.length > 0) onReplies(replies, isLeased);
   for (const one of all) {
     const { received, effect, outcome } = one;
-    if (!isNew(one)) repeated(received.request, metrics);
+    if (refused.has(effect.eventKey)) refusedByDatabase(batch, one, refused.get(effect.eventKey), deps);
+    else if (!isNew(one)) repeated(received.request, metrics);
     else {
       metrics.handled(received.request.label, outcome);
       if (effect.owed.kind === 'nothing') metrics.suppressed('reply');
@@ -202,6 +204,18 @@ async function post(batch: Batch, all: readonly Decided[], deps: HandlerDeps): P
       else metrics.answered(clock.nowMs() - received.event.receivedAt);
     }
   }
+}
+
+/** It is of this one record, which will not change: the others go on. */
+function refusedByDatabase(
+  { partition }: Batch,
+  { received: { eventKey, offset, request } }: Decided,
+  error: unknown,
+  { logger, metrics }: HandlerDeps,
+): void {
+  const record = { partition, offset: String(offset), eventKey };
+  logger.error({ ...record, error: describeError(error) }, 'commands.effect.refused');
+  metrics.handled(request.label, 'refused');
 }
 
 /** Repeats a statement while the database is away, for as long as the batch is ours. */

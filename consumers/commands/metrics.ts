@@ -10,6 +10,7 @@ export type CommandOutcome =
   | 'silenced'
   | 'stale'
   | 'repeated'
+  | 'refused'
   | 'own'
   | 'undecodable';
 
@@ -51,7 +52,7 @@ export function commandsMetrics(registry: Registry): CommandsMetrics {
   });
   const commands = new Counter({
     name: 'pmc_commands_total',
-    help: 'Commands by name (unknown for names that do not exist) and outcome: replied, called (an external API), limited (told that it is sent too often), silenced (told so too often), stale, repeated (the same command again), own (one of our own replies), undecodable.',
+    help: 'Commands by name (unknown for names that do not exist) and outcome: replied, called (an external API), limited (told that it is sent too often), silenced (told so too often), stale, repeated (the same command again), refused (the database does not take its effect; it is not answered), own (one of our own replies), undecodable.',
     labelNames: ['command', 'outcome'],
     registers,
   });

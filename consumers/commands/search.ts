@@ -1,7 +1,7 @@
 // Looks for a text among the newest messages of one chat: by the chat's own indexes, at most 10,000 of its messages, and in a time
 // that the server itself keeps to. What was deleted is not shown, what was edited is shown as it is now.
+import { storable } from '../../schemas/column-text.ts';
 import type { PoolClient } from '../../service/database.ts';
-import { storable } from './dispatch.ts';
 import type { Hit } from './facts.ts';
 
 /** Messages of the chat that are looked through, the newest ones. */

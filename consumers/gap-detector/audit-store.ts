@@ -106,13 +106,14 @@ export async function bookFindings(
   { runId, at, lookedAt = () => at }: BookOptions,
 ): Promise<void> {
   await pool.query(
-    `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, last_seen_at)
-     select distinct on (key) key, kind, stage, detail::json, coincident::json, $6, $7, looked_at
+    `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, opened_at, last_seen_at)
+     select distinct on (key) key, kind, stage, detail::json, coincident::json, $6, $7, $7, looked_at
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $8::timestamptz[])
        as found(key, kind, stage, detail, coincident, looked_at)
      where not exists (select 1 from audit.findings as booked where booked.finding_key = key and booked.healed_at > looked_at)
      on conflict (finding_key) do update
-       set last_seen_at = greatest(findings.last_seen_at, excluded.last_seen_at), state = 'open', healed_at = null, healed_run = null`,
+       set last_seen_at = greatest(findings.last_seen_at, excluded.last_seen_at), state = 'open', healed_at = null, healed_run = null,
+         opened_at = case findings.state when 'open' then findings.opened_at else excluded.opened_at end`,
     [
       findings.map(findingKey),
       findings.map(({ kind }) => kind),

@@ -1,10 +1,11 @@
 // The accounts of a batch that goes the long way: what the insert left out is replayed, a duplicate, or another body of an identity
 // that is there (a conflict: both are rows, both are flagged); entries that it closes; the quarantine; the coverage. All within the
 // transaction of the caller, who inserted what can be inserted.
+
+import { storable } from '../../schemas/column-text.ts';
 import type { PoolClient } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import { classify, type Duplicate, type ExistingRow, vanished } from './classify.ts';
-import { storable } from './column-text.ts';
 import type { Row } from './rows.ts';
 import {
   FIND_AT_COORDINATES,

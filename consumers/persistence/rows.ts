@@ -2,11 +2,11 @@
 // does not fit a derived column becomes null or is cut, and `flags` says so. Only raw_payload is the sender's text, exactly;
 // a payload that cannot be kept exactly (not UTF-8, not JSON) is no row but a reason for the quarantine.
 
+import { type ColumnText, columnText, columnTextBytes, NAME_CHARS_MAX } from '../../schemas/column-text.ts';
 import type { messageMetadata } from '../../schemas/database/tables.ts';
 import { eventKeyAt, identityKey, parseEventTime } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
 import { PmcError } from '../../service/errors.ts';
-import { type ColumnText, columnText, columnTextBytes } from './column-text.ts';
 
 /** Every column that persistence writes: all but those with a default of the database. A new column does not compile here. */
 export type Row = Readonly<
@@ -32,7 +32,6 @@ export interface Coordinates {
 export type RowOrReason = { readonly ok: true; readonly row: Row } | { readonly ok: false; readonly error: PmcError };
 
 const NO_FLAGS: readonly Flag[] = [];
-const NAME_CHARS_MAX = 512;
 const TYPE_CHARS_MAX = 64;
 const CONTENT_BYTES_MAX = 16_384;
 const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');

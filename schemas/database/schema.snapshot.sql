@@ -23,7 +23,10 @@ create table audit.findings (
   state text not null default 'open'::text,
   healed_at timestamp with time zone,
   healed_run text,
-  coincident json
+  coincident json,
+  opened_at timestamp with time zone not null default now(),
+  rank integer not null generated always as (CASE WHEN (kind = ANY (ARRAY['duplicate'::text, 'conflict'::text, 'reordered'::text])) THEN 2 WHEN (kind = ANY (ARRAY['hole'::text, 'tail-unknown'::text, 'spooled-elsewhere'::text, 'expired-unaudited'::text])) THEN 1 ELSE 0 END) stored,
+  place text generated always as (CASE WHEN (((detail ->> 'topic'::text) = 'pmc.messages.incoming'::text) AND ((detail ->> 'partition'::text) IS NOT NULL)) THEN ('partition '::text || (detail ->> 'partition'::text)) ELSE ('source '::text || "left"((detail ->> 'source'::text), 512)) END) stored
 );
 create table audit.runs (
   id text not null,
@@ -222,6 +225,8 @@ CREATE INDEX calls_waiting ON public.calls USING btree (target, created_at);
 CREATE INDEX conversations_newest ON public.conversations USING btree (last_at DESC, source, chat);
 CREATE INDEX effects_age ON public.effects USING brin (received_at);
 CREATE INDEX effects_limited ON public.effects USING btree (limit_key, received_at) WHERE (limit_key IS NOT NULL);
+CREATE INDEX findings_changed ON audit.findings USING btree (rank, COALESCE(healed_at, opened_at), finding_key);
+CREATE INDEX findings_open ON audit.findings USING btree (place, rank, opened_at DESC) WHERE ((state = 'open'::text) AND (place IS NOT NULL));
 CREATE INDEX message_metadata_changes ON public.message_metadata USING btree (chat) WHERE (kind = ANY (ARRAY['edit'::text, 'delete'::text]));
 CREATE INDEX message_metadata_commands ON public.message_metadata USING btree (incarnation, partition, record_offset) WHERE ((kind = 'message'::text) AND ((type IS NULL) OR (type = 'text'::text)) AND (content ~~ '/%'::text));
 CREATE INDEX message_metadata_of_chat ON public.message_metadata USING btree (chat, received_at DESC, record_offset DESC) WHERE (kind = 'message'::text);
@@ -231,5 +236,7 @@ CREATE INDEX runs_newest ON audit.runs USING btree (mode, finished_at DESC);
 CREATE INDEX timeline_at ON audit.timeline USING btree (at);
 CREATE INDEX tokens_changed ON public.tokens USING btree (GREATEST(created_at, revoked_at), id);
 CREATE UNIQUE INDEX message_metadata_identity ON public.message_metadata USING btree (identity) WHERE (NOT (flags @> '{conflict}'::text[]));
+comment on column audit.findings.place is 'As in consumers/commands/facts.ts; null: it concerns no chat in particular.';
+comment on column audit.findings.rank is 'The weight of the kind: FINDING_WEIGHT in consumers/gap-detector/verdict.ts.';
 comment on column public.message_metadata.identity is 'Two rows of one identity are two bodies: schemas/event-key.ts, identityKey.';
 comment on column public.message_metadata.raw_payload is E'json, not jsonb: keeps the received text exactly. Never use a JSON operator on it: one row with \\u0000 fails the whole query.';

@@ -13,6 +13,7 @@ const COLUMNS = `
   select format('%I.%I', namespace.nspname, class.relname) as of,
     format('  %I %s%s%s', attname, format_type(atttypid, atttypmod), case when attnotnull then ' not null' else '' end,
       case when attidentity <> '' then ' generated ' || case attidentity when 'a' then 'always' else 'by default' end || ' as identity'
+        when attgenerated <> '' then ' generated always as (' || ltrim(regexp_replace(pg_get_expr(adbin, adrelid), '\\s+', ' ', 'g')) || ') stored'
         else coalesce(' default ' || pg_get_expr(adbin, adrelid), '') end) as line
   from pg_class class
     join pg_namespace namespace on namespace.oid = class.relnamespace

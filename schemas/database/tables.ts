@@ -181,6 +181,10 @@ export const auditFindings = audit.table('findings', {
   healedAt: time('healed_at'),
   healedRun: text('healed_run'),
   coincident: json('coincident'),
+  openedAt: time('opened_at').notNull().defaultNow(),
+  /** Generated: see the migration. */
+  rank: integer('rank').notNull(),
+  place: text('place'),
 });
 
 export const auditAnchors = audit.table('anchors', {

@@ -160,8 +160,8 @@ test('a webhook is told of each finding once when it opens and once when it is h
   const declarations = apis.read({
     webhooks: { findings: { ...hook, body: { what: '{kind} {state}', all: '{finding}' } } },
   });
-  const find = `insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, last_seen_at)
-    values ($1, 'missing', 'log-to-stored', $2, 'run', $3, now())`;
+  const find = `insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, opened_at, last_seen_at)
+    values ($1, 'missing', 'log-to-stored', $2, 'run', $3, $3, now())`;
   await apis.pool.query(find, ['f1', JSON.stringify({ offset: 7 }), new Date()]);
   await apis.pool.query(find, ['ancient', '{}', new Date(Date.now() - 86_400_000)]);
   apis.asking(declarations);

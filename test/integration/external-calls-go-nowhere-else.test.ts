@@ -96,3 +96,16 @@ test('a name is resolved once for an attempt, and the connection goes to what wa
     'c: not done, api.invalid cannot be resolved (no such name).',
   );
 });
+
+test.each([
+  ['names one', 'connection: upgrade\r\nupgrade: x\r\n'],
+  ['names none', ''],
+])(
+  'a switch to another protocol that nobody asked for ends the call and not the service, where it %s',
+  async (_what, headers) => {
+    apis.api.on('/a', (_answer, socket) => void socket.end(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\nnoise`));
+    const asking = apis.asking(apis.declared(POST));
+    expect(await asking.ask('/api a x')).toMatch(/^a: it is not known whether this was done, /);
+    expect(await asking.ask('/ping')).toMatch(/^pong/);
+  },
+);

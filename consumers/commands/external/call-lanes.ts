@@ -15,7 +15,7 @@ import { type TakenCall, undeclaredTargets } from './calls.ts';
 import type { Api, Declarations, Endpoint } from './declaration.ts';
 import { endpointCaller } from './endpoint-caller.ts';
 import type { Resolve } from './exchange.ts';
-import { queueFindings } from './finding-webhook.ts';
+import { FindingWebhook } from './finding-webhook.ts';
 import type { Patience } from './postponement.ts';
 import { type CallOutcome, replyTo } from './reply-text.ts';
 
@@ -60,7 +60,8 @@ export class CallLanes {
     }
     const declared = [...apis, ...webhooks].map(({ target }) => target);
     this.#looking = this.#findGone(declared);
-    if (webhooks.length > 0) this.#watch = setInterval(() => this.#look(), FINDINGS_MS);
+    const told = webhooks.map(({ target }) => ({ target, webhook: new FindingWebhook(this.#options.pool, target) }));
+    if (told.length > 0) this.#watch = setInterval(() => this.#look(told), FINDINGS_MS);
   }
 
   /** A call waits for that endpoint. */
@@ -135,12 +136,12 @@ export class CallLanes {
     return { source: dispatch.source, reply: toOutboxReply(dispatch, TOPIC.outgoing, outgoingPartitions, value) };
   }
 
-  #look(): void {
-    const { declarations, pool, logger } = this.#options;
+  #look(told: readonly { readonly target: string; readonly webhook: FindingWebhook }[]): void {
+    const { logger } = this.#options;
     const look = async (): Promise<void> => {
-      for (const { target } of declarations.webhooks) {
+      for (const { target, webhook } of told) {
         try {
-          if ((await queueFindings(pool, target)) > 0) this.announce(target);
+          if ((await webhook.look()) > 0) this.announce(target);
         } catch (error) {
           logger.warn({ target, error: describeError(error) }, 'commands.findings.unread');
         }

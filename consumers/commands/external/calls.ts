@@ -2,7 +2,7 @@
 // is sent; one whose lease ended belongs to a member that crashed in the middle, and nobody can say how far it came. The
 // outcome, the reply and the end of the call become durable together, once.
 import type { Pool } from '../../../service/database.ts';
-import { type OutboxReply, storable } from '../dispatch.ts';
+import { type OutboxReply, targetOf } from '../dispatch.ts';
 
 export interface TakenCall {
   readonly eventKey: string;
@@ -76,7 +76,7 @@ export async function endCall(pool: Pool, end: CallEnd, leaseMs: number): Promis
         end.eventKey,
         end.status,
         end.detail,
-        reply === undefined ? null : storable(reply.source),
+        reply === undefined ? null : targetOf(reply.source),
         reply?.reply.replyId ?? null,
       ],
       ...[reply?.reply.topic ?? null, reply?.reply.partition ?? null, reply?.reply.key ?? null],

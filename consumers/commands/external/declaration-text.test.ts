@@ -106,7 +106,7 @@ describe('an error', () => {
     [
       '"{finding}"',
       '"{city}"',
-      'pmc.yaml:17: webhooks.findings.body has {city}, which nothing stands for; allowed: command_id, finding, finding_key, kind, stage, state, first_seen_at',
+      'pmc.yaml:17: webhooks.findings.body has {city}, which nothing stands for; allowed: command_id, finding, finding_key, kind, stage, state, first_seen_at, opened_at',
     ],
   ])('names file, line, key and what is allowed (%s → %s)', (from, to, line) => {
     expect(SOUND).toContain(from);

@@ -64,7 +64,16 @@ type Note = (path: readonly PropertyKey[], message: string) => void;
 
 /** What an API's templates may name besides its arguments. */
 const ABOUT_THE_ASKER = ['command_id', 'source', 'chat', 'sender'];
-const ABOUT_A_FINDING = ['command_id', 'finding', 'finding_key', 'kind', 'stage', 'state', 'first_seen_at'];
+const ABOUT_A_FINDING = [
+  'command_id',
+  'finding',
+  'finding_key',
+  'kind',
+  'stage',
+  'state',
+  'first_seen_at',
+  'opened_at',
+];
 const IN_HEADERS = ['secret', 'command_id'];
 const NO_TEMPLATE: Template = { parts: [] };
 /** Set by us, or a matter of the connection. */

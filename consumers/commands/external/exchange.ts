@@ -5,6 +5,7 @@ import dns from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
 import { type Address, refusalOf } from './address.ts';
 import type { Exchange } from './outcome.ts';
 import type { OutgoingRequest } from './request.ts';
@@ -70,6 +71,12 @@ function send(
       const reason = overdue.aborted ? `no whole answer within ${timeoutMs} ms` : reasonOf(error);
       settle(isConnected ? { kind: 'no-answer', reason } : { kind: 'not-sent', reason });
     };
+    // A protocol switch that nobody asked for ends here. Node listens to such a socket no longer: its errors would end the process.
+    const endSwitch = (stream: Readable): void => {
+      stream.on('error', () => undefined);
+      stream.destroy();
+      failed(new Error('it wants another protocol'));
+    };
     const sent = (isSecure ? https : http).request(url, options, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -85,12 +92,12 @@ function send(
           settle({ kind: 'answered', status, location: response.headers.location, body: Buffer.concat(chunks) });
         else failed(new Error('its answer is shorter than it said'));
       });
+      if (response.statusCode === 101) endSwitch(response);
     });
     // Nothing of the request leaves before this.
     sent.on('socket', (socket) => socket.once(isSecure ? 'secureConnect' : 'connect', () => (isConnected = true)));
     sent.on('error', failed);
-    // A protocol switch that nobody asked for ends here.
-    sent.on('upgrade', (_response, socket) => socket.destroy(new Error('it wants another protocol')));
+    sent.on('upgrade', (_response, socket) => endSwitch(socket));
     sent.end(body);
   });
 }

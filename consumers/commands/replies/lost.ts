@@ -2,10 +2,11 @@
 import { partitionFor } from '../../../kafka/partitioner.ts';
 import { TOPIC } from '../../../schemas/topics.ts';
 import { defineCommand } from '../definition.ts';
-import type { FindingFact, LossFact } from '../facts.ts';
+import { type FindingFact, type LossFact, PLACE } from '../facts.ts';
 import { countText, durationText, UNKNOWN } from '../wording.ts';
 
 const FINDINGS_SHOWN_MAX = 5;
+const ALL = 'an operator sees all with: pmc audit run';
 
 export const lost = defineCommand({
   name: 'lost',
@@ -18,7 +19,9 @@ export const lost = defineCommand({
     const count = topics?.find(({ topic }) => topic === TOPIC.incoming)?.partitions;
     // As the communicator chooses it.
     const mine = count === undefined ? undefined : partitionFor(chat ?? actor ?? source, count);
-    return [summaryText(losses, mine, nowMs), ...findingsText(losses, mine, source)].join('\n');
+    // What another source did not get to us is none of this chat's, nor is what names neither.
+    const places = [...(mine === undefined ? [] : [PLACE.partition(mine)]), PLACE.source(source)];
+    return [summaryText(losses, mine, nowMs), ...findingsText(losses, places)].join('\n');
   },
 });
 
@@ -33,17 +36,20 @@ function summaryText({ partitions, finishedAtMs }: LossFact, mine: number | unde
   );
 }
 
-function findingsText({ open }: LossFact, mine: number | undefined, asking: string): readonly string[] {
-  const here = open.filter(({ partition }) => partition !== undefined && partition === mine);
-  // What another source did not get to us is none of this chat's.
-  const elsewhere = open.filter(({ partition, source = asking }) => partition === undefined && source === asking);
-  if (here.length === 0 && elsewhere.length === 0) return ['Nothing that concerns this chat is open.'];
-  const shown = [...here, ...elsewhere].slice(0, FINDINGS_SHOWN_MAX);
-  const left = here.length + elsewhere.length - shown.length;
+function findingsText({ open, isOpenCut }: LossFact, places: readonly string[]): readonly string[] {
+  const here = places.flatMap((place) => open.get(place) ?? []);
+  if (here.length === 0) {
+    return isOpenCut
+      ? [`Whether anything that concerns this chat is open is ${UNKNOWN}: too much is; ${ALL}`]
+      : ['Nothing that concerns this chat is open.'];
+  }
+  const heaviest = here.flatMap((one) => one.heaviest).toSorted((a, b) => a.rank - b.rank);
+  const shown = heaviest.slice(0, FINDINGS_SHOWN_MAX);
+  const left = here.reduce((sum, { count }) => sum + count, 0) - shown.length;
   return [
     'Open findings that may concern it:',
     ...shown.map(findingText),
-    ...(left > 0 ? [`and ${countText(left)} more; an operator sees all with: pmc audit run`] : []),
+    ...(left > 0 ? [`and ${countText(left)} more; ${ALL}`] : []),
   ];
 }
 

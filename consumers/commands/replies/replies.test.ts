@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partitionFor } from '../../../kafka/partitioner.ts';
 import { DECLARED, decided, NOW_MS, reply } from '../decide.testing.ts';
+import type { OpenFindingsFact } from '../facts.ts';
 
 describe('/search', () => {
   it('shows what was found, or why nothing is shown', () => {
@@ -30,10 +31,13 @@ describe('/stats and /lost', () => {
       return { partition, settled: 1_000 + partition, stored: 998, missing: 2, altered: 0 };
     }),
     openByStage: { 'log-to-stored': 3 },
-    open: [0, 1, 2, 3, 4, 5].map((partition) => {
-      const about = { kind: 'missing', stage: 'log-to-stored', source: undefined, detail: 'no row' };
-      return { ...about, partition, eventId: `m${partition}` };
-    }),
+    open: new Map(
+      [0, 1, 2, 3, 4, 5].map((partition) => {
+        const about = { kind: 'missing', stage: 'log-to-stored', rank: 0, detail: 'no row' };
+        return [`partition ${partition}`, { count: 1, heaviest: [{ ...about, eventId: `m${partition}` }] }];
+      }),
+    ),
+    isOpenCut: false,
   } as const;
   const topics = [{ topic: 'pmc.messages.incoming', partitions: 6, retentionMs: -1 }];
 
@@ -64,19 +68,43 @@ describe('/stats and /lost', () => {
     expect(text.match(/missing message/g)).toHaveLength(1);
   });
 
+  const gap = { kind: 'source-gap', stage: 'source-to-gateway', rank: 0, eventId: undefined } as const;
+  const ofSource = (source: string): [string, OpenFindingsFact] => [
+    `source ${source}`,
+    { count: 1, heaviest: [{ ...gap, detail: `of ${source}` }] },
+  ];
+
   it('tells of numbers that were lost only the source that counted them', () => {
-    const gap = { kind: 'source-gap', stage: 'source-to-gateway', partition: undefined, eventId: undefined } as const;
-    const open = ['user:ann', 'chat:2', undefined].map((source) => ({ ...gap, source, detail: `of ${source}` }));
+    const open = new Map([ofSource('user:ann'), ofSource('chat:2')]);
     const text = reply('/lost', { losses: { ...losses, open }, topics }, { source: 'user:ann' });
     expect(text).toContain('of user:ann');
-    expect(text).toContain('of undefined');
     expect(text).not.toContain('of chat:2');
+  });
+
+  it('tells the heaviest first, and counts what it does not tell', () => {
+    const light = { ...gap, kind: 'duplicate', rank: 2, detail: 'light' };
+    const here = { count: 4_000, heaviest: [0, 1, 2, 3, 4].map(() => light) };
+    const open = new Map([[`partition ${partitionFor('c1', 6)}`, here] as const, ofSource('s')]);
+    const lines = reply('/lost', { losses: { ...losses, open }, topics }, { chat: 'c1' }).split('\n');
+    expect(lines[2]).toBe('source-gap (source-to-gateway): of s');
+    expect(lines.at(-1)).toBe('and 3,996 more; an operator sees all with: pmc audit run');
+  });
+
+  it('does not say that nothing is open where more is open than it looked through', () => {
+    const open = new Map([ofSource('another')]);
+    expect(reply('/lost', { losses: { ...losses, open }, topics })).toContain(
+      'Nothing that concerns this chat is open.',
+    );
+    const cut = reply('/lost', { losses: { ...losses, open, isOpenCut: true }, topics });
+    expect(cut).toContain('Whether anything that concerns this chat is open is unknown');
   });
 
   it('does not call unknown what nobody has looked at nothing lost', () => {
     expect(reply('/lost')).toContain('unknown');
     expect(reply('/lost', { losses: null })).toContain('no audit has run yet');
-    expect(reply('/lost', { losses: { ...losses, partitions: [], open: [] }, topics })).toContain('had judged nothing');
+    expect(reply('/lost', { losses: { ...losses, partitions: [], open: new Map() }, topics })).toContain(
+      'had judged nothing',
+    );
   });
 });
 

@@ -7,6 +7,9 @@ export interface ColumnText {
   readonly isTruncated: boolean;
 }
 
+/** Of names: sources, chats, people. What is longer would not fit into an index. */
+export const NAME_CHARS_MAX = 512;
+
 const REPLACEMENT = '\uFFFD';
 
 /** Replaces what PostgreSQL refuses, then cuts to `charsMax` UTF-16 code units without splitting a surrogate pair. */
