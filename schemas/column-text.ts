@@ -1,4 +1,4 @@
-// Text that a column can hold: PostgreSQL takes neither U+0000 nor half of a surrogate pair, and derived columns are bounded.
+// Pure. Text that a column can hold: PostgreSQL takes neither U+0000 nor half of a surrogate pair, and derived columns are bounded.
 // What is altered is said, so that a row can be flagged; raw_payload keeps what the sender wrote.
 
 export interface ColumnText {

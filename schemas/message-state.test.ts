@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   CHANGES_MAX,
+  CHARS_MAX,
   fold,
   type MessageState,
   NOTHING_HAPPENED,
@@ -23,7 +24,7 @@ const viewed = (...references: readonly Reference[]) => viewOf(folded(...referen
 test('nothing happened: the original', () => {
   expect(viewed()).toEqual({
     ...{ content: 'original', isEdited: false, edits: [], deleted: null, reactions: [], delivered: [], read: [] },
-    isCut: false,
+    ...{ deletedFor: [], isCut: false },
   });
 });
 
@@ -51,6 +52,22 @@ test('between partitions the time of receipt decides', () => {
 test('a delete stays, whatever is edited afterwards, and the history with it', () => {
   const view = viewed(reference('delete', { actor: 'bob' }), reference('edit', { content: 'late' }));
   expect(view).toMatchObject({ content: null, deleted: { by: 'bob' }, edits: [{ content: 'late' }] });
+});
+
+test('who removes a message for themselves takes it from nobody else', () => {
+  const own = { kind: 'delete', isForActorOnly: true } as const;
+  const view = viewed(
+    reference('delete', { ...own, actor: 'ann', receivedAtMs: 5 }),
+    reference('delete', { ...own, actor: 'ann', receivedAtMs: 6 }),
+    reference('delete', { ...own, actor: 'bob', receivedAtMs: 7 }),
+  );
+  const deletedFor = [
+    { by: 'ann', atMs: 5 },
+    { by: 'bob', atMs: 7 },
+  ];
+  expect(view).toMatchObject({ content: 'original', deleted: null, deletedFor });
+  const gone = viewed(reference('delete', own), reference('delete', { actor: 'cy', receivedAtMs: 9 }));
+  expect(gone).toMatchObject({ content: null, deleted: { by: 'cy', atMs: 9 }, deletedFor: [{ by: 'ann' }] });
 });
 
 test('a person has one reaction, the latest; an empty one takes it back', () => {
@@ -94,25 +111,64 @@ test('above its limits a state keeps the newest changes and the earliest receipt
   expect(viewed(reference('edit')).isCut).toBe(false);
 });
 
+/** As much as a column holds. */
+const LONG = 'x'.repeat(16_384);
+
+test('a state has a size that no number of long edits or long names exceeds, and keeps the newest text', () => {
+  const edits = Array.from({ length: CHANGES_MAX }, (_, n) => reference('edit', { content: `${n}${LONG}` }));
+  const reads = Array.from({ length: PEOPLE_MAX }, (_, n) => reference('read', { actor: `${n}`.padEnd(512, 'é') }));
+  const state = folded(...edits, ...reads);
+  expect(JSON.stringify(state).length).toBeLessThan(3 * CHARS_MAX);
+  expect(state.isCut).toBe(true);
+  expect(viewOf(state, 'o').content?.startsWith(`${CHANGES_MAX - 1}x`)).toBe(true);
+});
+
+test('a state that was stored larger is cut when something is folded into it', () => {
+  const edits = Array.from({ length: 100 }, () => reference('edit', { content: LONG }));
+  const changes = Object.fromEntries(edits.map(({ key, ...change }) => [key, change]));
+  const state = fold({ ...NOTHING_HAPPENED, changes }, [reference('read')]);
+  expect([Object.keys(state.changes).length, state.isCut]).toEqual([4, true]);
+});
+
+test('long edits push out neither a delete nor a reaction, nor the last edit of a clock that was set back', () => {
+  const late = Array.from({ length: 20 }, (_, n) => reference('edit', { content: LONG, receivedAtMs: 1_000_000 + n }));
+  const [gone, clap] = [reference('delete'), reference('reaction', { content: 'clap' })];
+  expect(viewed(gone, clap, ...late)).toMatchObject({ content: null, reactions: [{ reaction: 'clap' }], isCut: true });
+  const last = reference('edit', { content: 'last', receivedAtMs: 1 });
+  expect(viewed(...late, last).content).toBe('last');
+});
+
+test('many who remove a message for themselves do not push out who removes it for everybody', () => {
+  const own = Array.from({ length: CHANGES_MAX }, (_, n) =>
+    reference('delete', { isForActorOnly: true, actor: `p${n}` }),
+  );
+  expect(viewed(...own, reference('delete', { actor: 'bob' })).deleted?.by).toBe('bob');
+});
+
 const references = fc.array(
   fc.record({
-    key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'),
+    key: fc.constantFrom(...Array.from({ length: 20 }, (_, n) => `key-${n}`)),
     kind: fc.constantFrom('edit', 'delete', 'reaction', 'read', 'delivered', 'typing'),
-    actor: fc.constantFrom('ann', 'bob', null),
-    content: fc.constantFrom('x', 'y', '', null),
+    actor: fc.constantFrom('ann', 'bob', null, `c${LONG}`, `d${LONG.repeat(3)}`),
+    content: fc.constantFrom('x', 'y', '', null, LONG, LONG.repeat(2)),
     incarnation: fc.constantFrom('i', 'j'),
     partition: fc.integer({ min: 0, max: 2 }),
     offset: fc.integer({ min: 0, max: 30 }),
     receivedAtMs: fc.integer({ min: 0, max: 20 }),
+    isForActorOnly: fc.boolean(),
   }),
-  { maxLength: 25 },
+  { maxLength: 40 },
 );
+
+function asReference({ isForActorOnly, ...rest }: Omit<Reference, 'isForActorOnly'> & { isForActorOnly: boolean }) {
+  return { ...rest, ...(isForActorOnly && rest.kind === 'delete' && { isForActorOnly }) } as Reference;
+}
 
 test('order, repetition and how the references are cut into batches make no difference', () => {
   fc.assert(
     fc.property(references, fc.infiniteStream(fc.nat()), (all, numbers) => {
       // One key is one row.
-      const rows = [...new Map(all.map((one) => [one.key, one])).values()] as Reference[];
+      const rows = [...new Map(all.map((one) => [one.key, one])).values()].map(asReference);
       const next = (below: number): number => Number(numbers.next().value) % below;
       const shuffled = [...rows, ...rows.filter(() => next(2) === 0)].sort(() => next(3) - 1);
       let state = NOTHING_HAPPENED;
@@ -121,7 +177,9 @@ test('order, repetition and how the references are cut into batches make no diff
         state = fold(state, shuffled.slice(from, from + size));
         from += size;
       }
-      expect(viewOf(JSON.parse(JSON.stringify(state)) as MessageState, 'o')).toEqual(viewOf(folded(...rows), 'o'));
+      const once = folded(...rows);
+      expect(JSON.parse(JSON.stringify(state))).toEqual(once);
+      expect(viewOf(state, 'o')).toEqual(viewOf(once, 'o'));
     }),
   );
 });

@@ -1,6 +1,8 @@
 // Looks for a text among the newest messages of one chat: by the chat's own indexes, at most 10,000 of its messages, and in a time
-// that the server itself keeps to. What was deleted is not shown, what was edited is shown as it is now.
+// that the server itself keeps to. What was deleted for everybody is not shown, what was edited is shown as it is
+// now. What somebody removed for themselves the others of the chat still have.
 import { storable } from '../../schemas/column-text.ts';
+import { IS_FOR_ACTOR_ONLY } from '../../schemas/delete-scope.ts';
 import type { PoolClient } from '../../service/database.ts';
 import type { Hit } from './facts.ts';
 
@@ -14,12 +16,12 @@ export const SEARCH = `
     select source, event_id, sender, received_at, record_offset, content from message_metadata
     where chat = $1 and kind = 'message' order by received_at desc, record_offset desc limit ${SEARCHED_MAX}
   ), changes as materialized (
-    select kind, ref_id, received_at, record_offset, content from message_metadata
+    select kind, ref_id, received_at, record_offset, content, ${IS_FOR_ACTOR_ONLY} as is_for_actor_only from message_metadata
     where chat = $1 and kind in ('edit', 'delete') and source = $2 and ref_id is not null
   ), edited as materialized (
     select distinct on (ref_id) ref_id, content from changes where kind = 'edit' order by ref_id, received_at desc, record_offset desc
   ), deleted as materialized (
-    select distinct ref_id from changes where kind = 'delete'
+    select distinct ref_id from changes where kind = 'delete' and not is_for_actor_only
   )
   select sender, received_at, coalesce(edited.content, newest.content) as content
   from newest

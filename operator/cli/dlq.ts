@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
+import { chunksOf } from '../../consumers/persistence/chunks.ts';
 import { redriver } from '../../consumers/persistence/redrive.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { kafkaSettings } from '../../kafka/config.ts';
@@ -11,23 +12,24 @@ import { PmcError } from '../../service/errors.ts';
 import { createLogger } from '../../service/logger.ts';
 import type { Cli } from './cli.ts';
 import { withDatabase } from './database-client.ts';
-import { PLACE_FORMS, type RecordPlace, recordPlaceOf } from './record-place.ts';
+import {
+  countEntries,
+  type Entry,
+  type EntryWithBytes,
+  entriesAt,
+  oldestEntries,
+  openEntries,
+  withBytes,
+} from './dlq-entries.ts';
+import { PLACE_FORMS, recordPlaceOf } from './record-place.ts';
 import { serverEnvironment } from './server-environment.ts';
 
 const LISTED_MAX = 10_000;
 const FINDINGS_EXIT = 3;
+const EVERY_OPEN = { all: false, code: undefined };
 
-interface Entry {
-  readonly incarnation: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly record_offset: string;
-  readonly code: string;
-  readonly reason: string;
-  readonly status: 'open' | 'superseded';
-  readonly created_at: Date;
-  readonly size_bytes: number | null;
-}
+/** Of records that are tried again: their bytes are in memory together. */
+const AT_ONCE = { rowsMax: 500, bytesMax: 16 * 1_048_576 };
 
 interface ListFlags {
   readonly all?: boolean;
@@ -65,20 +67,16 @@ export function addDlq(program: Command, cli: Cli): void {
     .action((places: readonly string[], flags: RedriveFlags) => redrive(places, flags, cli));
 }
 
-const COLUMNS = `incarnation, topic, partition, record_offset, code, reason, status, created_at, octet_length(raw) as size_bytes`;
-
 async function list({ all = false, code, limit, json = false }: ListFlags, cli: Cli): Promise<void> {
-  const { entries, open } = await withDatabase(databaseUrlOf(cli), async (client) => {
-    const { rows } = await client.query<Entry>(
-      `select ${COLUMNS} from quarantine where ($1 or status = 'open') and ($2::text is null or code = $2)
-       order by created_at, incarnation, partition, record_offset limit $3`,
-      [all, code ?? null, limit],
-    );
-    const count = await client.query<{ open: string }>(`select count(*) as open from quarantine where status = 'open'`);
-    return { entries: rows, open: Number(count.rows[0]?.open ?? 0) };
-  });
+  const { entries, matching, open } = await withDatabase(databaseUrlOf(cli), async (client) => ({
+    entries: await oldestEntries(client, { all, code }, limit),
+    matching: await countEntries(client, { all, code }),
+    open: await countEntries(client, EVERY_OPEN),
+  }));
+  // Others may have closed some in between.
+  const unlisted = entries.length < limit ? 0 : Math.max(0, matching - entries.length);
   if (json) {
-    cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, open, entries: entries.map(documentOf) })}\n`);
+    cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, open, unlisted, entries: entries.map(documentOf) })}\n`);
     return;
   }
   for (const entry of entries) {
@@ -86,7 +84,8 @@ async function list({ all = false, code, limit, json = false }: ListFlags, cli: 
     const closed = status === 'open' ? '' : ' (closed)';
     cli.stdout.write(`${partition}/${record_offset}  ${kind}  ${size_bytes ?? 0} bytes${closed}  ${oneLine(reason)}\n`);
   }
-  cli.stderr.write(`${entries.length} listed, ${open} open\n`);
+  const more = unlisted === 0 ? '' : `, ${unlisted} more not listed (--limit)`;
+  cli.stderr.write(`${entries.length} listed${more}, ${open} open\n`);
 }
 
 async function show(
@@ -94,7 +93,9 @@ async function show(
   { json = false, raw = false }: { json?: boolean; raw?: boolean },
   cli: Cli,
 ): Promise<void> {
-  const found = await withDatabase(databaseUrlOf(cli), (client) => entriesAt(client, [recordPlaceOf(place)]));
+  const found = await withDatabase(databaseUrlOf(cli), async (client) =>
+    withBytes(client, await entriesAt(client, [recordPlaceOf(place)])),
+  );
   const [entry] = found as [EntryWithBytes];
   if (raw) cli.stdout.write(entry.raw ?? Buffer.alloc(0));
   else if (json) {
@@ -120,95 +121,84 @@ async function redrive(places: readonly string[], flags: RedriveFlags, cli: Cli)
     throw new PmcError('PMC_USAGE', 'name either places, --code or --all');
   const environment = serverEnvironment(cli, execute ? ['DATABASE_URL', 'PMC_REGISTRY_URL'] : ['DATABASE_URL']);
   const { databaseUrl } = readSettings(environment, databaseSettings);
-  const entries = await withDatabase(databaseUrl, (client) =>
-    places.length > 0 ? entriesAt(client, places.map(recordPlaceOf)) : openEntries(client, code),
-  );
-  const open = entries.filter(({ status }) => status === 'open');
-  // Only what is named can be closed already, and whoever named it is told.
+  await withDatabase(databaseUrl, async (client) => {
+    const pages = places.length > 0 ? [await namedEntries(client, places, cli)] : openEntries(client, code);
+    if (!execute) return await wouldRedrive(pages, json, cli);
+    const { registryUrl } = readSettings(environment, { registryUrl: kafkaSettings.registryUrl });
+    const pool = createPool(databaseUrl, createLogger('pmc', 'silent'), 1);
+    try {
+      await redrivePages(client, pool, redriver(pool, new Codec(registryUrl)), pages, json, cli);
+    } finally {
+      await pool.end();
+    }
+  });
+}
+
+/** Only what is named can be closed already, and whoever named it is told. */
+async function namedEntries(client: pg.Client, places: readonly string[], cli: Cli): Promise<readonly Entry[]> {
+  const entries = await entriesAt(client, places.map(recordPlaceOf));
   for (const { partition, record_offset, status } of entries)
     if (status !== 'open') cli.stderr.write(`${partition}/${record_offset} is closed already\n`);
-  if (!execute) {
-    const would = open.map(documentOf);
-    if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, executed: false, entries: would })}\n`);
-    else cli.stdout.write(`would try ${open.length} entries again; --execute does\n`);
-    return;
+  return entries.filter(({ status }) => status === 'open');
+}
+
+type Pages = AsyncIterable<readonly Entry[]> | Iterable<readonly Entry[]>;
+
+async function wouldRedrive(pages: Pages, json: boolean, cli: Cli): Promise<void> {
+  let count = 0;
+  const entries: object[] = [];
+  for await (const page of pages) {
+    count += page.length;
+    if (json) entries.push(...page.map(documentOf));
   }
-  const { registryUrl } = readSettings(environment, { registryUrl: kafkaSettings.registryUrl });
-  const pool = createPool(databaseUrl, createLogger('pmc', 'silent'), 1);
-  try {
-    const outcomes = await redriveAll(pool, new Codec(registryUrl), open);
-    await noteRedrive(pool, outcomes);
-    const stillBad = outcomes.filter(({ outcome }) => outcome === 'still-bad').length;
-    if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, executed: true, entries: outcomes })}\n`);
-    else {
-      for (const { partition, offset, outcome, reason } of outcomes)
-        cli.stdout.write(`${partition}/${offset}  ${outcome}  ${oneLine(reason)}\n`);
-      cli.stderr.write(`${outcomes.length} tried, ${outcomes.length - stillBad} closed\n`);
+  if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, executed: false, entries })}\n`);
+  else cli.stdout.write(`would try ${count} entries again; --execute does\n`);
+}
+
+/** However many there are, the bytes of a few are in memory. */
+async function redrivePages(
+  client: pg.Client,
+  pool: Pool,
+  run: ReturnType<typeof redriver>,
+  pages: Pages,
+  json: boolean,
+  cli: Cli,
+): Promise<void> {
+  let tried = 0;
+  let closed = 0;
+  const entries: object[] = [];
+  for await (const page of pages) {
+    for (const chunk of chunksOf(page, ({ size_bytes }) => size_bytes ?? 0, AT_ONCE)) {
+      for (const entry of await withBytes(client, chunk)) {
+        const outcome = await redriveOne(run, entry);
+        tried += 1;
+        if (outcome.outcome !== 'still-bad') closed += 1;
+        if (json) entries.push(outcome);
+        else
+          cli.stdout.write(`${outcome.partition}/${outcome.offset}  ${outcome.outcome}  ${oneLine(outcome.reason)}\n`);
+      }
     }
-    if (stillBad > 0) cli.endWith(FINDINGS_EXIT);
-  } finally {
-    await pool.end();
   }
+  await noteRedrive(pool, tried, closed);
+  const open = await countEntries(client, EVERY_OPEN);
+  if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, executed: true, tried, closed, open, entries })}\n`);
+  else cli.stderr.write(`${tried} tried, ${closed} closed, ${open} open\n`);
+  if (closed < tried) cli.endWith(FINDINGS_EXIT);
 }
 
 /** Where the audit shows what people did, beside what it found. */
-async function noteRedrive(pool: Pool, outcomes: readonly { readonly outcome: string }[]): Promise<void> {
-  if (outcomes.length === 0) return;
-  const closed = outcomes.filter(({ outcome }) => outcome !== 'still-bad').length;
-  const detail = `pmc dlq redrive --execute: ${closed} of ${outcomes.length} entries closed`;
+async function noteRedrive(pool: Pool, tried: number, closed: number): Promise<void> {
+  if (tried === 0) return;
+  const detail = `pmc dlq redrive --execute: ${closed} of ${tried} entries closed`;
   await storeTimeline(pool, [{ atMs: Date.now(), kind: 'operator-action', subject: 'quarantine', detail }]);
 }
 
-async function redriveAll(pool: Pool, codec: Codec, entries: readonly (Entry & { raw: Buffer | null })[]) {
-  const run = redriver(pool, codec);
-  const { signal } = new AbortController();
-  const outcomes = [];
-  for (const { topic, incarnation, partition, record_offset, raw, created_at } of entries) {
-    const at = { topic, incarnation, partition, offset: BigInt(record_offset), raw, createdAt: created_at };
-    const redriven = await run(at, signal);
-    const reason = redriven.outcome === 'still-bad' ? redriven.reason : '';
-    outcomes.push({ incarnation, partition, offset: Number(record_offset), outcome: redriven.outcome, reason });
-  }
-  return outcomes;
-}
-
-type EntryWithBytes = Entry & { readonly raw: Buffer | null };
-
-/** Throws PMC_QUARANTINE_UNKNOWN naming each place at which there is none. */
-async function entriesAt(client: pg.Client, places: readonly RecordPlace[]): Promise<readonly EntryWithBytes[]> {
-  const { rows } = await client.query<EntryWithBytes & { nr: number }>(
-    `select ${COLUMNS.replace('incarnation, topic', 'q.incarnation, q.topic')}, raw, nr::int
-       from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[])
-            with ordinality as given (incarnation, topic, partition, record_offset, nr)
-       join quarantine q using (partition, record_offset)
-      where coalesce(given.incarnation, q.incarnation) = q.incarnation and coalesce(given.topic, q.topic) = q.topic
-      order by q.created_at, q.incarnation, partition, record_offset`,
-    [
-      places.map(({ incarnation }) => incarnation ?? null),
-      places.map(({ topic }) => topic ?? null),
-      places.map(({ partition }) => partition),
-      places.map(({ offset }) => offset),
-    ],
-  );
-  const found = new Set(rows.map(({ nr }) => nr));
-  const unknown = places.flatMap(({ text }, index) => (found.has(index + 1) ? [] : [text]));
-  // One entry may be named in several ways.
-  if (unknown.length === 0) return [...new Map(rows.map((row) => [keyOf(row), row])).values()];
-  const message = `nothing was ever quarantined at ${unknown.join(', ')}; pmc dlq list --all shows what was`;
-  throw new PmcError('PMC_QUARANTINE_UNKNOWN', message, { places: unknown });
-}
-
-function keyOf({ incarnation, partition, record_offset }: Entry): string {
-  return `${incarnation}/${partition}/${record_offset}`;
-}
-
-async function openEntries(client: pg.Client, code: string | undefined): Promise<readonly EntryWithBytes[]> {
-  const { rows } = await client.query<EntryWithBytes>(
-    `select ${COLUMNS}, raw from quarantine where status = 'open' and ($1::text is null or code = $1)
-     order by incarnation, partition, record_offset limit ${LISTED_MAX}`,
-    [code ?? null],
-  );
-  return rows;
+async function redriveOne(run: ReturnType<typeof redriver>, entry: EntryWithBytes) {
+  const { topic, incarnation, partition, record_offset, raw, created_at } = entry;
+  const at = { topic, incarnation, partition, offset: BigInt(record_offset), raw, createdAt: created_at };
+  const redriven = await run(at, new AbortController().signal);
+  const reason = redriven.outcome === 'still-bad' ? redriven.reason : '';
+  return { incarnation, partition, offset: Number(record_offset), outcome: redriven.outcome, reason };
 }
 
 function documentOf({

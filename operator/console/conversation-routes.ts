@@ -1,6 +1,6 @@
 // The addresses of conversations. Behind the console's token, as all of it.
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { refusalOf } from '../../service/database.ts';
+import { failureOf, refusalOf } from '../../service/database.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { Conversations, PageRequest } from './conversations.ts';
 
@@ -37,6 +37,9 @@ async function answered(reply: FastifyReply, answer: () => Promise<object>): Pro
   } catch (error) {
     if (error instanceof PmcError && (error.code === 'PMC_USAGE' || error.code === 'PMC_CONVERSATION_UNKNOWN'))
       return await refused(reply, STATUS[error.code], error);
+    // What the database cannot take as a value was asked for, e.g. a year that it does not know.
+    if (failureOf(error) === 'data')
+      return await refused(reply, STATUS.PMC_USAGE, new PmcError('PMC_USAGE', describeError(error)));
     const code = refusalOf(error) ?? 'PMC_DATABASE_UNREACHABLE';
     return await refused(reply, 503, new PmcError(code, describeError(error)));
   }

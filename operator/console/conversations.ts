@@ -1,6 +1,9 @@
 // What the console tells about conversations: which there are, and the messages of one, newest first, each with what became of it.
-// A page begins behind the last message of the page before, so that messages that come meanwhile move nothing.
+// A page begins behind the last message of the page before, so that messages that come meanwhile move nothing. It ends early where
+// the states of its messages are more than should be held at once.
 
+import { storable } from '../../consumers/persistence/column-text.ts';
+import { UUID } from '../../schemas/event-key.ts';
 import { type MessageState, type MessageView, NOTHING_HAPPENED, viewOf } from '../../schemas/message-state.ts';
 import type { Pool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
@@ -8,11 +11,15 @@ import { PmcError } from '../../service/errors.ts';
 const QUERY_TIMEOUT_MS = 5_000;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 200;
-const CURSOR = /^(-?\d{1,15})_(\d{1,19})_([0-9a-f-]{36})$/;
+/** Of the states of a page, unless that of its first message is larger alone. */
+const STATES_BYTES_MAX = 16 * 1_048_576;
+const CURSOR = /^(-?\d{1,15})_(\d{1,19})_(.*)$/;
+const TIME_MS_MAX = 8.64e15;
+const INT8_MAX = 2n ** 63n - 1n;
 
 export interface PageRequest {
   readonly source: string | undefined;
-  /** Messages on the page, 1 to 200; 50 by default. */
+  /** Messages on the page at most, 1 to 200; 50 by default. */
   readonly limit: string | undefined;
   /** `next` of the page before. */
   readonly before: string | undefined;
@@ -67,6 +74,11 @@ export const STATES_OF_MESSAGES = `
   select source, message_id, state from message_state
   join unnest($1::text[], $2::text[]) as given (source, message_id) using (source, message_id)`;
 
+/** The same, for the size of each state. */
+const SIZES_OF_STATES = `
+  select source, message_id, octet_length(state::text) as bytes from message_state
+  join unnest($1::text[], $2::text[]) as given (source, message_id) using (source, message_id)`;
+
 /** $1 how many. */
 export const NEWEST_CONVERSATIONS = `
   select source, chat, first_at, last_at from conversations order by last_at desc, source, chat limit $1`;
@@ -92,34 +104,44 @@ export class Conversations {
   /** Undefined where there is no such conversation. Throws PMC_USAGE for a request that cannot be answered. */
   async page(chat: string, { source, limit, before }: PageRequest): Promise<MessagePage | undefined> {
     const size = pageSize(limit);
-    const rows = await this.#rows<MessageRow>(MESSAGES_OF_CHAT, [
-      ...[chat, source ?? null],
-      ...positionOf(before),
-      size + 1,
-    ]);
-    if (rows.length === 0 && before === undefined && !(await this.#isKnown(chat, source))) return undefined;
-    const shown = rows.slice(0, size);
+    const of = [storable(chat), source === undefined ? null : storable(source)];
+    const rows = await this.#rows<MessageRow>(MESSAGES_OF_CHAT, [...of, ...positionOf(before), size + 1]);
+    if (rows.length === 0 && before === undefined && !(await this.#isKnown(of))) return undefined;
+    const shown = await this.#atOnce(rows.slice(0, size));
     const states = await this.#states(shown);
     const messages = shown.map((row) => shownMessage(row, states.get(nameOf(row.source, row.event_id))));
     const last = shown.at(-1);
-    const next = rows.length > size && last !== undefined ? cursorOf(last) : null;
+    const next = rows.length > shown.length && last !== undefined ? cursorOf(last) : null;
     return { schemaVersion: 1, chat, messages, next };
   }
 
-  async #isKnown(chat: string, source: string | undefined): Promise<boolean> {
+  async #isKnown(of: readonly (string | null)[]): Promise<boolean> {
     const text = 'select from conversations where chat = $1 and ($2::text is null or source = $2) limit 1';
-    return (await this.#rows(text, [chat, source ?? null])).length > 0;
+    return (await this.#rows(text, of)).length > 0;
+  }
+
+  /** The first of these messages whose states may be held at once; at least one. */
+  async #atOnce(rows: readonly MessageRow[]): Promise<readonly MessageRow[]> {
+    const sizes = await this.#ofMessages<{ bytes: number }>(SIZES_OF_STATES, rows);
+    let bytes = 0;
+    const end = rows.findIndex(({ source, event_id }, index) => {
+      bytes += sizes.get(nameOf(source, event_id))?.bytes ?? 0;
+      return index > 0 && bytes > STATES_BYTES_MAX;
+    });
+    return end === -1 ? rows : rows.slice(0, end);
   }
 
   async #states(rows: readonly MessageRow[]): Promise<ReadonlyMap<string, MessageState>> {
+    const found = await this.#ofMessages<{ state: MessageState }>(STATES_OF_MESSAGES, rows);
+    return new Map([...found].map(([name, { state }]) => [name, state]));
+  }
+
+  async #ofMessages<R>(text: string, rows: readonly MessageRow[]): Promise<ReadonlyMap<string, R>> {
     const named = rows.filter(({ event_id }) => event_id !== null);
     if (named.length === 0) return new Map();
     const keys = [named.map(({ source }) => source), named.map(({ event_id }) => event_id)];
-    const found = await this.#rows<{ source: string; message_id: string; state: MessageState }>(
-      STATES_OF_MESSAGES,
-      keys,
-    );
-    return new Map(found.map(({ source, message_id, state }) => [nameOf(source, message_id), state]));
+    const found = await this.#rows<R & { source: string; message_id: string }>(text, keys);
+    return new Map(found.map((row) => [nameOf(row.source, row.message_id), row]));
   }
 
   async #rows<R extends object>(text: string, values: readonly unknown[]): Promise<readonly R[]> {
@@ -159,8 +181,8 @@ function cursorOf({ received_at, record_offset, id }: MessageRow): string {
 
 function positionOf(before: string | undefined): readonly [string, string, string] {
   if (before === undefined) return ['infinity', '0', '00000000-0000-0000-0000-000000000000'];
-  const [, timeMs, offset, id] = CURSOR.exec(before) ?? [];
-  if (timeMs === undefined || offset === undefined || id === undefined || Math.abs(Number(timeMs)) > 8.64e15)
+  const [, timeMs = '', offset = '', id = ''] = CURSOR.exec(before) ?? [];
+  if (!UUID.test(id) || Math.abs(Number(timeMs)) > TIME_MS_MAX || BigInt(offset) > INT8_MAX)
     throw new PmcError('PMC_USAGE', '`before` must be the `next` of another page');
   return [new Date(Number(timeMs)).toISOString(), offset, id];
 }

@@ -8,6 +8,7 @@ import { toRow } from '../../consumers/persistence/rows.ts';
 import { Store } from '../../consumers/persistence/store.ts';
 import { MESSAGES_OF_CHAT, type MessagePage, NEWEST_CONVERSATIONS } from '../../operator/console/conversations.ts';
 import type { EventKind } from '../../schemas/generated.ts';
+import { type MessageState, NOTHING_HAPPENED } from '../../schemas/message-state.ts';
 import { type ConsoleUnderTest, startConsoleUnderTest } from '../support/console-under-test.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
@@ -18,6 +19,7 @@ const headers = { authorization: `Bearer ${TOKEN}` };
 const CHAT = 'team/ünïcode@g.us';
 const MESSAGES = 23;
 const OTHERS = 3_000;
+const KEY = '00000000-0000-4000-8000-000000000000';
 const incarnation = randomUUID();
 let database: ScratchDatabase;
 let pool: pg.Pool;
@@ -89,6 +91,34 @@ test('pages hold every message once, newest first, with its state', async () => 
   expect(seen.find(({ id }) => id === 'm4')).toMatchObject({ content: 'text 4', isEdited: false, read: [] });
 });
 
+test('a page ends early where the states of its messages are large, and the next one goes on there', async () => {
+  // As it was stored before a state had a limit.
+  const large = { ...NOTHING_HAPPENED, changes: { e: editOf('x'.repeat(9_000_000)) } };
+  const sources = ['m20', 'm19', 'm18'];
+  await pool.query(
+    `insert into message_state (source, message_id, state) select 'chaos', id, $1 from unnest($2::text[]) as given (id)`,
+    [JSON.stringify(large), sources],
+  );
+  try {
+    const pages: (string | null)[][] = [];
+    for (let before = ''; pages.length < 3; ) {
+      const { body } = await ask(`/${encodeURIComponent(CHAT)}?limit=20${before}`);
+      pages.push(body.messages.map(({ id }) => id));
+      before = `&before=${body.next}`;
+    }
+    expect(pages[0]).toEqual(['m22', 'm21', 'm20']);
+    expect(pages[1]).toEqual(['m19']);
+    expect(pages[2]?.[0]).toBe('m18');
+    expect(pages[2]).toHaveLength(19);
+  } finally {
+    await pool.query('delete from message_state where message_id = any($1)', [sources]);
+  }
+});
+
+function editOf(content: string): MessageState['changes'][string] {
+  return { kind: 'edit', actor: 'ann', content, receivedAtMs: 1, incarnation, partition: 0, offset: 1 };
+}
+
 test('what cannot be answered is said, each with its code', async () => {
   const chat = encodeURIComponent(CHAT);
   const answers = await Promise.all(
@@ -97,13 +127,21 @@ test('what cannot be answered is said, each with its code', async () => {
       `/${chat}?limit=x`,
       `/${chat}?limit=1&limit=2`,
       `/${chat}?before=nonsense`,
+      `/${chat}?before=0_9223372036854775808_${KEY}`,
+      `/${chat}?before=0_9999999999999999999_${KEY}`,
+      `/${chat}?before=0_0_${'-'.repeat(36)}`,
+      `/${chat}?before=0_0_${KEY}0`,
+      `/${chat}?before=999999999999999_0_${KEY}`,
       '/nobody',
       `/${chat}?source=another`,
+      `/${chat}?source=a%00`,
+      '/a%00',
+      '/a%00?source=b%00',
     ].map(ask),
   );
   expect(answers.map(({ status, body }) => `${status} ${body.error?.code}`)).toEqual([
-    ...Array.from({ length: 4 }, () => '400 PMC_USAGE'),
-    ...Array.from({ length: 2 }, () => '404 PMC_CONVERSATION_UNKNOWN'),
+    ...Array.from({ length: 9 }, () => '400 PMC_USAGE'),
+    ...Array.from({ length: 5 }, () => '404 PMC_CONVERSATION_UNKNOWN'),
   ]);
 });
 

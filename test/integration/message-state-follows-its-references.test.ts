@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { Folding, foldSome } from '../../consumers/persistence/folding.ts';
+import { foldSome } from '../../consumers/persistence/fold-some.ts';
+import { Folding } from '../../consumers/persistence/folding.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import type { Candidate, Store } from '../../consumers/persistence/store.ts';
 import type { EventKind } from '../../schemas/generated.ts';
@@ -84,6 +85,50 @@ test('edits, reactions, receipts and a delete end in the state of their message,
   await write(about('m', 'delete', 5));
   await foldAll();
   expect(await view('m')).toMatchObject({ content: null, deleted: { by: 'ann' }, edits: [{ content: 'better' }] });
+});
+
+test('who removes a message for themselves takes it from nobody else, whatever else is in the payload', async () => {
+  const own = { delete_for_everyone: false, deleted_by: 'a\u0000\ud800' };
+  await write(about('m', 'message', 0), about('m', 'delete', 1, own));
+  await foldAll();
+  const deletedFor = [{ by: 'ann', atMs: START_MS + 1_000 }];
+  expect(await view('m')).toMatchObject({ content: 'original', deleted: null, deletedFor });
+  await write(about('m', 'delete', 2, { delete_for_everyone: true }));
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: null, deleted: { by: 'ann' }, deletedFor });
+});
+
+test('a transaction takes no more states than fit into memory, those of earlier releases included', async () => {
+  const LARGE = 40;
+  // As an edit of 16 KiB was kept 1,000 times.
+  const changes = Object.fromEntries(
+    Array.from({ length: 64 }, (_, n) => [
+      `old-${n}`,
+      {
+        ...{ kind: 'edit', actor: 'ann', content: 'x'.repeat(16_384), receivedAtMs: START_MS - n },
+        ...{ incarnation, partition: 9, offset: n },
+      },
+    ]),
+  );
+  await pool.query(
+    `insert into message_state (source, message_id, state) select 'chaos', 'm' || n, $1 from generate_series(0, $2 - 1) n`,
+    [JSON.stringify({ changes, delivered: {}, read: {}, isCut: false }), LARGE],
+  );
+  const edits = Array.from({ length: LARGE }, (_, n) => about(`m${n}`, 'edit', n, { new_content: `new ${n}` }));
+  await write(...edits);
+  const folded: number[] = [];
+  for (let isBehind = true; isBehind; ) {
+    const turn = await foldSome(pool, { incarnation, partition: 0 }, ALIVE);
+    folded.push(turn.references);
+    ({ isBehind } = turn);
+  }
+  expect(Math.max(...folded)).toBeLessThan(LARGE / 2);
+  expect(folded.reduce((sum, one) => sum + one, 0)).toBe(LARGE);
+  expect(await view('m39')).toMatchObject({ content: 'new 39', isCut: true });
+  const { rows } = await pool.query<{ bytes: number }>(
+    'select max(octet_length(state::text)) as bytes from message_state',
+  );
+  expect(rows[0]?.bytes).toBeLessThan(200_000);
 });
 
 test('what refers to a message that is not there yet waits in its state', async () => {

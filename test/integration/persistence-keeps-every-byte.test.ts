@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Pool } from 'pg';
 import { expect, test } from 'vitest';
-import { foldSome } from '../../consumers/persistence/folding.ts';
+import { foldSome } from '../../consumers/persistence/fold-some.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import type { Candidate, Store } from '../../consumers/persistence/store.ts';
 import { eventOfFrame } from '../support/incoming-events.ts';

@@ -198,5 +198,5 @@ test('what can be stored now is, its entry closed with it; the rest stays as it 
   const closed = expect.stringContaining(`2 of ${POISON.size} entries closed`);
   expect(await loadTimeline(pool)).toMatchObject([{ kind: 'operator-action', subject: 'quarantine', detail: closed }]);
   const again = await pmc('redrive', '2/77777', '--execute');
-  expect(again).toEqual({ code: 0, stdout: '', stderr: '2/77777 is closed already\n0 tried, 0 closed\n' });
+  expect(again).toEqual({ code: 0, stdout: '', stderr: '2/77777 is closed already\n0 tried, 0 closed, 7 open\n' });
 });

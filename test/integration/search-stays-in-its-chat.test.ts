@@ -36,18 +36,20 @@ interface Row {
   readonly kind?: string;
   readonly id?: string;
   readonly of?: string;
+  readonly payload?: string;
 }
 
 async function store(...all: readonly Row[]): Promise<void> {
-  for (const { content = null, chat = 'c', source = 's', kind = 'message', id = null, of = null } of all) {
+  for (const row of all) {
+    const { content = null, chat = 'c', source = 's', kind = 'message', id = null, of = null, payload = '{}' } = row;
     rows += 1;
     const timestamp = new Date(startMs + rows * 1_000).toISOString();
     const key = eventKey(incomingEvent('{}', { id: randomUUID() }), Buffer.from('{}'), timestamp);
     await pool.query(
       `insert into message_metadata (id, raw_payload, incarnation, partition, record_offset, source, event_id, kind, chat,
          content, ref_id, gateway_epoch, ingest_seq, received_at)
-       values ($1, '{}', $2, 0, $3, $4, $5, $6, $7, $8, $9, 'g', $3, $10)`,
-      [key, '00000000-0000-4000-8000-000000000000', rows, source, id, kind, chat, content, of, timestamp],
+       values ($1, $11, $2, 0, $3, $4, $5, $6, $7, $8, $9, 'g', $3, $10)`,
+      [key, '00000000-0000-4000-8000-000000000000', rows, source, id, kind, chat, content, of, timestamp, payload],
     );
   }
 }
@@ -85,6 +87,20 @@ test('what was deleted is gone, and what was edited is as it is now', async () =
   );
   expect(await search('red')).toEqual(['is red at last']);
   expect(await search('blue')).toEqual(['is blue']);
+});
+
+test('what somebody removed for themselves only, the others still find', async () => {
+  const removed = (of: string, payload: string): Row => ({ kind: 'delete', of, payload });
+  await store(
+    ...['m1', 'm2', 'm3', 'm4', 'm5'].map((id) => ({ id, content: `${id} is red` })),
+    removed('m1', '{"deleted_by":"a\\u0000\\ud800","delete_for_everyone":false}'),
+    removed('m2', '{ "delete_for_everyone" :\n false , "a": [{}] }'),
+    removed('m3', '{"delete_for_everyone":true}'),
+    removed('m4', '{"deleted_by":"\\",\\"delete_for_everyone\\":false,"}'),
+    removed('m5', '{"delete_for_everyone":false}'),
+    removed('m5', '{"delete_for_everyone":true}'),
+  );
+  expect(await search('red')).toEqual(['m2 is red', 'm1 is red']);
 });
 
 test('a command asks for its own chat, whatever it says', async () => {
