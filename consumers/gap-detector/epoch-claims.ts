@@ -2,7 +2,8 @@
 // have expired, what its end leaves open. Pure.
 import type { EpochState } from './gateway-ledger.ts';
 import type { Spool } from './gateway-spool.ts';
-import type { Range, RangeSet } from './ranges.ts';
+import type { Range } from './intervals.ts';
+import type { RangeSet } from './ranges.ts';
 import type { Rules } from './rules.ts';
 
 export interface Mark {
