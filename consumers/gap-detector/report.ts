@@ -184,28 +184,41 @@ function sourceStage(
     return notMeasurable(stage, 'the sources do not count their events, so nobody can say what they sent');
   }
   const own = stageVerdict(findings.filter((one) => one.stage === stage));
-  const judged = sources.reduce((sum, one) => sum + judgedOf(one), 0);
-  const missing = sources.reduce((sum, one) => sum + one.missing, 0);
-  const isBlind = judged === 0 || unfollowed > 0 || lagging !== undefined;
-  const verdict = isBlind ? worst<Verdict>([own, 'inconclusive']) : own;
+  const judged = sumOf(sources, judgedOf);
+  const missing = sumOf(sources, missingOf);
+  const old = sources.filter(({ unjudged }) => unjudged === 'old').length;
+  const unproved = sources.filter(({ unjudged }) => unjudged === 'blind').length;
   const blind =
-    (judged === 0 ? '; all of it is too young to be judged, or has expired' : '') +
+    (judged === 0 && unproved === 0 ? '; all of it is too young to be judged' : '') +
+    (unproved > 0 ? `; of ${unproved} streams nobody can say which numbers have expired` : '') +
     (unfollowed > 0 ? `; ${unfollowed} events of streams that are too many to follow` : '') +
     (lagging === undefined ? '' : `; ${lagging}`);
-  return {
-    stage,
-    verdict,
-    detail: `${judged} numbers of ${sources.length} streams judged, ${missing} missing${blind}`,
-    judged,
-    missing,
-    streams: sources,
-  };
+  const gone = old > 0 ? `; ${old} streams not judged, all that is left of them is as old as what has expired` : '';
+  const detail = `${judged} numbers of ${sources.length} streams judged, ${missing} missing`;
+  const sums = { judged, missing, streams: sources };
+  // Nothing is lost sight of in a stream that ended long ago, and nothing is proved by it either.
+  const isAllGone = old === sources.length && own === 'pass' && unfollowed === 0 && lagging === undefined;
+  if (isAllGone) return { ...notMeasurable(stage, `${detail}${gone}`), ...sums };
+  const verdict = blind === '' ? own : worst<Verdict>([own, 'inconclusive']);
+  return { stage, verdict, detail: `${detail}${gone}${blind}`, ...sums };
 }
 
 /** How many of a stream's numbers were judged. */
-export function judgedOf({ from, judgedUpTo }: SourceReport): number {
+export function judgedOf({ from, judgedUpTo, lostBelow = 0 }: SourceReport): number {
   // An infinity comes back from the books as null.
-  return from === null ? 0 : Math.max(0, judgedUpTo - from + 1);
+  return lostBelow + (from === null ? 0 : Math.max(0, judgedUpTo - from + 1));
+}
+
+export function missingOf({ missing, lostBelow = 0 }: SourceReport): number {
+  return missing + lostBelow;
+}
+
+/** A peer may jump to the last number there is, in each of its streams. */
+function sumOf(sources: readonly SourceReport[], of: (one: SourceReport) => number): number {
+  return Math.min(
+    sources.reduce((sum, one) => sum + of(one), 0),
+    Number.MAX_SAFE_INTEGER,
+  );
 }
 
 function gatewayStage(
