@@ -199,6 +199,9 @@ describe('where every partition has forgotten something', () => {
     late.word(word('gap_open', 3, 3, 200_000));
     late.claim({ ...OF, seq: 5, gatewayEpoch: 'g', receivedAtMs: 801_000 });
     expect(judged(late)).toMatchObject({ findings: [], streams: [{ unjudged: 'blind' }] });
+    const first = streamOf([3, 200], [6, 201]);
+    first.word(word('gap_open', 3, 3, 200_000));
+    expect(judged(first, unsaid('t-1')).findings).toEqual([]);
     const on = streamOf([3, 800], [6, 802], [8, 803]);
     on.word(word('gap_open', 3, 3, 200_000));
     expect(gapsOf(on, ALWAYS, FORGOTTEN)).toEqual([7]);

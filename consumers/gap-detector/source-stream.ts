@@ -91,6 +91,7 @@ export function gapsOf(stream: Stream, from: number, upTo: number, rules: Rules)
  */
 export function lostBelow(stream: Stream, from: number, { untilMs }: Forgotten): readonly Gap[] {
   const said = new Intervals();
+  if (from === 1) return [];
   for (const one of stream.lost) {
     const isOld = Number.isFinite(untilMs) && one.atMs <= untilMs;
     if (!isOld) said.add(one.from, Math.min(one.to + 1, from));
