@@ -122,7 +122,8 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
   }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);
   const untilMs = (epoch: string) => audited.gateway.settledUntilMs(epoch, audited.positions, heardAtMs);
-  const sources = audited.sources.judge(untilMs, incomingStarts(logStarts, names.incoming), heardAtMs);
+  const forgotten = audited.gateway.forgotten(incomingStarts(logStarts, names.incoming));
+  const sources = audited.sources.judge(untilMs, forgotten, heardAtMs);
   const looked = {
     incoming,
     audited,

@@ -2,7 +2,8 @@
 // have expired, what its end leaves open. Pure.
 import type { EpochState } from './gateway-ledger.ts';
 import type { Spool } from './gateway-spool.ts';
-import type { Range, RangeSet } from './ranges.ts';
+import type { Range } from './intervals.ts';
+import type { RangeSet } from './ranges.ts';
 import type { Rules } from './rules.ts';
 
 export interface Mark {
@@ -129,4 +130,37 @@ export function expiredUpTo(
   const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
     (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
   return [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)))?.received;
+}
+
+/**
+ * Until when whatever has left the log can have been received, by the gateways' clocks: infinity where none of them says anything of it, 0
+ * where nothing has. An end offset at or above a log start offset was said when all below that had been appended. Of a
+ * partition where nobody has come so far by a checkpoint, what each epoch appended was there when its end was said first.
+ */
+export function forgottenUntilMs(epochs: readonly Epoch[], logStarts: ReadonlyMap<string, bigint>): number {
+  const started = [...logStarts].filter(([, start]) => start > 0n);
+  if (started.length === 0) return 0;
+  const all = epochs.flatMap(({ marks, recent }) => [...marks, ...recent]);
+  // Before the first word nobody tells what was appended.
+  const firstMs = soonestOf(all);
+  if (!Number.isFinite(firstMs)) return firstMs;
+  return started.reduce((latest, [name, start]) => {
+    const passedMs = soonestOf(all.filter(({ ends }) => (ends.get(name) ?? 0n) >= start));
+    const untilMs = Number.isFinite(passedMs) ? passedMs : lastAppendedMs(epochs, name);
+    return Math.max(latest, untilMs);
+  }, firstMs);
+}
+
+/** When the last of the epochs had appended all that it ever did to a partition. */
+function lastAppendedMs(epochs: readonly Epoch[], name: string): number {
+  return epochs.reduce((latest, { marks, recent, ends, checkpoints, lastFrameMs }) => {
+    if (checkpoints === 0) return Math.max(latest, lastFrameMs);
+    const end = ends.get(name);
+    if (end === undefined) return latest;
+    return Math.max(latest, soonestOf([...marks, ...recent].filter((mark) => mark.ends.get(name) === end)));
+  }, 0);
+}
+
+function soonestOf(marks: readonly Mark[]): number {
+  return marks.reduce((soonest, { atMs }) => Math.min(soonest, atMs), Number.POSITIVE_INFINITY);
 }

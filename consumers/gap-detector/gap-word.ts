@@ -16,7 +16,7 @@ export function gapWordOf({
   const kind = KINDS.find((one) => one === checkpoint.kind);
   if (kind === undefined || source === null || stream === null || streamEpoch === null) return undefined;
   if (from === null || to === null || from < 1 || to < from) return undefined;
-  return { kind, source, stream, streamEpoch, from, to };
+  return { kind, source, stream, streamEpoch, from, to, atMs: checkpoint.at };
 }
 
 /** Up to which number of a stream everything has come, as of the checkpoint. */

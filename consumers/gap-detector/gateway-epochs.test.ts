@@ -180,3 +180,62 @@ test('a tail has the time when its gateway was last heard of, and a missing fram
     ['tail-unknown', 21, 40_000],
   ]);
 });
+
+type Said = Parameters<GatewayLedger['checkpoint']>[0];
+
+function said(
+  gatewayEpoch: string,
+  at: number,
+  ends: Readonly<Record<number, number>>,
+  more: Partial<Said> = {},
+): Said {
+  const all = Object.entries(ends).map(([name, offset]) => ({ topic: 't', partition: Number(name), offset }));
+  const about = { gatewayEpoch, instance: gatewayEpoch, inFlightMax: 8, at, ends: all };
+  return { ...BLANK_CHECKPOINT, kind: 'progress', ...about, ...more };
+}
+
+describe('what has left the log', () => {
+  const ledger = new GatewayLedger();
+  for (const one of [
+    said('old', 1_000, {}),
+    said('old', 2_000, { 0: 10, 1: 4 }),
+    said('old', 3_000, { 0: 20, 1: 4 }),
+    said('new', 4_000, { 2: 7 }),
+    said('new', 5_000, { 0: 30, 2: 9 }),
+  ])
+    ledger.checkpoint(one);
+  const untilMs = (starts: Readonly<Record<number, number>>) =>
+    ledger.forgotten(new Map(Object.entries(starts).map(([name, start]) => [`t-${name}`, BigInt(start)]))).untilMs;
+
+  test('had come when an end was said that is not below where the log begins, whoever said it', () => {
+    expect([untilMs({ 0: 10 }), untilMs({ 0: 11 }), untilMs({ 0: 21 })]).toEqual([2_000, 3_000, 5_000]);
+    expect([untilMs({ 0: 10, 1: 4 }), untilMs({ 0: 10, 2: 8 })]).toEqual([2_000, 5_000]);
+  });
+
+  test('had come by the last end that was said, where nobody has come so far by a word', () => {
+    expect([untilMs({ 1: 5 }), untilMs({ 0: 31 }), untilMs({ 9: 5 })]).toEqual([2_000, 5_000, 1_000]);
+    expect(new GatewayLedger().forgotten(new Map([['t-0', 1n]])).untilMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('is nothing where every partition has its first record', () => {
+    const { starts, untilMs: none } = ledger.forgotten(new Map([['t-0', 0n]]));
+    expect([starts.size, none]).toEqual([0, 0]);
+  });
+});
+
+test('ranges of a checkpoint take no longer for being wide', () => {
+  const wide = new GatewayLedger();
+  const [settledUpTo, reason] = [2 ** 52, 'sampled'];
+  const settledElsewhere = [{ from: 2, to: 1e12, reason }];
+  const numbers = { settledUpTo, received: settledUpTo + 1, settledElsewhere, inFlightMax: 8 };
+  const spool = { spoolFrom: 2 ** 51, spoolTo: settledUpTo };
+  wide.observe('e', 1, 0, { topic: 't', partition: 0, offset: 0n });
+  wide.checkpoint(said('e', 0, { 0: 1 }, { ...numbers, ...spool }));
+  const { findings, epochs } = wide.judge(new Map([['t-0', 1n]]), NO_STARTS, LONG_AFTER_MS);
+  expect(findings).toMatchObject([
+    { kind: 'missing', from: 1e12 + 1, to: settledUpTo },
+    { kind: 'spooled-elsewhere', from: 2 ** 51, to: settledUpTo },
+    { kind: 'tail-unknown' },
+  ]);
+  expect(epochs).toMatchObject([{ inLog: 1, elsewhere: 1e12 - 1, missing: settledUpTo - 1e12 }]);
+});

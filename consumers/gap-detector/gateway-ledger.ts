@@ -5,12 +5,22 @@
 import type { TopicPartition } from '../../kafka/log.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
 import { OPEN_END, REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
-import { type Epoch, expiredUpTo, givenOutMs, readUpTo, remember, spooledOf, tailOf } from './epoch-claims.ts';
+import {
+  type Epoch,
+  expiredUpTo,
+  forgottenUntilMs,
+  givenOutMs,
+  readUpTo,
+  remember,
+  spooledOf,
+  tailOf,
+} from './epoch-claims.ts';
 import { spoolOf } from './gateway-spool.ts';
 import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
 import { RangeSet } from './ranges.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
+import type { Forgotten } from './sightings.ts';
 import type { Finding } from './verdict.ts';
 
 export type EpochState = 'live' | 'closed' | 'crashed';
@@ -158,6 +168,12 @@ export class GatewayLedger {
     return [...epoch.marks, ...epoch.recent]
       .filter(({ received }) => received <= judgedUpTo)
       .reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+  }
+
+  /** What has left the log of incoming events, whose starts these are, and until when it can have been received. */
+  forgotten(logStarts: ReadonlyMap<string, bigint>): Forgotten {
+    const starts = new Map([...logStarts].filter(([, start]) => start > 0n));
+    return { starts, untilMs: forgottenUntilMs([...this.#epochs.values()], starts) };
   }
 
   /** Dead without a last word: silent for too long, or its instance has started anew since it last spoke. */

@@ -33,7 +33,7 @@ export function judgeLedgers(
   const isBehind = nowMs - asOfMs > LAG_MAX_MS;
   return {
     gateway: gateway.judge(positions, logStarts, asOfMs),
-    sources: sources.judge(untilMs, incomingStarts(logStarts, TOPIC.incoming), asOfMs),
+    sources: sources.judge(untilMs, gateway.forgotten(incomingStarts(logStarts, TOPIC.incoming)), asOfMs),
     lagging: isBehind ? `the audit has not read what came since ${new Date(asOfMs).toISOString()}` : undefined,
   };
 }

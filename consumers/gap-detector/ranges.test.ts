@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Range, RangeSet } from './ranges.ts';
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import { Intervals, type Range } from './intervals.ts';
+import { RangeSet } from './ranges.ts';
 
 /** The set as a list of its numbers. */
 function gapsOf(model: ReadonlySet<number>, lower: number, upper: number): readonly Range[] {
@@ -15,7 +17,7 @@ function gapsOf(model: ReadonlySet<number>, lower: number, upper: number): reado
 }
 
 // Around the borders of the chunks, where mistakes live, and not around them.
-const BASE = fc.constantFrom(0, 65_536 - 40, 65_536 * 2 - 40, 1_000_000);
+const BASE = fc.constantFrom(0, 1_024 - 40, 1_024 * 2 - 40, 65_536 - 40, 1_000_000);
 const RANGE = fc
   .tuple(BASE, fc.nat(80), fc.nat(40))
   .map(([base, from, length]) => [base + from, base + from + length] as const);
@@ -83,4 +85,106 @@ describe('a set of numbers', () => {
     expect(set.missing(3, 70_000)).toEqual([{ lower: 3, upper: 70_000 }]);
     expect(set.firstMissing(70_000)).toBe(70_000);
   });
+});
+
+/** The set as runs, worked out anew from all that was ever added: by their ends alone, however wide they are. */
+class Model {
+  #runs: readonly Range[] = [];
+
+  get runs(): readonly Range[] {
+    return this.#runs;
+  }
+
+  get size(): number {
+    return this.#runs.reduce((sum, { lower, upper }) => sum + (upper - lower), 0);
+  }
+
+  add(lower: number, upper: number): void {
+    const merged: { lower: number; upper: number }[] = [];
+    for (const run of [...this.#runs, { lower, upper }].sort((a, b) => a.lower - b.lower)) {
+      const last = merged.at(-1);
+      if (run.lower >= run.upper) continue;
+      if (last !== undefined && run.lower <= last.upper) last.upper = Math.max(last.upper, run.upper);
+      else merged.push({ ...run });
+    }
+    this.#runs = merged;
+  }
+
+  has(value: number): boolean {
+    return this.#runs.some(({ lower, upper }) => value >= lower && value < upper);
+  }
+
+  within(lower: number, upper: number): readonly Range[] {
+    return this.#runs
+      .map((run) => ({ lower: Math.max(lower, run.lower), upper: Math.min(upper, run.upper) }))
+      .filter((run) => run.lower < run.upper);
+  }
+
+  missing(lower: number, upper: number): readonly Range[] {
+    const edges = [lower, ...this.within(lower, upper).flatMap((run) => [run.lower, run.upper]), upper];
+    const gaps: Range[] = [];
+    for (let at = 0; at + 1 < edges.length; at += 2) {
+      const [from = 0, to = 0] = [edges[at], edges[at + 1]];
+      if (from < to) gaps.push({ lower: from, upper: to });
+    }
+    return gaps;
+  }
+
+  firstMissing(lower: number): number {
+    return this.#runs.find((run) => lower >= run.lower && lower < run.upper)?.upper ?? lower;
+  }
+}
+
+const LAST = PROTOCOL_LIMITS.seq;
+// Here and there over all that a peer may send, close to what is there already, and at the borders of chunks of any size.
+const FAR = fc.oneof(
+  fc.integer({ min: 1, max: LAST }),
+  fc.integer({ min: 1, max: 5_000 }),
+  fc.integer({ min: LAST - 5_000, max: LAST }),
+  fc.tuple(fc.integer({ min: 10, max: 52 }), fc.integer({ min: -2, max: 2 })).map(([power, by]) => 2 ** power + by),
+);
+const ADDED = fc.oneof(
+  fc.tuple(FAR, FAR).map(([one, other]) => [Math.min(one, other), Math.max(one, other) + 1] as const),
+  FAR.map((one) => [one, one + 1] as const),
+  fc.tuple(FAR, fc.nat(3_000)).map(([one, more]) => [one, Math.min(LAST, one + more) + 1] as const),
+);
+
+describe.each([
+  ['that becomes dense', () => new RangeSet()],
+  ['as its runs', () => new Intervals()],
+] as const)('a set of numbers %s', (_which, make) => {
+  test('is as large as what was added, not as wide: it agrees with the ends of its runs up to the last number of a peer', () => {
+    fc.assert(
+      fc.property(
+        fc.array(ADDED, { maxLength: 30 }),
+        fc.array(ADDED, { minLength: 1, maxLength: 8 }),
+        (added, asked) => {
+          const set = make();
+          const model = new Model();
+          for (const [lower, upper] of added) {
+            const before = model.size;
+            model.add(lower, upper);
+            expect(set.add(lower, upper)).toBe(model.size - before);
+          }
+          if (set instanceof RangeSet) expect(set.size).toBe(model.size);
+          const ends = model.runs.flatMap(({ lower, upper }) => [lower, upper]);
+          for (const [lower, upper] of [...asked, [0, LAST + 1] as const]) {
+            expect(set.missing(lower, upper)).toEqual(model.missing(lower, upper));
+            if (set instanceof Intervals) expect(set.within(lower, upper)).toEqual(model.within(lower, upper));
+            for (const value of [lower, upper - 1, ...ends.flatMap((end) => [Math.max(0, end - 1), end])]) {
+              expect([set.has(value), set.firstMissing(value)]).toEqual([model.has(value), model.firstMissing(value)]);
+            }
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+});
+
+test('numbers that are all far apart take a little memory each, and a few that are there are found at once', () => {
+  const set = new RangeSet();
+  for (let at = 1; at <= 20_000; at += 1) set.add(at * 1e11, at * 1e11 + 1);
+  expect(set.missing(0, LAST + 1)).toHaveLength(20_001);
+  expect([set.size, set.has(5e11), set.has(5e11 + 1)]).toEqual([20_000, true, false]);
 });

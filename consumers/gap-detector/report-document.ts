@@ -2,9 +2,10 @@
 // command that repeats it. Pure.
 import { seededRandom } from '../../service/random.ts';
 import type { Balance } from './accounts.ts';
-import { type AuditReport, expiredUnaudited, judgedOf } from './report.ts';
+import { type AuditReport, judgedOf, missingOf } from './report.ts';
 import type { AuditDocument } from './report-schema.ts';
 import { bootstrap, clopperPearson, EPISODES_MIN, type Episode, upperBoundOfNone } from './statistics.ts';
+import { expiredUnaudited } from './unaudited.ts';
 import type { Stage } from './verdict.ts';
 
 export interface DocumentInput {
@@ -33,7 +34,7 @@ export function auditDocument(report: AuditReport, input: DocumentInput): AuditD
 function sourceLoss(report: AuditReport): Loss {
   const stage = report.stages.find((one) => one.stage === 'source-to-gateway');
   const { judged = 0, missing = 0 } = stage ?? {};
-  const streams = stage?.streams?.map((one) => ({ lost: one.missing, total: judgedOf(one) }));
+  const streams = stage?.streams?.map((one) => ({ lost: missingOf(one), total: judgedOf(one) }));
   const loss = lossOf('source-to-gateway', 'numbers', streams ?? [{ lost: missing, total: judged }], 0, 'streams');
   if (streams !== undefined) return loss;
   if (stage !== undefined && stage.verdict !== 'not-measurable' && stage.judged === undefined) {
@@ -79,9 +80,8 @@ function lossOf(
   indeterminate: number,
   clusters: string,
 ): Loss {
-  const lost = episodes.reduce((sum, one) => sum + one.lost, 0);
-  const judged = episodes.reduce((sum, one) => sum + one.total, 0);
-  const total = judged + indeterminate;
+  const lost = countOf(episodes.reduce((sum, one) => sum + one.lost, 0));
+  const total = countOf(episodes.reduce((sum, one) => sum + one.total, indeterminate));
   const low = clopperPearson(lost, total);
   const high = clopperPearson(lost + indeterminate, total);
   const bound = lost + indeterminate === 0 ? upperBoundOfNone(total) : undefined;
@@ -117,4 +117,9 @@ function lossOf(
             : `percentile bootstrap over ${clusters}, 2,000 resamples`,
     },
   };
+}
+
+/** A number that is a count for whoever reads the document: a peer may jump to the last one there is, in each of its streams. */
+function countOf(sum: number): number {
+  return Math.min(sum, Number.MAX_SAFE_INTEGER);
 }

@@ -62,6 +62,11 @@ const stream = z.object({
   judgedUpTo: count,
   received: count,
   missing: count,
+  lostBelow: count.optional().describe('below `from`, and lost by the word of the gateway'),
+  unjudged: z
+    .enum(['old', 'blind'])
+    .optional()
+    .describe('why no number must be there: all is as old as what has expired, or nobody can say which have'),
 });
 
 export const auditReportSchema = z.object({

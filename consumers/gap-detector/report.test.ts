@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { type AccountCounts, balance, noAccounts } from './accounts.ts';
 import type { EpochReport } from './gateway-ledger.ts';
 import { buildReport, type PartitionReport, type ReportInput } from './report.ts';
+import { auditDocument } from './report-document.ts';
+import { auditDocumentSchema } from './report-schema.ts';
+import type { SourceReport } from './source-ledger.ts';
 import type { Finding } from './verdict.ts';
 
 const TOPIC = 'pmc.messages.incoming';
@@ -211,4 +215,52 @@ test('tails are counted and lower the stage', () => {
   const findings = [finding('tail-unknown', { stage: 'gateway-to-log', gatewayEpoch: 'e', ...tail })];
   const stage = stageOf({ epochs: [{ ...EPOCH, state: 'crashed', tail }], findings }, 'gateway-to-log');
   expect(stage).toMatchObject({ verdict: 'inconclusive', detail: expect.stringContaining('1 open tails') });
+});
+
+describe('the streams of sources', () => {
+  const GONE = { from: Number.POSITIVE_INFINITY, judgedUpTo: 0, missing: 0 };
+  const stream = (name: string, changes: Partial<SourceReport> = {}): SourceReport => {
+    return { source: 's', stream: name, streamEpoch: 'e', from: 1, judgedUpTo: 9, received: 9, missing: 0, ...changes };
+  };
+  const of = (sources: readonly SourceReport[], findings: readonly Finding[] = []) =>
+    stageOf({ sources, findings }, 'source-to-gateway');
+
+  test('that cannot be judged are counted, and hide behind no other', () => {
+    const judged = stream('a');
+    expect(of([judged])).toMatchObject({ verdict: 'pass', detail: '9 numbers of 1 streams judged, 0 missing' });
+    const blind = of([
+      judged,
+      stream('b', { ...GONE, unjudged: 'blind' }),
+      stream('c', { ...GONE, unjudged: 'blind' }),
+    ]);
+    expect([blind?.verdict, blind?.detail]).toEqual(['inconclusive', expect.stringContaining('of 2 streams nobody')]);
+  });
+
+  test('that ended before what the log still has are told, and lower nothing', () => {
+    const old = stream('b', { ...GONE, unjudged: 'old' });
+    const beside = of([stream('a'), old]);
+    expect([beside?.verdict, beside?.detail]).toEqual(['pass', expect.stringContaining('1 streams not judged')]);
+    expect(of([old, old])).toMatchObject({ verdict: 'not-measurable', judged: 0 });
+    expect(of([old, stream('a', { judgedUpTo: 0 })])?.verdict).toBe('inconclusive');
+  });
+
+  test('of which nothing is judged fail where the gateway says that something is lost', () => {
+    const about = { stage: 'source-to-gateway', source: 's', stream: 'b', streamEpoch: 'e', detail: '' } as const;
+    const findings: readonly Finding[] = [{ kind: 'source-gap', ...about, from: 3, to: 4 }];
+    const lost = of([stream('b', { ...GONE, unjudged: 'old', lostBelow: 2 })], findings);
+    expect(lost).toMatchObject({ verdict: 'fail', judged: 2, missing: 2 });
+  });
+
+  test('may have as many numbers as there are: their sum is a number still', () => {
+    const wide = { judgedUpTo: PROTOCOL_LIMITS.seq, received: 2, missing: PROTOCOL_LIMITS.seq - 2 };
+    const sources = [stream('a', wide), stream('b', wide)];
+    expect(of(sources)).toMatchObject({ judged: Number.MAX_SAFE_INTEGER, missing: Number.MAX_SAFE_INTEGER });
+    const document = auditDocument(report({ sources }), {
+      generatedAtMs: 0,
+      command: '',
+      versions: {},
+      durability: {},
+    });
+    expect(auditDocumentSchema.safeParse(document).error).toBeUndefined();
+  });
 });

@@ -4,6 +4,7 @@ import type { EpochReport } from './gateway-ledger.ts';
 import type { ReplyStage } from './replies.ts';
 import type { SourceReport } from './source-ledger.ts';
 import { type TimelineEvent, withCoincident } from './timeline.ts';
+import { expiredUnaudited } from './unaudited.ts';
 import {
   type Finding,
   heaviestFirst,
@@ -191,28 +192,41 @@ function sourceStage(
     return notMeasurable(stage, 'the sources do not count their events, so nobody can say what they sent');
   }
   const own = stageVerdict(findings.filter((one) => one.stage === stage));
-  const judged = sources.reduce((sum, one) => sum + judgedOf(one), 0);
-  const missing = sources.reduce((sum, one) => sum + one.missing, 0);
-  const isBlind = judged === 0 || unfollowed > 0 || lagging !== undefined;
-  const verdict = isBlind ? worst<Verdict>([own, 'inconclusive']) : own;
+  const judged = sumOf(sources, judgedOf);
+  const missing = sumOf(sources, missingOf);
+  const old = sources.filter(({ unjudged }) => unjudged === 'old').length;
+  const unproved = sources.filter(({ unjudged }) => unjudged === 'blind').length;
   const blind =
-    (judged === 0 ? '; all of it is too young to be judged, or has expired' : '') +
+    (judged === 0 && unproved === 0 ? '; all of it is too young to be judged' : '') +
+    (unproved > 0 ? `; of ${unproved} streams nobody can say which numbers have expired` : '') +
     (unfollowed > 0 ? `; ${unfollowed} events of streams that are too many to follow` : '') +
     (lagging === undefined ? '' : `; ${lagging}`);
-  return {
-    stage,
-    verdict,
-    detail: `${judged} numbers of ${sources.length} streams judged, ${missing} missing${blind}`,
-    judged,
-    missing,
-    streams: sources,
-  };
+  const gone = old > 0 ? `; ${old} streams not judged, all that is left of them is as old as what has expired` : '';
+  const detail = `${judged} numbers of ${sources.length} streams judged, ${missing} missing`;
+  const sums = { judged, missing, streams: sources };
+  // Nothing is lost sight of in a stream that ended long ago, and nothing is proved by it either.
+  const isAllGone = old === sources.length && own === 'pass' && unfollowed === 0 && lagging === undefined;
+  if (isAllGone) return { ...notMeasurable(stage, `${detail}${gone}`), ...sums };
+  const verdict = blind === '' ? own : worst<Verdict>([own, 'inconclusive']);
+  return { stage, verdict, detail: `${detail}${gone}${blind}`, ...sums };
 }
 
 /** How many of a stream's numbers were judged. */
-export function judgedOf({ from, judgedUpTo }: SourceReport): number {
+export function judgedOf({ from, judgedUpTo, lostBelow = 0 }: SourceReport): number {
   // An infinity comes back from the books as null.
-  return from === null ? 0 : Math.max(0, judgedUpTo - from + 1);
+  return lostBelow + (from === null ? 0 : Math.max(0, judgedUpTo - from + 1));
+}
+
+export function missingOf({ missing, lostBelow = 0 }: SourceReport): number {
+  return missing + lostBelow;
+}
+
+/** A peer may jump to the last number there is, in each of its streams. */
+function sumOf(sources: readonly SourceReport[], of: (one: SourceReport) => number): number {
+  return Math.min(
+    sources.reduce((sum, one) => sum + of(one), 0),
+    Number.MAX_SAFE_INTEGER,
+  );
 }
 
 function gatewayStage(
@@ -264,29 +278,4 @@ function storedStage(
     }),
   ].join('; ');
   return { stage: 'log-to-stored', verdict, detail, unknown: expiredUnaudited(findings, perPartition) };
-}
-
-/**
- * How many records expired before an audit had judged them, and lie below what this one has settled: those above are in the account of
- * that name. What two auditors have told of is counted once.
- */
-export function expiredUnaudited(
-  findings: readonly Finding[],
-  perPartition: readonly Pick<PartitionReport, 'partition' | 'incarnation' | 'from'>[],
-): number {
-  const ranges = findings
-    .filter(({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored')
-    .toSorted((one, other) => (one.from ?? 0) - (other.from ?? 0));
-  let sum = 0;
-  const counted = new Map<string, number>();
-  for (const { incarnation, partition, from = 0, to = 0 } of ranges) {
-    const at = perPartition.find((one) => one.incarnation === incarnation && one.partition === partition);
-    const life = `${incarnation} ${partition}`;
-    const lower = Math.max(from, counted.get(life) ?? 0);
-    const upper = Math.min(to + 1, at?.from ?? Number.POSITIVE_INFINITY);
-    if (lower >= upper) continue;
-    sum += upper - lower;
-    counted.set(life, upper);
-  }
-  return sum;
 }

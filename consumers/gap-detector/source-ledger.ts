@@ -5,60 +5,41 @@
 import type { Place } from './gateway-ledger.ts';
 import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
-import { RangeSet } from './ranges.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
+import type { Forgotten } from './sightings.ts';
+import { gapsOf, judgedUpTo, lostBelow, newStream, reached, type Stream, type StreamName } from './source-stream.ts';
 import type { Finding } from './verdict.ts';
 
-export interface CountedEvent {
-  readonly source: string;
-  readonly stream: string;
-  readonly streamEpoch: string;
+export interface CountedEvent extends StreamName {
   readonly seq: number;
   readonly gatewayEpoch: string;
   readonly receivedAtMs: number;
 }
 
-export interface GapWord {
+export interface GapWord extends StreamName {
   /** `sampled`: the gateway took these and keeps none of them, on purpose. */
   readonly kind: 'gap_open' | 'gap_closed' | 'gap_lost' | 'sampled';
-  readonly source: string;
-  readonly stream: string;
-  readonly streamEpoch: string;
   /** Inclusive, both. */
   readonly from: number;
   readonly to: number;
+  readonly atMs: number;
 }
 
-interface Stream {
-  readonly source: string;
-  readonly stream: string;
-  readonly streamEpoch: string;
-  readonly seen: RangeSet;
-  /** What the source said that it cannot send again. */
-  readonly givenUp: RangeSet;
-  /** What is on no record with good reason. */
-  readonly excused: RangeSet;
-  readonly gatewayEpochs: Set<string>;
-  /** First and highest number found, by `topic-partition`. */
-  readonly partitions: Map<string, { readonly first: number; highest: number }>;
-  /** The highest number of each of the newest spans of time, by the span's number; `settled` is that of all older ones. */
-  readonly recent: Map<number, number>;
-  settled: number;
-}
-
-export interface SourceReport {
-  readonly source: string;
-  readonly stream: string;
-  readonly streamEpoch: string;
+export interface SourceReport extends StreamName {
   /** The first and the last number that must be there; from infinity up to 0 where all of them may have expired. */
   readonly from: number;
   readonly judgedUpTo: number;
   readonly received: number;
   readonly missing: number;
+  /** Missing ones below `from`, which the gateway itself says are lost. */
+  readonly lostBelow?: number;
+  /**
+   * Why none of its numbers must be there. `old`: all that is left of it was received when something was that has expired since.
+   * `blind`: some was received later, and still nobody can say from which number on all are there.
+   */
+  readonly unjudged?: 'old' | 'blind';
 }
 
-const SPAN_MS = 5_000;
-const SPANS_MAX = 24;
 /** Beyond, streams are counted and not followed; the stage then says that it is blind. */
 const STREAMS_MAX = 50_000;
 
@@ -68,6 +49,8 @@ export class SourceLedger {
   #last: Stream | undefined;
   readonly #notes = new Notes();
   readonly #rules: Rules;
+  /** Where the log began when it was judged last. */
+  #starts: ReadonlyMap<string, bigint> | undefined;
   /** Events of streams that are not followed. */
   unfollowed = 0;
 
@@ -83,11 +66,11 @@ export class SourceLedger {
     }
     const { seq, receivedAtMs } = event;
     const name = nameOf(at);
-    const before = stream.partitions.get(name);
-    this.#noteOrder(event, stream, before?.highest ?? 0, at);
-    if (before === undefined) stream.partitions.set(name, { first: seq, highest: seq });
-    else before.highest = Math.max(before.highest, seq);
+    const before = stream.highest.get(name) ?? 0;
+    this.#noteOrder(event, stream, before, at);
+    if (seq > before) stream.highest.set(name, seq);
     stream.seen.add(seq, seq + 1);
+    stream.sightings.seen(seq, receivedAtMs, name);
     reached(stream, seq, event.gatewayEpoch, receivedAtMs);
   }
 
@@ -97,40 +80,58 @@ export class SourceLedger {
     if (stream !== undefined) reached(stream, seq, gatewayEpoch, receivedAtMs);
   }
 
-  /** What a checkpoint says of a gap; an opened one changes nothing, it is seen anyway. */
-  word({ kind, from, to, ...of }: GapWord): void {
-    if (kind === 'gap_lost') this.#stream(of)?.givenUp.add(from, to + 1);
-    if (kind === 'sampled') this.#stream(of)?.excused.add(from, to + 1);
+  /** What a checkpoint says of a gap. */
+  word({ kind, from, to, atMs, ...of }: GapWord): void {
+    const stream = kind === 'gap_closed' ? undefined : this.#stream(of);
+    if (stream === undefined) return;
+    if (kind === 'gap_open') stream.sightings.opened(from, to, atMs);
+    if (kind === 'sampled') stream.excused.add(from, to + 1);
+    if (kind !== 'gap_lost') return;
+    stream.givenUp.add(from, to + 1);
+    stream.lost.push({ from, to, atMs });
   }
 
   /**
-   * `settledUntilMs` tells of a gateway epoch up to when everything that it received is settled and read. `logStarts` are by
-   * `topic-partition`: where records have expired, the numbers before the first that is left are out of the account.
+   * `settledUntilMs` tells of a gateway epoch up to when everything that it received is settled and read. Where the log has forgotten
+   * something, numbers that may have been part of it are out of the account; not so what the gateway says is lost.
    */
   judge(
     settledUntilMs: (gatewayEpoch: string) => number,
-    logStarts: ReadonlyMap<string, bigint>,
+    forgotten: Forgotten,
     nowMs: number,
   ): { readonly streams: readonly SourceReport[]; readonly findings: readonly Finding[] } {
+    this.#noteForgotten(forgotten);
+    const ripeMs = this.#rules.ripeUntilMs(nowMs);
     const findings: Finding[] = [];
-    const streams = [...this.#streams.values()].map((one) => {
+    const streams = [...this.#streams.values()].map((one): SourceReport => {
       const untilMs = [...one.gatewayEpochs].reduce(
         (soonest, epoch) => Math.min(soonest, settledUntilMs(epoch)),
-        this.#rules.ripeUntilMs(nowMs),
+        ripeMs,
       );
-      const from = firstJudged(one, logStarts);
-      // Only a number that may still come needs time: what is there, given up or sampled without a gap is judged at once.
-      const judgedUpTo = Number.isFinite(from) ? Math.max(highestUntil(one, untilMs), firstOpen(one, from) - 1) : 0;
-      let missing = 0;
-      for (const gap of gapsOf(one, from, judgedUpTo, this.#rules)) {
-        missing += gap.to - gap.from + 1;
-        const { source, stream, streamEpoch } = one;
-        findings.push({ kind: 'source-gap', stage: 'source-to-gateway', source, stream, streamEpoch, ...gap });
-      }
+      const from = one.sightings.judgedFrom(forgotten, ripeMs);
+      const upTo = judgedUpTo(one, from, untilMs);
       const { source, stream, streamEpoch } = one;
-      return { source, stream, streamEpoch, from, judgedUpTo, received: one.seen.size, missing };
+      const name = { source, stream, streamEpoch };
+      const [below, gaps] = [lostBelow(one, from, forgotten), gapsOf(one, from, upTo, this.#rules)];
+      for (const gap of [...below, ...gaps])
+        findings.push({ kind: 'source-gap', stage: 'source-to-gateway', ...name, ...gap });
+      const unjudged = Number.isFinite(from) ? undefined : one.sightings.unjudgedAs(forgotten, ripeMs);
+      return {
+        ...{ ...name, from, judgedUpTo: upTo, received: one.seen.size, missing: countOf(gaps) },
+        ...(below.length > 0 && { lostBelow: countOf(below) }),
+        ...(unjudged !== undefined && { unjudged }),
+      };
     });
     return { streams, findings: [...findings, ...this.#notes.findings] };
+  }
+
+  /** Where the reading has jumped over what expired meanwhile, what was read before it proves nothing of what came behind. */
+  #noteForgotten({ starts }: Forgotten): void {
+    const before = this.#starts;
+    this.#starts = starts;
+    if (before === undefined) return;
+    const moved = [...starts].filter(([name, start]) => before.get(name) !== start).map(([name]) => name);
+    if (moved.length > 0) for (const { sightings } of this.#streams.values()) sightings.moved(moved);
   }
 
   #noteOrder({ seq, source, stream, streamEpoch }: CountedEvent, { seen }: Stream, highest: number, at: Place): void {
@@ -146,83 +147,20 @@ export class SourceLedger {
       this.#notes.add({ kind: 'reordered', ...about, detail: `the event lies behind number ${highest} of its stream` });
   }
 
-  #stream({
-    source,
-    stream,
-    streamEpoch,
-  }: Pick<CountedEvent, 'source' | 'stream' | 'streamEpoch'>): Stream | undefined {
+  #stream({ source, stream, streamEpoch }: StreamName): Stream | undefined {
     const last = this.#last;
     if (last?.streamEpoch === streamEpoch && last.stream === stream && last.source === source) return last;
     const key = JSON.stringify([source, stream, streamEpoch]);
     const known = this.#streams.get(key);
     this.#last = known;
     if (known !== undefined || this.#streams.size >= STREAMS_MAX) return known;
-    const fresh: Stream = {
-      ...{
-        source,
-        stream,
-        streamEpoch,
-        seen: new RangeSet(),
-        givenUp: new RangeSet(),
-        excused: new RangeSet(),
-        gatewayEpochs: new Set(),
-      },
-      ...{ partitions: new Map(), recent: new Map(), settled: 0 },
-    };
+    const fresh = newStream({ source, stream, streamEpoch });
     this.#streams.set(key, fresh);
     this.#last = fresh;
     return fresh;
   }
 }
 
-function reached(stream: Stream, seq: number, gatewayEpoch: string, atMs: number): void {
-  stream.gatewayEpochs.add(gatewayEpoch);
-  const span = Math.floor(atMs / SPAN_MS);
-  stream.recent.set(span, Math.max(stream.recent.get(span) ?? 0, seq));
-  if (stream.recent.size > SPANS_MAX) settleOldest(stream);
-}
-
-function settleOldest(stream: Stream): void {
-  const oldest = [...stream.recent.keys()].reduce((a, b) => Math.min(a, b));
-  stream.settled = Math.max(stream.settled, stream.recent.get(oldest) ?? 0);
-  stream.recent.delete(oldest);
-}
-
-/** The highest number that was received before a time; a span counts when it was over by then. */
-function highestUntil({ recent, settled }: Stream, untilMs: number): number {
-  return [...recent]
-    .filter(([span]) => (span + 1) * SPAN_MS <= untilMs)
-    .reduce((highest, [, seq]) => Math.max(highest, seq), settled);
-}
-
-/** The lowest number from `from` on of which nothing is known yet. */
-function firstOpen({ seen, givenUp, excused }: Stream, from: number): number {
-  for (let number = from; ; ) {
-    const next = [seen, givenUp, excused].reduce((reached, set) => set.firstMissing(reached), number);
-    if (next === number) return number;
-    number = next;
-  }
-}
-
-function firstJudged({ partitions }: Stream, logStarts: ReadonlyMap<string, bigint>): number {
-  const expired = [...logStarts].filter(([, start]) => start > 0n).map(([name]) => partitions.get(name)?.first);
-  if (expired.length === 0) return 1;
-  // In a partition that has forgotten something and holds nothing of the stream, all of the stream may have been.
-  if (expired.includes(undefined)) return Number.POSITIVE_INFINITY;
-  return expired.reduce<number>((a, b) => Math.max(a, b ?? 0), 1);
-}
-
-type Gap = Required<Pick<Finding, 'from' | 'to' | 'detail'>>;
-
-function gapsOf({ seen, givenUp, excused }: Stream, from: number, judgedUpTo: number, rules: Rules): readonly Gap[] {
-  if (!Number.isFinite(from)) return [];
-  const upTo = rules.lastJudged(judgedUpTo);
-  const unexcused = seen.missing(from, upTo + 1).flatMap(({ lower, upper }) => excused.missing(lower, upper));
-  return unexcused.map(({ lower, upper }) => {
-    const isGivenUp = givenUp.missing(lower, upper).length === 0;
-    const detail = isGivenUp
-      ? 'the source has given these numbers up: it cannot send them again'
-      : 'later numbers of the stream are on the log, these never arrived';
-    return { from: lower, to: upper - 1, detail };
-  });
+function countOf(gaps: readonly { readonly from: number; readonly to: number }[]): number {
+  return gaps.reduce((sum, { from, to }) => sum + (to - from + 1), 0);
 }

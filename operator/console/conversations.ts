@@ -2,7 +2,7 @@
 // A page begins behind the last message of the page before, so that messages that come meanwhile move nothing. It ends early where
 // the states of its messages are more than should be held at once.
 
-import { storable } from '../../consumers/persistence/column-text.ts';
+import { storable } from '../../schemas/column-text.ts';
 import { UUID } from '../../schemas/event-key.ts';
 import { type MessageState, type MessageView, NOTHING_HAPPENED, viewOf } from '../../schemas/message-state.ts';
 import type { Pool } from '../../service/database.ts';

@@ -86,7 +86,7 @@ async function read(threads?: ReadingThreads, isContentOnly = false, digestUpper
     digests: [0, 1, 2].map((partition) => audited.digest(partition)?.upTo(2n ** 62n)),
     findings: audited.findings,
     gateway: audited.gateway.judge(audited.positions, logStarts, LATER_MS),
-    sources: audited.sources.judge(() => LATER_MS, logStarts, LATER_MS),
+    sources: audited.sources.judge(() => LATER_MS, audited.gateway.forgotten(logStarts), LATER_MS),
     positions: audited.positions,
   };
 }
