@@ -125,6 +125,18 @@ export async function bookFindings(
   );
 }
 
+/** Those that are not open on the books. */
+export async function unbooked(pool: Pool, findings: readonly Finding[]): Promise<readonly Finding[]> {
+  if (findings.length === 0) return [];
+  const { rows } = await pool.query<{ key: string }>(
+    `select key from unnest($1::text[]) as found(key)
+     where not exists (select 1 from audit.findings where finding_key = key and state = 'open')`,
+    [findings.map(findingKey)],
+  );
+  const keys = new Set(rows.map(({ key }) => key));
+  return findings.filter((finding) => keys.has(findingKey(finding)));
+}
+
 /**
  * Commands that no effect heals. That one is not found any more may only say that its group was set back, or that its row is gone; it is
  * well again when somebody has handled it.

@@ -32,6 +32,7 @@ class World {
   readonly duplicates = new Map<bigint, Row | undefined>();
   readonly quarantined = new Map<bigint, { readonly refusedAgain: boolean }>();
   readonly purged: { lower: bigint; upper: bigint }[] = [];
+  readonly purgedDuplicates = new Map<bigint, string>();
 
   constructor(length = LENGTH) {
     for (let offset = 0; offset < length; offset += 1) {
@@ -41,8 +42,8 @@ class World {
   }
 
   classify(lower = 0, upper = LENGTH): Classified {
-    const { rows, duplicates, quarantined, purged } = this;
-    const stored: StoredSide = { rows, duplicates, quarantined, purged };
+    const { rows, duplicates, quarantined, purged, purgedDuplicates } = this;
+    const stored: StoredSide = { rows, duplicates, quarantined, purged, purgedDuplicates };
     return classify(range(lower, upper), this.log, stored);
   }
 }
@@ -141,6 +142,22 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
     spoil: ({ rows, purged }, at) => {
       rows.delete(BigInt(at));
       purged.push({ lower: BigInt(at), upper: BigInt(at + 1) });
+    },
+  },
+  'a duplicate points at a row that was purged': {
+    account: 'purged',
+    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), undefined);
+      purgedDuplicates.set(BigInt(at), `key ${at}`);
+    },
+  },
+  'a duplicate points at a row of another event that was purged': {
+    suspect: true,
+    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), undefined);
+      purgedDuplicates.set(BigInt(at), 'other');
     },
   },
   'a control record': {

@@ -7,6 +7,7 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { settledOf } from './bounded-audit.ts';
+import type { StoredSide } from './classify.ts';
 import { commandStandingOf } from './command-ledger.ts';
 import { derivedHash, derivedKey } from './derived-columns.ts';
 import { payloadHash } from './digest.ts';
@@ -155,10 +156,12 @@ async function factsOf(
     log: read.log,
     row: row === undefined ? null : { storedAtMs: row.created_at.getTime(), isSame },
     account: side.duplicates.has(offset)
-      ? { name: 'duplicate', detail: duplicate === undefined ? 'of a row that is gone' : `of row ${duplicate.id}` }
+      ? { name: 'duplicate', detail: duplicate === undefined ? ofNoRow(side, offset) : `of row ${duplicate.id}` }
       : side.quarantined.has(offset)
         ? { name: 'quarantined', detail: 'kept with its bytes and the reason' }
-        : null,
+        : side.purged.length > 0
+          ? { name: 'purged', detail: 'deleted by retention' }
+          : null,
     isSettled: offset < (settled.get(partition) ?? 0n),
     ...answers,
     command,
@@ -166,6 +169,10 @@ async function factsOf(
       .map(({ finding }) => finding)
       .filter((one) => one.incarnation === incarnation && one.partition === partition && one.offset === Number(offset)),
   };
+}
+
+function ofNoRow({ purgedDuplicates }: StoredSide, offset: bigint): string {
+  return `of a row that ${purgedDuplicates.has(offset) ? 'retention deleted' : 'is gone'}`;
 }
 
 interface RowColumns {

@@ -31,7 +31,7 @@ export interface LifeFacts extends Pick<Life, 'place' | 'id' | 'eventKey' | 'fin
   /** Where the record's offset lies now. */
   readonly log: 'record' | 'unreadable' | 'control' | 'aborted' | 'hole' | 'expired' | 'not-yet';
   readonly row: { readonly storedAtMs: number; readonly isSame: boolean | null } | null;
-  readonly account: { readonly name: 'duplicate' | 'quarantined'; readonly detail: string } | null;
+  readonly account: { readonly name: 'duplicate' | 'quarantined' | 'purged'; readonly detail: string } | null;
   /** Whether persistence has come past it. */
   readonly isSettled: boolean;
   readonly effect: { readonly status: string; readonly atMs: number; readonly detail: string | null } | null;
