@@ -1,9 +1,16 @@
 // Keeps the anchors in audit.anchors, and reads the two records again that each of them remembers. Two auditors may do so at
 // the same time: an anchor only ever moves on within one incarnation.
-import type { LogAdmin, PartitionEnds, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import type {
+  LogAdmin,
+  PartitionEnds,
+  RangeEntry,
+  RangeReader,
+  TopicDescription,
+  TopicPartition,
+} from '../../kafka/log.ts';
 import type { Pool } from '../../service/database.ts';
 import { type Anchor, type AnchorPoint, isReplaceable, judgeAnchor } from './anchors.ts';
-import { bookFindings } from './audit-store.ts';
+import { bookFindings, unbooked } from './audit-store.ts';
 import { recordHash } from './digest.ts';
 import type { Finding } from './verdict.ts';
 
@@ -51,23 +58,36 @@ export interface Standing {
   readonly ends: PartitionEnds;
 }
 
-/** Books what the anchors told, and moves them on; not as long as the audit is on the wrong cluster. */
+/**
+ * Books what the anchors told, and moves them on; not as long as the audit is on the wrong cluster. `looked`: what the looks at the rows
+ * found. What it did not judge is booked here, for nobody comes to it again; over what it found lost an anchor moves once that is on the
+ * books, which are all that is left to tell of it when the log has forgotten it.
+ */
 export async function moveAnchors(
   tools: Tools,
   { runId, clusterId, topic, nowMs }: Described,
   standings: readonly Standing[],
   findings: readonly Finding[],
+  looked: readonly Finding[] = [],
 ): Promise<void> {
   if (!isReplaceable(findings)) return;
+  const expired = looked.filter(({ kind }) => kind === 'expired-unaudited');
   // First: an anchor that has moved does not tell it again to whoever comes after a crash.
-  await bookFindings(tools.pool, findings, { runId, at: new Date(nowMs) });
+  await bookFindings(tools.pool, [...findings, ...expired], { runId, at: new Date(nowMs) });
   const known = new Map((await loadAnchors(tools.pool, topic.topic)).map((anchor) => [anchor.partition, anchor]));
+  const untold = await unbooked(
+    tools.pool,
+    looked.filter(({ kind }) => kind === 'missing' || kind === 'hole'),
+  );
   for (const { partition, auditedTo, ends } of standings) {
+    if (untold.some((one) => one.partition === partition)) continue;
     const at = { topic: topic.topic, partition };
     const before = known.get(partition);
     const own = before === undefined ? [] : findings.filter((one) => isOf(one, before));
     const isSame = before?.incarnation === topic.incarnation && own.length === 0;
-    const judged = await pointAt(tools.ranges, at, auditedTo - 1n, ends);
+    // Where no record is near, or all have left the log, the one before still tells: everything up to here was judged.
+    const isThere = isSame && auditedTo <= ends.lastStable;
+    const judged = (await lastRecordBelow(tools.ranges, at, auditedTo, ends)) ?? (isThere ? before.last : undefined);
     // A cut that is told before anything was read anew: what is left stands there until it is, or the cut is told twice.
     const cut = judged === undefined ? own.find(({ kind }) => kind === 'truncated') : undefined;
     const last = cut === undefined ? judged : await pointAt(tools.ranges, at, ends.logStart, ends);
@@ -96,10 +116,36 @@ async function pointAt(
 ): Promise<AnchorPoint | undefined> {
   if (offset < logStart || offset >= lastStable) return undefined;
   for await (const entries of ranges.read(at, offset, offset + 1n)) {
-    for (const entry of entries)
-      if (entry.kind === 'record') return { offset, hash: recordHash(offset, entry.record.value ?? Buffer.alloc(0)) };
+    const [point] = pointsOf(entries);
+    if (point !== undefined) return point;
   }
   return undefined;
+}
+
+/** So far back a record is looked for. */
+const STEPS = [1n, 64n, 4_096n];
+
+/** The last record that was judged: what ends a transaction and what was aborted may lie behind it. */
+async function lastRecordBelow(
+  ranges: RangeReader,
+  at: TopicPartition,
+  upper: bigint,
+  { logStart, lastStable }: PartitionEnds,
+): Promise<AnchorPoint | undefined> {
+  if (upper > lastStable) return undefined;
+  for (const step of STEPS) {
+    const lower = upper - step > logStart ? upper - step : logStart;
+    let last: AnchorPoint | undefined;
+    if (lower < upper)
+      for await (const entries of ranges.read(at, lower, upper)) last = pointsOf(entries).at(-1) ?? last;
+    if (last !== undefined || lower === logStart) return last;
+  }
+  return undefined;
+}
+
+function pointsOf(entries: readonly RangeEntry[]): readonly AnchorPoint[] {
+  const records = entries.flatMap((entry) => (entry.kind === 'record' ? [entry.record] : []));
+  return records.map(({ offset, value }) => ({ offset, hash: recordHash(offset, value ?? Buffer.alloc(0)) }));
 }
 
 type StoredAnchor = Anchor & { readonly checkedAtMs: number };

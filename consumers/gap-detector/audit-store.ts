@@ -127,6 +127,18 @@ export async function bookFindings(
   );
 }
 
+/** Those that are not open on the books. */
+export async function unbooked(pool: Pool, findings: readonly Finding[]): Promise<readonly Finding[]> {
+  if (findings.length === 0) return [];
+  const { rows } = await pool.query<{ key: string }>(
+    `select key from unnest($1::text[]) as found(key)
+     where not exists (select 1 from audit.findings where finding_key = key and state = 'open')`,
+    [findings.map(findingKey)],
+  );
+  const keys = new Set(rows.map(({ key }) => key));
+  return findings.filter((finding) => keys.has(findingKey(finding)));
+}
+
 /**
  * What is not well yet, although it is not found any more. Of a command that may only say that its group was set back, that its row is gone
  * or its effect forgotten: it is well when somebody has handled it. A reply that was passed over is well when its peer has acknowledged it.

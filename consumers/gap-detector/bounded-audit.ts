@@ -116,7 +116,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     const standings = partitions
       .filter(({ suspect }) => suspect === 0)
       .map(({ partition, to }) => ({ partition, auditedTo: BigInt(to), ends: now.get(partition) ?? NOWHERE }));
-    await moveAnchors(tools, described, standings, events);
+    await moveAnchors(tools, described, standings, events, findings);
     events.push(...(await openEvents(tools.pool, names.incoming)));
     for (const event of await loadTimeline(tools.pool)) audited.timeline.add(event);
   }
@@ -161,7 +161,7 @@ export async function expiredUnaudited(
   logStart: bigint,
 ): Promise<readonly Finding[]> {
   const detail = 'these offsets left the log before they were stored or accounted for';
-  const ranges = await unaccountedBelow(pool, { incarnation, partition, upper: logStart });
+  const ranges = await unaccountedBelow(pool, { topic, incarnation, partition, upper: logStart });
   return ranges.map((range) => ({
     kind: 'expired-unaudited',
     stage: 'log-to-stored',

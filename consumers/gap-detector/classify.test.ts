@@ -1,51 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ACCOUNTS, type Account, noAccounts } from './accounts.ts';
-import { type BucketRange, type Classified, classify, type LogEntry, type Row, type StoredSide } from './classify.ts';
-
-const AT = { topic: 'pmc.messages.incoming', partition: 4, incarnation: 'i' };
-const LENGTH = 40;
-
-function range(lower: number, upper: number): BucketRange {
-  return { ...AT, lower: BigInt(lower), upper: BigInt(upper) };
-}
-
-function entry(offset: number): LogEntry {
-  return {
-    kind: 'record',
-    payloadHash: `hash ${offset}`,
-    columns: 0n,
-    eventKey: `key ${offset}`,
-    id: `m${offset}`,
-    receivedAt: 0,
-  };
-}
-
-function rowOf(offset: number): Row {
-  return { id: `key ${offset}`, payloadHash: `hash ${offset}`, columns: 0n };
-}
-
-/** A log and a database that agree in every offset; a test spoils them. */
-class World {
-  readonly log = new Map<bigint, LogEntry>();
-  readonly rows = new Map<bigint, Row>();
-  readonly duplicates = new Map<bigint, Row | undefined>();
-  readonly quarantined = new Map<bigint, { readonly refusedAgain: boolean }>();
-  readonly purged: { lower: bigint; upper: bigint }[] = [];
-
-  constructor(length = LENGTH) {
-    for (let offset = 0; offset < length; offset += 1) {
-      this.log.set(BigInt(offset), entry(offset));
-      this.rows.set(BigInt(offset), rowOf(offset));
-    }
-  }
-
-  classify(lower = 0, upper = LENGTH): Classified {
-    const { rows, duplicates, quarantined, purged } = this;
-    const stored: StoredSide = { rows, duplicates, quarantined, purged };
-    return classify(range(lower, upper), this.log, stored);
-  }
-}
+import { classify } from './classify.ts';
+import { AT, LENGTH, range, rowOf, World } from './classify-world.testing.ts';
 
 /** Each spoils one offset and says what must be found there: an account, a finding, an extra row; nothing is stored then. */
 interface Spoiler {
@@ -141,6 +98,22 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
     spoil: ({ rows, purged }, at) => {
       rows.delete(BigInt(at));
       purged.push({ lower: BigInt(at), upper: BigInt(at + 1) });
+    },
+  },
+  'a duplicate points at a row that was purged': {
+    account: 'purged',
+    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), undefined);
+      purgedDuplicates.set(BigInt(at), `key ${at}`);
+    },
+  },
+  'a duplicate points at a row of another event that was purged': {
+    suspect: true,
+    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
+      rows.delete(BigInt(at));
+      duplicates.set(BigInt(at), undefined);
+      purgedDuplicates.set(BigInt(at), 'other');
     },
   },
   'a control record': {
@@ -256,45 +229,5 @@ describe('every offset', () => {
     world.rows.set(1_000n, rowOf(1_000));
     const { counts, suspects, extra } = world.classify(10, 20);
     expect([counts.stored, suspects.map(({ offset }) => offset), extra]).toEqual([8, [10n, 19n], 0]);
-  });
-});
-
-describe('several claims for one offset', () => {
-  test('count in the order stored, duplicate, quarantined, purged', () => {
-    const world = new World(1);
-    world.duplicates.set(0n, rowOf(0));
-    world.quarantined.set(0n, { refusedAgain: true });
-    world.purged.push({ lower: 0n, upper: 1n });
-    const account = () => ACCOUNTS.find((one) => world.classify(0, 1).counts[one] === 1);
-    expect(account()).toBe('stored');
-    world.rows.delete(0n);
-    expect(account()).toBe('duplicateOf');
-    world.duplicates.clear();
-    expect(account()).toBe('quarantined');
-    world.quarantined.clear();
-    expect(account()).toBe('purged');
-  });
-
-  test('fall through to the next one that has its proof', () => {
-    const world = new World(1);
-    world.rows.clear();
-    world.duplicates.set(0n, undefined);
-    world.quarantined.set(0n, { refusedAgain: true });
-    expect(world.classify(0, 1).counts.quarantined).toBe(1);
-  });
-
-  test('never make an altered row good', () => {
-    const world = new World(1);
-    world.rows.set(0n, { ...rowOf(0), payloadHash: 'other' });
-    world.duplicates.set(0n, rowOf(0));
-    expect(world.classify(0, 1).counts.altered).toBe(1);
-  });
-
-  test('take a purged range as lower inclusive, upper exclusive', () => {
-    const world = new World(4);
-    world.rows.clear();
-    world.purged.push({ lower: 1n, upper: 3n });
-    const { counts, suspects } = world.classify(0, 4);
-    expect([counts.purged, suspects.map(({ offset }) => offset)]).toEqual([2, [0n, 3n]]);
   });
 });

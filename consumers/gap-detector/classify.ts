@@ -32,6 +32,8 @@ export interface StoredSide {
   /** Open quarantine entries: offset → whether the database refuses the record's text again. */
   readonly quarantined: ReadonlyMap<bigint, { readonly refusedAgain: boolean }>;
   readonly purged: readonly { readonly lower: bigint; readonly upper: bigint }[];
+  /** Open duplicate entries whose row retention has deleted: offset → the event key that the two had in common. */
+  readonly purgedDuplicates: ReadonlyMap<bigint, string>;
 }
 
 export interface BucketRange {
@@ -120,6 +122,9 @@ function judgeRecord(offset: bigint, entry: LogEntry, row: Row | undefined, stor
   }
   if (rules.isPurged(offset, stored.purged)) {
     return { account: 'purged', detail: 'deleted by retention' };
+  }
+  if (rules.isPurgedDuplicate(entry, stored.purgedDuplicates.get(offset))) {
+    return { account: 'purged', detail: 'the same event was stored under another offset, and deleted by retention' };
   }
   return { account: undefined, detail: unproved };
 }

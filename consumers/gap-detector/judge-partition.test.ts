@@ -20,6 +20,7 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
 // The database's side from maps; that its SQL agrees is for the tests on a real PostgreSQL.
 vi.mock('./stored-side.ts', () => ({
   rowDigests: vi.fn(),
+  purgedRanges: () => Promise.resolve([]),
   storedSide: vi.fn(),
   isRefusedByDatabase: () => true,
   openWriters: () => Promise.resolve(new Set()),
@@ -113,6 +114,7 @@ beforeEach(() => {
       duplicates: new Map(),
       quarantined: new Map(),
       purged: [],
+      purgedDuplicates: new Map(),
     }),
   );
 });

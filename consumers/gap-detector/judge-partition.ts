@@ -1,15 +1,17 @@
 // Log against rows for one partition: equal digests prove a bucket, only unequal ones are read again and merged offset by
 // offset. The decisions are in classify.ts and suspects.ts; this file asks the two sides.
+import { isDeepStrictEqual } from 'node:util';
 import type { Codec } from '../../kafka/codec.ts';
 import type { RangeReader, TopicPartition } from '../../kafka/log.ts';
 import type { Pool } from '../../service/database.ts';
 import { ACCOUNTS, type AccountCounts, type Balance, balance, noAccounts } from './accounts.ts';
-import { type BucketRange, type Classified, classify } from './classify.ts';
+import { type BucketRange, type Classified, classify, type StoredSide } from './classify.ts';
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 import type { Digest } from './log-digest.ts';
 import { readBucket } from './log-side.ts';
+import { lookAfterPurge } from './purged-since.ts';
 import { type RowSums, type Rules, SOUND_RULES } from './rules.ts';
-import { isRefusedByDatabase, openWriters, rowDigests, storedSide } from './stored-side.ts';
+import { isRefusedByDatabase, openWriters, purgedRanges, rowDigests, storedSide } from './stored-side.ts';
 import type { Suspects } from './suspects.ts';
 import type { Finding } from './verdict.ts';
 
@@ -28,16 +30,21 @@ export interface Look {
   readonly waiting: number;
 }
 
-interface BucketLook extends Omit<Look, 'balance'> {
+export interface BucketLook extends Omit<Look, 'balance'> {
   readonly counts: AccountCounts;
   readonly extra: number;
+  /** Offsets that were on the books as purged when it was made. */
+  readonly purgedThen: number;
 }
 
-/** The latest look at each bucket that left nothing waiting, by its lower offset, and the rows that it holds for. */
-export type Proofs = Map<
-  bigint,
-  { readonly upper: bigint; readonly rows: RowSums | undefined; readonly look: BucketLook }
->;
+/** A look, and the rows that it holds for. */
+interface Proof {
+  readonly rows: RowSums | undefined;
+  readonly look: BucketLook;
+}
+
+/** The latest look at each bucket that left nothing waiting, by its lower offset. */
+export type Proofs = Map<bigint, Proof & { readonly upper: bigint }>;
 
 export interface LookOptions {
   readonly nowMs: number;
@@ -73,9 +80,12 @@ export async function lookAtPartition(
     const stored = rows.get(bucketOf(digest.lower));
     const isProved = (options.rules ?? SOUND_RULES).isProved(digest, stored);
     if (isProved) options.suspects.look(digest.lower, digest.upper, [], options);
-    const bucket = isProved ? lookOf({ stored: size }) : await lookAgain(sides, at, digest, stored, options);
+    const proof = isProved
+      ? { rows: stored, look: lookOf({ stored: size }) }
+      : await lookAgain(sides, at, digest, stored, options);
+    const { look: bucket } = proof;
     if (bucket.waiting === 0 && bucket.counts.expired === 0)
-      options.proofs?.set(digest.lower, { upper: digest.upper, rows: stored, look: bucket });
+      options.proofs?.set(digest.lower, { upper: digest.upper, ...proof });
     for (const account of ACCOUNTS) counts[account] += bucket.counts[account];
     findings.push(...bucket.findings);
     extra += bucket.extra;
@@ -90,7 +100,7 @@ function isSameSums(one: RowSums | undefined, other: RowSums | undefined): boole
 }
 
 function lookOf(counts: Partial<AccountCounts>): BucketLook {
-  return { counts: { ...noAccounts(), ...counts }, extra: 0, findings: [], waiting: 0 };
+  return { counts: { ...noAccounts(), ...counts }, extra: 0, findings: [], waiting: 0, purgedThen: 0 };
 }
 
 /** A bucket that its digest does not prove. Of its part that has expired, an earlier look tells, or nobody any more. */
@@ -100,17 +110,15 @@ async function lookAgain(
   { lower, upper }: Digest,
   rows: RowSums | undefined,
   { logStart = lower, proofs, ...options }: LookOptions,
-): Promise<BucketLook> {
-  if (logStart <= lower) return await lookAtBucket(sides, { ...at, lower, upper }, options);
+): Promise<Proof> {
+  if (logStart <= lower) return { rows, look: await lookAtBucket(sides, { ...at, lower, upper }, options) };
   const before = proofs?.get(lower);
   if (before !== undefined && (before.upper === upper || before.upper >= logStart)) {
-    const isSame = before.upper === upper;
-    const now = isSame
-      ? rows
-      : (await rowDigests(sides.pool, { ...at, lower, upper: before.upper }, sides.isContentOnly)).get(bucketOf(lower));
-    if (isSameSums(now, before.rows)) {
-      if (isSame) return before.look;
-      return together(before.look, await lookAtBucket(sides, { ...at, lower: before.upper, upper }, options));
+    const known = await asBefore(sides, { ...at, lower, upper: before.upper }, before);
+    if (known !== undefined && before.upper === upper) return known;
+    if (known !== undefined) {
+      const rest = await lookAtBucket(sides, { ...at, lower: before.upper, upper }, options);
+      return { rows: await rowsOf(sides, { ...at, lower, upper }), look: together(known.look, rest) };
     }
   }
   const readable = logStart < upper ? logStart : upper;
@@ -120,8 +128,31 @@ async function lookAgain(
     ...lookOf({ expired: Number(readable - lower) }),
     findings: [{ kind: 'expired-unaudited', stage: 'log-to-stored', ...at, ...range, detail }] satisfies Finding[],
   };
-  if (readable === upper) return expired;
-  return together(expired, await lookAtBucket(sides, { ...at, lower: readable, upper }, options));
+  if (readable === upper) return { rows, look: expired };
+  return { rows, look: together(expired, await lookAtBucket(sides, { ...at, lower: readable, upper }, options)) };
+}
+
+/** A purge that is under way takes a bucket in a few transactions. */
+const PURGED_MEANWHILE_MAX = 5;
+
+/** What an earlier look says of what has expired since: it holds as long as the rows are there, or retention has deleted them. */
+async function asBefore(sides: Sides, range: BucketRange, before: Proof): Promise<Proof | undefined> {
+  let purged = await purgedRanges(sides.pool, range);
+  for (let turn = 0; turn < PURGED_MEANWHILE_MAX; turn += 1) {
+    const rows = await rowsOf(sides, range);
+    if (isSameSums(rows, before.rows)) return before;
+    const after = await purgedRanges(sides.pool, range);
+    if (isDeepStrictEqual(after, purged)) {
+      const look = lookAfterPurge(before, rows?.rows ?? 0, purged);
+      return look && { rows, look };
+    }
+    purged = after;
+  }
+  return undefined;
+}
+
+async function rowsOf({ pool, isContentOnly }: Sides, range: BucketRange): Promise<RowSums | undefined> {
+  return (await rowDigests(pool, range, isContentOnly)).get(bucketOf(range.lower));
 }
 
 function together(one: BucketLook, other: BucketLook): BucketLook {
@@ -133,6 +164,7 @@ function together(one: BucketLook, other: BucketLook): BucketLook {
     findings: [...one.findings, ...other.findings],
     extra: one.extra + extra,
     waiting: one.waiting + waiting,
+    purgedThen: one.purgedThen + other.purgedThen,
   };
 }
 
@@ -148,6 +180,7 @@ async function lookAtBucket(sides: Sides, range: BucketRange, options: LookOptio
     extra: classified.extra,
     findings: [...classified.findings, ...missing],
     waiting,
+    purgedThen: classified.purged.reduce((sum, { lower, upper }) => sum + Number(upper - lower), 0),
   };
 }
 
@@ -156,7 +189,7 @@ export async function classifyNow(
   { pool, ranges, codec }: Sides,
   range: BucketRange,
   { rules, signal }: Pick<LookOptions, 'rules' | 'signal'> = {},
-): Promise<Classified> {
+): Promise<Classified & Pick<StoredSide, 'purged'>> {
   const stored = await storedSide(pool, range);
   const { entries, payloads } = await readBucket(ranges, codec, range, stored.quarantined, signal);
   const quarantined = new Map(stored.quarantined);
@@ -164,7 +197,7 @@ export async function classifyNow(
     const payload = payloads.get(offset);
     if (payload !== undefined) quarantined.set(offset, { refusedAgain: await isRefusedByDatabase(pool, payload) });
   }
-  return classify(range, entries, { ...stored, quarantined }, rules);
+  return { ...classify(range, entries, { ...stored, quarantined }, rules), purged: stored.purged };
 }
 
 /** Splits digests so that one query covers at most this many buckets. */

@@ -110,7 +110,8 @@ beforeEach(async () => {
       const id = eventKey(incomingEvent(payload, { ingestSeq: offset + 1 }), payload, undefined);
       return [BigInt(offset), { id, payloadHash: payloadHash(payload), columns: columnsAt(offset) }] as const;
     });
-    return Promise.resolve({ rows: new Map(found), duplicates: new Map(), quarantined: new Map(), purged: [] });
+    const none = { duplicates: new Map(), quarantined: new Map(), purged: [], purgedDuplicates: new Map() };
+    return Promise.resolve({ rows: new Map(found), ...none });
   });
   audit = newAudit();
 });

@@ -38,6 +38,12 @@ const REPLIES_EVERY_MS = 60_000;
 
 type Replies = Awaited<ReturnType<typeof lookAtReplies>>;
 
+interface Looked {
+  readonly partitions: readonly PartitionReport[];
+  readonly findings: readonly Finding[];
+  readonly ends: ReadonlyMap<number, PartitionEnds>;
+}
+
 interface PartitionState {
   readonly suspects: Suspects;
   readonly proofs: Proofs;
@@ -111,7 +117,10 @@ export class LiveAudit {
     const events =
       tools.isPassing === true
         ? []
-        : await this.#anchored({ runId, clusterId, topic: incoming, nowMs: tools.clock.nowMs() }, partitions, ends);
+        : await this.#anchored(
+            { runId, clusterId, topic: incoming, nowMs: tools.clock.nowMs() },
+            { partitions, findings, ends },
+          );
     this.doing = 'looking at commands and replies';
     const replies = await this.#replies(incoming, tools.clock.nowMs());
     this.doing = 'judging gateways and sources';
@@ -148,11 +157,7 @@ export class LiveAudit {
   }
 
   /** The anchors are looked at every minute and after each assignment; what they tell once stays a finding. */
-  async #anchored(
-    described: Described,
-    partitions: readonly PartitionReport[],
-    ends: ReadonlyMap<number, PartitionEnds>,
-  ): Promise<readonly Finding[]> {
+  async #anchored(described: Described, { partitions, findings, ends }: Looked): Promise<readonly Finding[]> {
     const { tools } = this.#options;
     const { nowMs, topic } = described;
     if (nowMs >= this.#anchorsDueMs) {
@@ -161,7 +166,7 @@ export class LiveAudit {
         const at = ends.get(partition);
         return suspect > 0 || at === undefined ? [] : [{ partition, auditedTo: BigInt(to), ends: at }];
       });
-      await moveAnchors(tools, described, standings, fresh);
+      await moveAnchors(tools, described, standings, fresh, findings);
       this.#anchorFindings = fresh;
       this.#anchorsDueMs = nowMs + ANCHORS_EVERY_MS;
     }

@@ -29,6 +29,10 @@ export const MUTATIONS: { readonly [R in keyof Rules]: Readonly<Record<string, R
     'whatever is absent was purged': () => true,
     'purged ranges are forgotten': () => false,
   },
+  isPurgedDuplicate: {
+    'any duplicate of what was purged is believed': (_entry, key) => key !== undefined,
+    'what was purged proves nothing': () => false,
+  },
   isRowless: { 'any offset may have a row': () => false },
   isBeyondTheLog: { 'rows may lie anywhere': () => false },
   isMissing: {

@@ -43,6 +43,8 @@ export interface Rules {
   /** Whether a claim "cannot be stored" holds; `refusedAgain` is what the database says now. */
   readonly isQuarantined: (entry: LogEntry, refusedAgain: boolean) => boolean;
   readonly isPurged: (offset: bigint, purged: readonly { readonly lower: bigint; readonly upper: bigint }[]) => boolean;
+  /** Whether the key of a duplicate entry whose row was purged is that of the record; undefined where there is none. */
+  readonly isPurgedDuplicate: (entry: LogEntry, key: string | undefined) => boolean;
   /** Whether the log has something at this offset that cannot have a row. */
   readonly isRowless: (entry: LogEntry | undefined) => boolean;
   /** Whether a row lies where the log has not come to yet. */
@@ -95,6 +97,7 @@ export const SOUND_RULES: Rules = {
     first.id === entry.eventKey,
   isQuarantined: (entry, refusedAgain) => entry.kind === 'undecodable' || refusedAgain,
   isPurged: (offset, purged) => purged.some(({ lower, upper }) => offset >= lower && offset < upper),
+  isPurgedDuplicate: (entry, key) => entry.kind === 'record' && entry.eventKey === key,
   isRowless: (entry) => entry === undefined || entry.kind === 'control' || entry.kind === 'aborted',
   isBeyondTheLog: (offset, highWatermark) => offset >= highWatermark,
   isMissing: (first, { nowMs, graceMs, writing }) =>

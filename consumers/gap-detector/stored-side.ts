@@ -6,6 +6,7 @@ import type { BucketRange, Row, StoredSide } from './classify.ts';
 import { DERIVED_COLUMNS } from './derived-columns.ts';
 import { BUCKET_OFFSETS } from './digest.ts';
 import type { RowSums } from './rules.ts';
+import type { FindingKind } from './verdict.ts';
 
 const PAYLOAD_SHA256 = `sha256(convert_to(raw_payload::text, 'UTF8'))`;
 
@@ -58,11 +59,16 @@ export async function storedSide(
   );
   const duplicates = await pool.query<{
     record_offset: string;
+    key: string;
     id: string | null;
     hash: string | null;
     columns: string;
+    is_purged: boolean;
   }>(
-    `select d.record_offset, m.id, encode(${PAYLOAD_SHA256}, 'hex') as hash, ${columnsHash('m')} as columns
+    `select d.record_offset, d.id as key, exists (
+       select from purged p where p.incarnation = d.first_incarnation and p.partition = d.first_partition
+         and p.lower_offset <= d.first_offset and p.upper_offset > d.first_offset) as is_purged,
+       m.id, encode(${PAYLOAD_SHA256}, 'hex') as hash, ${columnsHash('m')} as columns
      from duplicates d left join message_metadata m
        on m.incarnation = d.first_incarnation and m.partition = d.first_partition and m.record_offset = d.first_offset
      where d.status = 'open' and ${inRange('d')}`,
@@ -70,10 +76,6 @@ export async function storedSide(
   );
   const quarantined = await pool.query<{ record_offset: string }>(
     `select record_offset from quarantine q where q.status = 'open' and ${inRange('q')}`,
-    bounds,
-  );
-  const purged = await pool.query<{ lower_offset: string; upper_offset: string }>(
-    'select lower_offset, upper_offset from purged where incarnation = $1 and partition = $2 and lower_offset < $4 and upper_offset > $3',
     bounds,
   );
   return {
@@ -85,8 +87,26 @@ export async function storedSide(
       ]),
     ),
     quarantined: new Map(quarantined.rows.map((row) => [BigInt(row.record_offset), { refusedAgain: false }])),
-    purged: purged.rows.map((row) => ({ lower: BigInt(row.lower_offset), upper: BigInt(row.upper_offset) })),
+    purged: await purgedRanges(pool, { incarnation, partition, lower, upper }),
+    purgedDuplicates: new Map(
+      duplicates.rows
+        .filter(({ id, is_purged }) => id === null && is_purged)
+        .map(({ record_offset, key }) => [BigInt(record_offset), key]),
+    ),
   };
+}
+
+/** Whose rows retention has deleted, as far as they lie in [lower, upper). */
+export async function purgedRanges(
+  pool: Pool,
+  { incarnation, partition, lower, upper }: Omit<BucketRange, 'topic'>,
+): Promise<StoredSide['purged']> {
+  const { rows } = await pool.query<{ lower: string; upper: string }>(
+    `select greatest(lower_offset, $3) as lower, least(upper_offset, $4) as upper from purged
+     where incarnation = $1 and partition = $2 and lower_offset < $4 and upper_offset > $3 order by 1`,
+    [incarnation, partition, String(lower), String(upper)],
+  );
+  return rows.map((range) => ({ lower: BigInt(range.lower), upper: BigInt(range.upper) }));
 }
 
 function toRow(id: string, payloadHash: string, columns: string): Row {
@@ -126,29 +146,51 @@ export async function coverageOf(pool: Pool, incarnation: string): Promise<Reado
   return new Map(rows.map(({ partition, upper_offset }) => [partition, BigInt(upper_offset)]));
 }
 
-/** Ranges below the log start, both ends inclusive, that are in no account of the database: gone from the log, and stored nowhere. */
+const UNACCOUNTED_MAX = 1_000;
+/** Of what lies below an anchor, an audit has said of these that it is lost, or that nobody can know. */
+const UNKNOWN: readonly FindingKind[] = ['missing', 'hole', 'expired-unaudited'];
+
+/**
+ * Ranges below the log start, both ends inclusive, that are in no account of the database: gone from the log, and stored nowhere. What an
+ * audit has judged while it was on the log is left out (control records and aborted data have no account here), but for what it found
+ * lost, or did not judge: that is open on the books. Of very many ranges the last one stands for all that follow.
+ */
 export async function unaccountedBelow(
   pool: Pool,
-  { incarnation, partition, upper }: Pick<BucketRange, 'incarnation' | 'partition' | 'upper'>,
+  { topic, incarnation, partition, upper }: Omit<BucketRange, 'lower'>,
 ): Promise<readonly { readonly from: number; readonly to: number }[]> {
   if (upper === 0n) return [];
-  const where = 'incarnation = $1 and partition = $2 and record_offset < $3';
-  const { rows } = await pool.query<{ lower: string; next: string }>(
-    `select place + 1 as lower, next from (
-       select place, lead(place, 1, $3::bigint) over (order by place) as next from (
-         select -1::bigint as place
-         union select record_offset from message_metadata where ${where}
-         union select record_offset from duplicates where status = 'open' and ${where}
-         union select record_offset from quarantine where status = 'open' and ${where}
-       ) as places
-     ) as steps
-     where next > place + 1 and not exists (
-       select from purged p where p.incarnation = $1 and p.partition = $2 and p.lower_offset <= place + 1 and p.upper_offset >= next
-     )
-     order by 1 limit 1000`,
-    [incarnation, partition, String(upper)],
+  const accounts = (table: string) =>
+    `select record_offset, record_offset + 1 from ${table}
+     where incarnation = $1 and partition = $2 and record_offset >= (select lower_offset from beginning) and record_offset < $3`;
+  const { rows } = await pool.query<{ lower: string; upper: string }>(
+    `with unjudged as (
+       select int8multirange(int8range(least(coalesce(max(audited_to), 0), $3::bigint), $3)) + coalesce((
+           select range_agg(int8range(lower_offset, upper_offset + 1)) from (
+             select coalesce(detail ->> 'offset', detail ->> 'from')::bigint as lower_offset,
+                    coalesce(detail ->> 'offset', detail ->> 'to', detail ->> 'from')::bigint as upper_offset
+             from audit.findings where state = 'open' and stage = 'log-to-stored' and kind = any($5::text[])
+               and detail ->> 'incarnation' = $1::uuid::text and detail ->> 'partition' = $2::integer::text) as told
+           where lower_offset <= upper_offset), '{}') as ranges
+       from audit.anchors where topic = $4 and incarnation = $1::uuid and partition = $2::integer),
+     beginning as (select least(lower(ranges), $3) as lower_offset from unjudged),
+     accounts (lower_offset, upper_offset) as (
+       select lower_offset, lower_offset from beginning
+       union all ${accounts('message_metadata')}
+       union all ${accounts('duplicates')} and status = 'open'
+       union all ${accounts('quarantine')} and status = 'open'
+       union all select lower_offset, upper_offset from purged where incarnation = $1 and partition = $2 and lower_offset < $3),
+     gaps as (
+       select int8range(accounted, next) as gap from (
+         select max(upper_offset) over placed as accounted, lead(lower_offset, 1, $3::bigint) over placed as next
+         from accounts window placed as (order by lower_offset)) as steps
+       where next > accounted),
+     unaccounted as (select unnest(range_agg(gap) * (select ranges from unjudged)) as range from gaps)
+     select lower(range) as lower, case when row_number() over placed = $6 then max(upper(range)) over () else upper(range) end as upper
+     from unaccounted window placed as (order by range) order by range limit $6`,
+    [incarnation, partition, String(upper), topic, UNKNOWN, UNACCOUNTED_MAX],
   );
-  return rows.map(({ lower, next }) => ({ from: Number(lower), to: Number(next) - 1 }));
+  return rows.map((range) => ({ from: Number(range.lower), to: Number(range.upper) - 1 }));
 }
 
 const BEYOND_MAX = 1_000;

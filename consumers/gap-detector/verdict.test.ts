@@ -109,6 +109,13 @@ describe('the key of a finding', () => {
     expect(findingKey(again)).toBe(findingKey(finding('missing', at)));
   });
 
+  test('is of a length that an index takes, whatever a source is called, and tells such names apart', () => {
+    const named = (source: string) => finding('source-gap', { source, stream: 'a', streamEpoch: 'e', from: 7 });
+    const keys = ['x', 'y'].map((end) => findingKey(named(`${'é'.repeat(10_000)}${end}`)));
+    expect(Math.max(...keys.map((key) => Buffer.byteLength(key)))).toBeLessThan(2_000);
+    expect(new Set(keys).size).toBe(2);
+  });
+
   test('is another for another kind, place or life of the topic', () => {
     const keys = [
       finding('missing', at),

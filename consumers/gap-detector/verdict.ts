@@ -1,4 +1,6 @@
 // Three values, and the rules from findings to them. Nothing passes because nothing was looked at. Pure.
+import { hash } from 'node:crypto';
+
 export const VERDICTS = ['pass', 'inconclusive', 'fail'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 export type StageVerdict = Verdict | 'not-measurable';
@@ -96,8 +98,16 @@ export function overallVerdict(stages: readonly StageVerdict[], coverage: number
   return worst([enough, ...measurable]);
 }
 
+/** An index takes no entry of any length, and a source and its stream may be called anything. */
+const KEY_CHARS_MAX = 500;
+
 /** Two findings with the same key are the same finding seen again. */
 export function findingKey(finding: Finding): string {
+  const key = keyOf(finding);
+  return key.length <= KEY_CHARS_MAX ? key : `${finding.kind}|${finding.stage}|${hash('sha256', key)}`;
+}
+
+function keyOf(finding: Finding): string {
   const { kind, stage, incarnation, topic, partition, offset, from, gatewayEpoch, source, stream, streamEpoch } =
     finding;
   if (finding.replyId !== undefined) return [kind, stage, finding.replyId].join('|');

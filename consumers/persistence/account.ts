@@ -10,6 +10,7 @@ import type { Row } from './rows.ts';
 import {
   FIND_AT_COORDINATES,
   FIND_BY_ID,
+  FIND_PURGED,
   FLAG_FURTHER_BODIES,
   INSERT_ROWS,
   insertValues,
@@ -30,6 +31,8 @@ export interface Attempted {
   readonly candidates: readonly Candidate[];
   readonly inserted: ReadonlySet<bigint>;
   readonly poisons: readonly Poison[];
+  /** How many records were left out because retention has deleted their rows. */
+  readonly purged: number;
 }
 
 /** Gives every offset of the batch its one account. */
@@ -54,7 +57,8 @@ export async function account(client: PoolClient, batch: StoreBatch, attempted: 
     duplicates: freshDuplicates,
     quarantined,
     replayed:
-      known.replayed.length + duplicates.length - freshDuplicates + attempted.poisons.length - quarantined.length,
+      attempted.purged +
+      (known.replayed.length + duplicates.length - freshDuplicates + attempted.poisons.length - quarantined.length),
     conflicts: [...beside.inserted, ...further],
     coveredUpTo,
   };
@@ -130,6 +134,19 @@ async function findExisting(
   const elsewhere = rows.filter(({ recordOffset }) => !offsets.has(String(recordOffset))).map(({ id }) => id);
   const found = elsewhere.length === 0 ? [] : await run<StoredRow>(client, FIND_BY_ID, [elsewhere]);
   return [...there, ...found].map(({ record_offset, ...row }) => ({ ...row, recordOffset: BigInt(record_offset) }));
+}
+
+/** What retention has deleted stays deleted, however often the log is read: the candidates of a batch without it. */
+export async function withoutPurged(
+  client: PoolClient,
+  { incarnation, partition, candidates }: StoreBatch,
+): Promise<readonly Candidate[]> {
+  if (candidates.length === 0) return candidates;
+  const [offsets, ids] = [candidates.map(({ row }) => row.recordOffset), candidates.map(({ row }) => row.id)];
+  const found = await run<OffsetRow>(client, FIND_PURGED, [incarnation, partition, offsets, ids]);
+  if (found.length === 0) return candidates;
+  const purged = new Set(found.map(({ record_offset }) => BigInt(record_offset)));
+  return candidates.filter(({ row }) => !purged.has(row.recordOffset));
 }
 
 async function upsertDuplicates(

@@ -79,6 +79,33 @@ export const FIND_BY_ID: Statement = {
       select id, incarnation, partition, record_offset from message_metadata where id = given.id limit 1) as stored`,
 };
 
+/**
+ * $1 incarnation, $2 partition, $3 offset: whether retention has deleted anything, and the partition is covered beyond the offset. Then
+ * what is read there may be read again.
+ */
+export const IS_PURGE_POSSIBLE: Statement = {
+  name: 'pmc-is-purge-possible',
+  text: `select exists (select from purged) and exists (
+      select from coverage where incarnation = $1::uuid and partition = $2 and upper_offset > $3::bigint) as is_possible`,
+};
+
+/**
+ * $1 incarnation, $2 partition, then arrays: offsets and ids. Those whose row retention has deleted, or the row that they were a
+ * duplicate of.
+ */
+export const FIND_PURGED: Statement = {
+  name: 'pmc-find-purged',
+  text: `select given.record_offset from unnest($3::bigint[], $4::uuid[]) as given (record_offset, id)
+    where exists (
+        select from purged p where p.incarnation = $1::uuid and p.partition = $2
+          and p.lower_offset <= given.record_offset and p.upper_offset > given.record_offset)
+      or exists (
+        select from duplicates d join purged p on p.incarnation = d.first_incarnation and p.partition = d.first_partition
+          and p.lower_offset <= d.first_offset and p.upper_offset > d.first_offset
+        where d.incarnation = $1::uuid and d.partition = $2 and d.record_offset = given.record_offset
+          and d.status = 'open' and d.id = given.id)`,
+};
+
 /** $1 incarnation, $2 partition, then arrays: offsets, ids, first incarnations, partitions and offsets. */
 export const UPSERT_DUPLICATES: Statement = {
   name: 'pmc-upsert-duplicates',

@@ -7,13 +7,13 @@ import type { TopicPartition } from '../../kafka/log.ts';
 import { failureOf, type Pool, type PoolClient, sqlStateOf } from '../../service/database.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
-import { account, insertRows, type OffsetRow } from './account.ts';
+import { account, insertRows, type OffsetRow, withoutPurged } from './account.ts';
 import { assertNotSystemic } from './breaker.ts';
 import { COPY_ROWS, RowWriter, type StoredRow, type WrittenRows } from './copy-rows.ts';
 import { isolate } from './isolate.ts';
 import type { Row } from './rows.ts';
-import { afterCopy } from './statements.ts';
-import { copyInTransaction, inTransaction } from './transaction.ts';
+import { afterCopy, IS_PURGE_POSSIBLE } from './statements.ts';
+import { copyInTransaction, inTransaction, type TransactionOptions } from './transaction.ts';
 
 export interface Candidate {
   readonly row: Row;
@@ -48,7 +48,7 @@ export interface NewBatch extends TopicPartition {
 
 export interface StoreOutcome {
   readonly inserted: readonly StoredRow[];
-  /** Newly recorded; a duplicate or quarantine entry that was there before counts as replayed. */
+  /** Newly recorded; a duplicate or quarantine entry that was there before counts as replayed, and so does what was purged. */
   readonly duplicates: number;
   readonly quarantined: readonly Poison[];
   readonly replayed: number;
@@ -72,6 +72,8 @@ export class Store {
   readonly #breakerPercent: number;
   /** Batches that are still to go the long way, by partition. */
   readonly #longWay = new Map<string, number>();
+  /** Up to where this process knows each partition to be covered: nobody has read, stored or purged what lies from there on. */
+  readonly #covered = new Map<string, bigint>();
 
   constructor({ pool, breakerPercent }: StoreOptions) {
     this.#pool = pool;
@@ -83,16 +85,24 @@ export class Store {
     return !this.#longWay.has(laneOf(at));
   }
 
-  /** The short way; undefined when a row stands in the way or is refused, and then nothing was written. Throws as `write` does. */
+  /**
+   * The short way; undefined when a row stands in the way or is refused, or retention may have deleted one of these, and then nothing was
+   * written. Throws as `write` does.
+   */
   async copy(batch: NewBatch, signal: AbortSignal): Promise<StoreOutcome | undefined> {
     const { rows, bytes } = batch.written;
     const lock = laneOf(batch);
+    if (await this.#isPurgePossible(batch)) {
+      this.#longWay.set(lock, LONG_WAY_BATCHES);
+      return undefined;
+    }
     try {
       const after = (client: PoolClient) => afterCopy(batch, (text) => client.escapeLiteral(text));
       const results = await copyInTransaction(this.#pool, { lock, signal }, { copy: COPY_ROWS, bytes, after });
       const [flagged, [covered]] = results.slice(-2) as [OffsetRow[], [{ upper_offset: string }]];
       const conflicts = flagged.map(({ record_offset }) => BigInt(record_offset));
       const coveredUpTo = BigInt(covered.upper_offset);
+      this.#covered.set(lock, coveredUpTo);
       return { inserted: rows, duplicates: 0, quarantined: [], replayed: 0, conflicts, coveredUpTo };
     } catch (error) {
       if (failureOf(error) !== 'data') throw error;
@@ -110,21 +120,40 @@ export class Store {
     const copied = written && (await this.copy(written, signal));
     if (copied !== undefined) return copied;
     this.#wentTheLongWay(options.lock);
+    const outcome = await this.#writeTheLongWay(batch, options);
+    this.#covered.set(options.lock, outcome.coveredUpTo);
+    return outcome;
+  }
+
+  async #writeTheLongWay(batch: StoreBatch, options: TransactionOptions): Promise<StoreOutcome> {
+    const { poisons } = batch;
     try {
       return await inTransaction(this.#pool, options, async (client) => {
-        const inserted = await insertRows(client, rowsOf(batch.candidates));
+        const candidates = await withoutPurged(client, batch);
+        const inserted = await insertRows(client, rowsOf(candidates));
         killPoint('persistence.rows.inserted');
-        return await account(client, batch, { candidates: batch.candidates, inserted, poisons });
+        return await account(client, batch, { candidates, inserted, poisons, purged: leftOut(batch, candidates) });
       });
     } catch (error) {
       if (failureOf(error) !== 'data') throw error;
     }
     // Rare: some row is refused. A second transaction finds it; the first stays free of savepoints.
     return await inTransaction(this.#pool, options, async (client) => {
-      const { inserted, refused } = await this.#insertAcceptable(client, batch);
-      const candidates = batch.candidates.filter((candidate) => !refused.has(candidate));
-      return await account(client, batch, { candidates, inserted, poisons: [...poisons, ...refused.values()] });
+      const kept = await withoutPurged(client, batch);
+      const { inserted, refused } = await this.#insertAcceptable(client, { ...batch, candidates: kept });
+      const candidates = kept.filter((candidate) => !refused.has(candidate));
+      const bad = [...poisons, ...refused.values()];
+      return await account(client, batch, { candidates, inserted, poisons: bad, purged: leftOut(batch, kept) });
     });
+  }
+
+  /** Asked of the database only where a batch does not follow what is known to be covered: at first, or when the log is read again. */
+  async #isPurgePossible({ incarnation, partition, lower }: NewBatch): Promise<boolean> {
+    const covered = this.#covered.get(laneOf({ incarnation, partition }));
+    if (covered !== undefined && lower >= covered) return false;
+    const values = [incarnation, partition, String(lower)];
+    const { rows } = await this.#pool.query<{ is_possible: boolean }>({ ...IS_PURGE_POSSIBLE, values });
+    return rows[0]?.is_possible === true;
   }
 
   #wentTheLongWay(lane: string): void {
@@ -180,6 +209,10 @@ function asNewBatch({ candidates, poisons, ...at }: StoreBatch): NewBatch | unde
   const writer = new RowWriter(candidates.length);
   for (const { row } of candidates) writer.add(row);
   return { ...at, lower, written: writer.end() };
+}
+
+function leftOut({ candidates }: StoreBatch, kept: readonly Candidate[]): number {
+  return candidates.length - kept.length;
 }
 
 function rowsOf(candidates: readonly Candidate[]): readonly Row[] {

@@ -49,7 +49,7 @@ async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli)
   else if (plan.unrecoverable.length > 0) cli.endWith(REFUSED_EXIT);
 }
 
-/** How many of the planned offsets are a row, a duplicate or in quarantine afterwards. */
+/** How many of the planned offsets are a row, a duplicate, in quarantine or purged afterwards: the sink brings nothing back that was. */
 async function execution(
   { ranges, pool, codec, clock, logger }: AuditServers,
   topic: TopicDescription,
@@ -82,7 +82,9 @@ async function accountedFor(
     `select count(*) from (
        select record_offset from message_metadata where ${where}
        union select record_offset from duplicates where status = 'open' and ${where}
-       union select record_offset from quarantine where status = 'open' and ${where}) as accounted`,
+       union select record_offset from quarantine where status = 'open' and ${where}
+       union select generate_series(greatest(lower_offset, $3), least(upper_offset, $4) - 1) from purged
+         where incarnation = $1 and partition = $2 and lower_offset < $4 and upper_offset > $3) as accounted`,
     [incarnation, partition, String(lower), String(upper)],
   );
   return Number(rows[0]?.count ?? 0);

@@ -1,6 +1,6 @@
 // `pmc rows purge --before TIME`: retention. Deletes the oldest rows of every partition, from its beginning up to the first row that was
-// received at or after the time, so that what is gone is one range. Each batch is a transaction that deletes and writes the range to
-// `purged`, where the audit finds it. Without --execute it only counts.
+// received at or after the time. Each batch is a transaction that deletes and writes to `purged`, where the audit finds them, the
+// offsets of the rows that it deleted and no others: what had no row is as lost as it was. Without --execute it only counts.
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
@@ -105,6 +105,7 @@ async function countRows(client: pg.Client, { incarnation, partition, lower, upp
 }
 
 async function purgeRange(client: pg.Client, range: PartitionRange, reason: string, cli: Cli): Promise<number> {
+  await closeFalseClaims(client, range);
   let deleted = 0;
   for (let from = range.lower; from < range.upper; ) {
     const batch = await purgeBatch(client, { ...range, lower: from }, reason);
@@ -118,9 +119,23 @@ async function purgeRange(client: pg.Client, range: PartitionRange, reason: stri
 }
 
 /**
- * Rows and books in one transaction: a crash leaves both or neither. Duplicates that point at a deleted row stay; the audit finds
- * them purged where their own offset is in the range too, and says that they cannot be proved any more where it is not.
+ * A duplicate is proved by the row that it points at, and by its key alone once that row is gone (stored-side.ts). One that points at
+ * the row of another event is false, which nobody could tell afterwards: it would be called purged, and is lost.
  */
+async function closeFalseClaims(
+  client: pg.Client,
+  { incarnation, partition, lower, upper }: PartitionRange,
+): Promise<void> {
+  await client.query(
+    `update duplicates d set status = 'superseded' from message_metadata m
+     where d.status = 'open' and d.first_incarnation = $1 and d.first_partition = $2
+       and d.first_offset >= $3 and d.first_offset < $4
+       and m.incarnation = $1 and m.partition = $2 and m.record_offset = d.first_offset and m.id <> d.id`,
+    [incarnation, partition, String(lower), String(upper)],
+  );
+}
+
+/** Rows and books in one transaction: a crash leaves both or neither. Duplicates and quarantined records stay, with their own proofs. */
 async function purgeBatch(
   client: pg.Client,
   { incarnation, partition, lower, upper }: PartitionRange,
@@ -138,11 +153,10 @@ async function purgeBatch(
       at,
     );
     const next = BigInt(end.rows[0]?.record_offset ?? upper);
-    const range = [incarnation, partition, String(lower), String(next)];
-    const deleted = await client.query<{ source: string; event_id: string | null; kind: string }>(
+    const deleted = await client.query<{ record_offset: string; source: string; event_id: string | null }>(
       `delete from message_metadata where incarnation = $1 and partition = $2 and record_offset >= $3 and record_offset < $4
-       returning source, case when kind = 'message' then event_id end as event_id`,
-      range,
+       returning record_offset, source, case when kind = 'message' then event_id end as event_id`,
+      [incarnation, partition, String(lower), String(next)],
     );
     const messages = deleted.rows.filter(({ event_id }) => event_id !== null);
     // What became of a message goes with the message.
@@ -151,7 +165,8 @@ async function purgeBatch(
        where message_state.source = given.source and message_state.message_id = given.message_id`,
       [messages.map(({ source }) => source), messages.map(({ event_id }) => event_id)],
     );
-    await putOnTheBooks(client, range, reason);
+    const offsets = deleted.rows.map(({ record_offset }) => record_offset);
+    if (offsets.length > 0) await putOnTheBooks(client, [incarnation, partition, offsets, reason]);
     await client.query('commit');
     return { rows: deleted.rowCount ?? 0, next };
   } catch (error) {
@@ -160,18 +175,23 @@ async function purgeBatch(
   }
 }
 
-/** What lies next to a range makes it longer: the audit looks for one range that covers what is gone. */
-async function putOnTheBooks(client: pg.Client, range: readonly (string | number)[], reason: string): Promise<void> {
-  const extended = await client.query(
-    'update purged set upper_offset = $4, reason = $5 where incarnation = $1 and partition = $2 and upper_offset = $3',
-    [...range, reason],
-  );
-  if (extended.rowCount !== 0) return;
+/** Offsets that follow each other are one range, also with those of ranges that are there. */
+async function putOnTheBooks(
+  client: pg.Client,
+  given: readonly [incarnation: string, partition: number, offsets: readonly string[], reason: string],
+): Promise<void> {
   await client.query(
-    `insert into purged as known (incarnation, partition, lower_offset, upper_offset, reason) values ($1, $2, $3, $4, $5)
-     on conflict (incarnation, partition, lower_offset) do update set
-       upper_offset = greatest(known.upper_offset, excluded.upper_offset), reason = excluded.reason`,
-    [...range, reason],
+    `with gone as (select unnest($3::bigint[]) as record_offset),
+     known as (
+       delete from purged where incarnation = $1 and partition = $2
+         and lower_offset <= (select max(record_offset) + 1 from gone) and upper_offset >= (select min(record_offset) from gone)
+       returning lower_offset, upper_offset),
+     pieces as (
+       select int8range(record_offset, record_offset + 1) as piece from gone
+       union all select int8range(lower_offset, upper_offset) from known)
+     insert into purged (incarnation, partition, lower_offset, upper_offset, reason)
+     select $1, $2, lower(whole), upper(whole), $4 from (select unnest(range_agg(piece)) as whole from pieces) as joined`,
+    [...given],
   );
 }
 

@@ -241,11 +241,49 @@ test('what left the log before it was stored is named, what was stored, a duplic
     expect(await below(0n)).toEqual([]);
     expect(await below(5n)).toEqual([]);
     expect(await below(10n)).toEqual([
-      { from: 5, to: 7 },
+      { from: 7, to: 7 },
       { from: 9, to: 9 },
     ]);
     await pool.query(`update purged set upper_offset = 8`);
     expect(await below(10n)).toEqual([{ from: 9, to: 9 }]);
     expect(await unaccountedBelow(pool, { ...AT, partition: 1, upper: 3n })).toEqual([{ from: 0, to: 2 }]);
+  });
+});
+
+test('nor is what an audit had judged, unless it found that lost, or said that nobody can know', async () => {
+  await withDatabase(async (pool) => {
+    const { topic, incarnation } = AT;
+    await pool.query(
+      `insert into duplicates (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
+       select $1, 0, place, gen_random_uuid(), $1, 0, 0 from unnest(array[2, 3, 20]) as place`,
+      [incarnation],
+    );
+    const anchored = async (auditedTo: number, of = incarnation) =>
+      await pool.query(
+        `insert into audit.anchors values ($1, 0, 'c', $2, 0, 0, 0, 0, 0, $3, now())
+         on conflict (topic, partition) do update set incarnation = $2, audited_to = $3`,
+        [topic, of, auditedTo],
+      );
+    const below = async (upper: bigint) =>
+      (await unaccountedBelow(pool, { ...AT, upper })).map(({ from, to }) => `${from}-${to}`);
+    const unjudged = ['0-1', '4-19', '21-29'];
+    expect(await below(30n)).toEqual(unjudged);
+    await anchored(30, '00000000-0000-4000-8000-000000000002');
+    expect(await below(30n)).toEqual(unjudged);
+    await anchored(10);
+    expect(await below(30n)).toEqual(['10-19', '21-29']);
+    await anchored(40);
+    expect(await below(30n)).toEqual([]);
+    const expired: Finding = { kind: 'expired-unaudited', stage: 'log-to-stored', ...AT, from: 1, to: 4, detail: '' };
+    const told: readonly Finding[] = [
+      ...[LOST, { ...LOST, kind: 'hole', offset: 22 } as const, expired],
+      // Neither of this place nor of this kind.
+      ...[{ ...LOST, partition: 1, offset: 7 }, { ...LOST, kind: 'reordered', offset: 8 } as const],
+      ...[{ ...LOST, offset: 50 }, { ...LOST, stage: 'gateway-to-log', offset: 9 } as const],
+    ];
+    await storeFindings(pool, reportOf(0, told), COMPLETE);
+    expect(await below(30n)).toEqual(['1-1', '4-5', '22-22']);
+    await pool.query(`update audit.findings set state = 'healed' where kind = 'missing'`);
+    expect(await below(30n)).toEqual(['1-1', '4-4', '22-22']);
   });
 });

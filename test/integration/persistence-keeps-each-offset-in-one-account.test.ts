@@ -68,6 +68,29 @@ test('deleted rows come back by reading again, and only they', async () => {
   expect(await accounts()).toEqual(['1 stored', '2 stored', '3 stored']);
 });
 
+test('what retention has deleted does not come back by reading again, nor does a duplicate of it; what was lost does', async () => {
+  const all = [1, 2, 3, 4, 1, 5].map((n, offset) => make.candidate(BigInt(offset), { n }));
+  await store.write(make.batch(all), ALIVE);
+  const deleted = 'delete from message_metadata where record_offset in (0, 2, 3)';
+  await pool.query(`with gone as (${deleted}) insert into purged select $1, 0, 0, 1, 'test'`, [
+    all[0]?.row.incarnation,
+  ]);
+  // The same process, another one, and one whose first batch lies above what is covered.
+  const other = new Store({ pool, breakerPercent: 50 });
+  await other.write(make.batch([make.candidate(6n, { n: 6 })]), ALIVE);
+  for (const one of [store, new Store({ pool, breakerPercent: 50 }), other]) {
+    await one.write(make.batch(all), ALIVE);
+    await one.write(make.batch(all.slice(0, 1)), ALIVE);
+    expect(await accounts()).toEqual([
+      '1 stored',
+      '2 stored',
+      '3 stored',
+      ...['4 duplicate of 0', '5 stored', '6 stored'],
+    ]);
+  }
+  expect(await store.write(make.batch(all), ALIVE)).toMatchObject({ inserted: [], duplicates: 0, replayed: 6 });
+});
+
 describe('an offset is in one account only', () => {
   test('storing it closes its quarantine entry, and a later failure to decode does not open it again', async () => {
     await store.write(make.batch([], [poison(1n)]), ALIVE);

@@ -2,15 +2,17 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { storedSide, unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
+import { purgedRanges, storedSide, unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import { loadTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import { Store } from '../../consumers/persistence/store.ts';
+import { below, seededRandom } from '../../service/random.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { pmcCommand } from '../support/pmc-command.ts';
 import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 import { poison, storeBatches } from '../support/store-batches.ts';
 
+const ALIVE = new AbortController().signal;
 const incarnation = randomUUID();
 const topic = 'pmc.messages.incoming';
 const START_MS = Date.parse('2026-11-01T00:00:00Z');
@@ -76,9 +78,13 @@ test('with it the rows before the time are gone, the others there, and the audit
   ]);
   const range = { topic, incarnation, partition: 0, lower: 0n, upper: BigInt(ROWS) };
   const { purged, quarantined } = await storedSide(pool, range);
-  expect(purged).toEqual([{ lower: 0n, upper: BigInt(KEPT_FROM) }]);
+  // In quarantine is no row: what is there stays, and can be redriven.
+  expect(purged).toEqual([
+    { lower: 0n, upper: BAD },
+    { lower: BAD + 1n, upper: BigInt(KEPT_FROM) },
+  ]);
   expect([...quarantined.keys()]).toEqual([BAD]);
-  expect(await unaccountedBelow(pool, { incarnation, partition: 0, upper: BigInt(ROWS) })).toEqual([]);
+  expect(await unaccountedBelow(pool, { topic, incarnation, partition: 0, upper: BigInt(ROWS) })).toEqual([]);
   expect(await loadTimeline(pool)).toMatchObject([
     {
       kind: 'operator-action',
@@ -93,6 +99,39 @@ test('with it the rows before the time are gone, the others there, and the audit
 test('a second time there is nothing left to delete', async () => {
   const { code, stdout } = await purge('--execute');
   expect([code, stdout]).toEqual([0, 'deleted 0 rows\n']);
+});
+
+test('what is on the books is each offset that had a row and no other, whatever was purged around it before', async () => {
+  const partition = 7;
+  const make = storeBatches(incarnation);
+  const random = seededRandom(4, 0);
+  const placed = Array.from({ length: 400 }, (_, n) => BigInt(n)).filter(() => below(random, 3) > 0);
+  const candidates = placed.map((offset) => {
+    const receivedAt = START_MS + Number(offset) * 1_000;
+    return make.candidate(offset, { placed: Number(offset) }, partition, { receivedAt });
+  });
+  const store = () => new Store({ pool, breakerPercent: 50 }).write(make.batch(candidates, [], partition), ALIVE);
+  await store();
+  const before = (offset: number) => new Date(START_MS + offset * 1_000).toISOString();
+  const purgeUpTo = (offset: number) =>
+    pmcCommand({ DATABASE_URL: database.url }, 'rows', 'purge', '--before', before(offset), '--execute');
+  for (const upTo of [100, 101, 250]) {
+    await purgeUpTo(upTo);
+    // Reading it again brings nothing back.
+    await store();
+    const ranges = await purgedRanges(pool, { incarnation, partition, lower: 0n, upper: 1_000n });
+    const listed = ranges.flatMap(({ lower, upper }) =>
+      Array.from({ length: Number(upper - lower) }, (_, index) => lower + BigInt(index)),
+    );
+    expect(listed).toEqual(placed.filter((offset) => offset < BigInt(upTo)));
+    for (const [index, { lower }] of ranges.entries())
+      if (index > 0) expect(lower).toBeGreaterThan(ranges[index - 1]?.upper ?? 0n);
+    const { rows } = await pool.query<{ place: string }>(
+      'select record_offset as place from message_metadata where partition = $1 order by 1',
+      [partition],
+    );
+    expect(rows.map(({ place }) => BigInt(place))).toEqual(placed.filter((offset) => offset >= BigInt(upTo)));
+  }
 });
 
 test.each(['tomorrow', '2999-01-01', '2026-11-01T00:00:00', ''])('a time like %j is refused', async (time) => {

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { bookFindings } from '../../consumers/gap-detector/audit-store.ts';
 import { bookedFindings, countBooked, missingRanges } from '../../consumers/gap-detector/findings-book.ts';
+import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 import { createPool, type Pool } from '../../service/database.ts';
 import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
@@ -75,4 +76,14 @@ test('of one offset the books tell what names no incarnation too, and nothing of
   const place = { topic: 't', incarnation: INCARNATION, partition: 0, offset: 5 };
   const told = await bookedFindings(pool, { isAll: false, place });
   expect(told.map(({ finding }) => finding.kind).sort()).toEqual(['altered', 'missing']);
+});
+
+test('of very many ranges that left the log unaccounted for the last one stands for those that follow', async () => {
+  await pool.query(
+    `insert into duplicates (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
+     select $1, 0, 2 * place, gen_random_uuid(), $1, 0, 0 from generate_series(0, 1499) as place`,
+    [AT.incarnation],
+  );
+  const ranges = await unaccountedBelow(pool, { ...AT, upper: 3_000n });
+  expect([ranges.length, ranges[0], ranges.at(-1)]).toEqual([1_000, { from: 1, to: 1 }, { from: 1_999, to: 2_999 }]);
 });

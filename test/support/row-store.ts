@@ -5,7 +5,7 @@ import { Store } from '../../consumers/persistence/store.ts';
 import { type ScratchDatabase, scratchDatabase } from './scratch-database.ts';
 
 const TABLES =
-  'message_metadata, duplicates, conflicts, quarantine, coverage, message_state, conversations, fold_positions';
+  'message_metadata, duplicates, conflicts, quarantine, coverage, message_state, conversations, fold_positions, purged';
 const CONNECTIONS = 8;
 
 export interface RowStore {

@@ -53,6 +53,20 @@ export const STORED_CASES: readonly FaultCase[] = [
     },
   },
   {
+    name: 'an event is called a duplicate of another one, which retention deleted',
+    stage: 'log-to-stored',
+    fault: 'loss',
+    plant: (planner, gateway) => {
+      const first = planner.append(gateway.frame());
+      const row = planner.append(gateway.frame());
+      planner.purged.push(first);
+      planner.duplicates.push({ ...row, first, id: first.id });
+      planner.accounts.purged += 1;
+      planner.accounts.missing += 1;
+      return [at('missing', row)];
+    },
+  },
+  {
     name: 'a sound record is quarantined',
     stage: 'log-to-stored',
     fault: 'loss',
@@ -145,6 +159,20 @@ export const STORED_CASES: readonly FaultCase[] = [
     plant: (planner, gateway) => {
       planner.purged.push(planner.append(gateway.frame()));
       planner.accounts.purged += 1;
+      return [];
+    },
+  },
+  {
+    name: 'retention deleted the row of an event that came twice',
+    stage: 'log-to-stored',
+    fault: 'none',
+    plant: (planner, gateway) => {
+      const event = gateway.frame();
+      const first = planner.append(event);
+      const again = planner.append({ ...event, ingestSeq: gateway.frame().ingestSeq });
+      planner.purged.push(first);
+      planner.duplicates.push({ ...again, first });
+      planner.accounts.purged += 2;
       return [];
     },
   },
