@@ -4,11 +4,11 @@ import { type BucketRange, type Classified, classify, type LogEntry, type Row, t
 export const AT = { topic: 'pmc.messages.incoming', partition: 4, incarnation: 'i' };
 export const LENGTH = 40;
 
-export function range(lower: number, upper: number): BucketRange {
+function range(lower: number, upper: number): BucketRange {
   return { ...AT, lower: BigInt(lower), upper: BigInt(upper) };
 }
 
-export function entry(offset: number): LogEntry {
+function entry(offset: number): LogEntry {
   return {
     kind: 'record',
     payloadHash: `hash ${offset}`,
