@@ -77,10 +77,11 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     bytesMax: BUFFERED_BYTES_MAX,
     recordBytesMax: config.recordBytesMax,
     paceMs: PACE_MS,
-    onAppend: (topic, outcome, records, durationMs) => {
+    onAppend: (to, outcome, records, durationMs) => {
+      const { topic } = to;
       metrics.appended.inc({ topic, outcome }, records);
       metrics.appendDuration.observe({ topic }, durationMs / 1_000);
-      logState.appended(outcome);
+      logState.appended(to, outcome);
     },
   });
 
