@@ -15,7 +15,7 @@ import { Checkpoints } from './checkpoints.ts';
 import type { communicatorSettings } from './config.ts';
 import { Downward } from './downward.ts';
 import { HeldSources } from './held-sources.ts';
-import { within } from './in-time.ts';
+import { answeredWithin, within } from './in-time.ts';
 import { Ingest } from './ingest.ts';
 import { LogState } from './log-state.ts';
 import { communicatorMetrics } from './metrics.ts';
@@ -43,6 +43,8 @@ const BATCH_BYTES_MAX = 524_288;
 const PACE_MS = 12;
 const BUFFERED_BYTES_MAX = 33_554_432;
 const TICK_MS = 1_000;
+/** Whoever waits for a welcome gives up after 15 s, and is to hear before that why there is none. */
+const ENDS_MS = 8_000;
 /** Of the deadline to stop, 15 s: what sessions have to drain in, the disk to take frames, the log to answer for them, and to be told. */
 const LEAVE_MS = 6_000;
 const SYNC_MS = 2_000;
@@ -150,7 +152,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     range,
     codec,
     saved,
-    ends: () => admin.ends(TOPIC.outgoing),
+    ends: () => answeredWithin(ENDS_MS, admin.ends(TOPIC.outgoing)),
     logger,
     metrics,
   });
@@ -160,6 +162,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     streams,
     downward,
     ackPaceMs: PACE_MS,
+    isLogAway: () => logState.isAway,
     usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, clock.nowMs()),
     onStream: (kind, source, stream, epoch) => {
       if (sources.has(source)) checkpoints.stream(kind, source, stream, epoch);
