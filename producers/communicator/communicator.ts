@@ -209,7 +209,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     spoolBytes: spool.bytes,
   }));
   const own = new OwnSources(thread, logger);
-  const held = new HeldSources({ links, own, last: await own.all(), checkpoints, spool, metrics, logger });
+  const held = new HeldSources({ links, own, last: await own.all(), checkpoints, downward, spool, metrics, logger });
   const timer = setInterval(() => {
     const nowMs = clock.nowMs();
     links.tick(nowMs);
@@ -227,8 +227,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const open = async (): Promise<void> => {
     const prepared = await prepareLog(clients, admin, codec, context, instance, () => held.hold());
     for (const [topic, count] of prepared.partitions) partitions.set(topic, count);
-    downward.open(prepared.outgoing);
-    await held.handOn(stopping);
+    await held.handOn(prepared.outgoing, stopping);
     isOpen = true;
     readers.push(
       joinOwnership({
