@@ -114,7 +114,7 @@ describe('the accumulator', () => {
     const seen: string[] = [];
     const accumulator = accumulatorOn(appender, {
       batchRecordsMax: 2,
-      onAppend: (topic, outcome, records) => seen.push(`${topic} ${outcome} ${records}`),
+      onAppend: ({ topic }, outcome, records) => seen.push(`${topic} ${outcome} ${records}`),
     });
     const outcomes = ['a', 'b', 'c'].map((name) => accumulator.append(LANE, record(name)));
     // The second attempt was written without an answer: a and b are on the log twice, and are told the later place.
@@ -159,7 +159,11 @@ describe('the accumulator', () => {
     await fc.assert(
       fc.asyncProperty(fates, lanes, fc.integer({ min: 1, max: 5 }), async (script, partitions, batchRecordsMax) => {
         const appender = new ScriptedAppender((_append, call) => script[call] ?? 'acked');
-        const accumulator = accumulatorOn(appender, { batchRecordsMax });
+        const last = new Map<number, string>();
+        const accumulator = accumulatorOn(appender, {
+          batchRecordsMax,
+          onAppend: ({ partition }, outcome) => void last.set(partition, outcome),
+        });
         const sent = partitions.map((partition, index) => {
           const name = `r${index}`;
           return { name, partition, outcome: accumulator.append({ ...LANE, partition }, record(name)) };
@@ -176,6 +180,8 @@ describe('the accumulator', () => {
           expect(new Set(offsets).size).toBe(offsets.length);
         }
         expect([accumulator.bufferedRecords, accumulator.bufferedBytes]).toEqual([0, 0]);
+        // A partition without an answer has records that wait for one: nobody is left believing that it does not answer.
+        expect([...last.values()]).not.toContain('unknown');
       }),
       { numRuns: 200 },
     );

@@ -27,7 +27,7 @@ export interface AccumulatorOptions {
    * record that comes alone waits for nothing.
    */
   readonly paceMs?: number;
-  onAppend?(topic: string, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
+  onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
 interface Pending {
@@ -135,7 +135,7 @@ export class Accumulator {
         to,
         batch.map(({ record }) => record),
       );
-      this.#options.onAppend?.(to.topic, answer.outcome, batch.length, performance.now() - startedMs);
+      this.#options.onAppend?.(to, answer.outcome, batch.length, performance.now() - startedMs);
       if (answer.outcome === 'acked') {
         batch.forEach((one, index) =>
           this.#release(one, { outcome: 'acked', offset: answer.baseOffset + BigInt(index) }),

@@ -15,7 +15,7 @@ import { Checkpoints } from './checkpoints.ts';
 import type { communicatorSettings } from './config.ts';
 import { Downward } from './downward.ts';
 import { HeldSources } from './held-sources.ts';
-import { within } from './in-time.ts';
+import { answeredWithin, within } from './in-time.ts';
 import { Ingest } from './ingest.ts';
 import { LogState } from './log-state.ts';
 import { communicatorMetrics } from './metrics.ts';
@@ -43,6 +43,8 @@ const BATCH_BYTES_MAX = 524_288;
 const PACE_MS = 12;
 const BUFFERED_BYTES_MAX = 33_554_432;
 const TICK_MS = 1_000;
+/** Whoever waits for a welcome gives up after 15 s, and is to hear before that why there is none. */
+const ENDS_MS = 8_000;
 /** Of the deadline to stop, 15 s: what sessions have to drain in, the disk to take frames, the log to answer for them, and to be told. */
 const LEAVE_MS = 6_000;
 const SYNC_MS = 2_000;
@@ -77,10 +79,11 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     bytesMax: BUFFERED_BYTES_MAX,
     recordBytesMax: config.recordBytesMax,
     paceMs: PACE_MS,
-    onAppend: (topic, outcome, records, durationMs) => {
+    onAppend: (to, outcome, records, durationMs) => {
+      const { topic } = to;
       metrics.appended.inc({ topic, outcome }, records);
       metrics.appendDuration.observe({ topic }, durationMs / 1_000);
-      logState.appended(outcome);
+      logState.appended(to, outcome);
     },
   });
 
@@ -149,7 +152,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     range,
     codec,
     saved,
-    ends: () => admin.ends(TOPIC.outgoing),
+    ends: () => answeredWithin(ENDS_MS, admin.ends(TOPIC.outgoing)),
     logger,
     metrics,
   });
@@ -159,6 +162,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     streams,
     downward,
     ackPaceMs: PACE_MS,
+    isLogAway: () => logState.isAway,
     usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, clock.nowMs()),
     onStream: (kind, source, stream, epoch) => {
       if (sources.has(source)) checkpoints.stream(kind, source, stream, epoch);
@@ -205,7 +209,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     spoolBytes: spool.bytes,
   }));
   const own = new OwnSources(thread, logger);
-  const held = new HeldSources({ links, own, last: await own.all(), checkpoints, spool, metrics, logger });
+  const held = new HeldSources({ links, own, last: await own.all(), checkpoints, downward, spool, metrics, logger });
   const timer = setInterval(() => {
     const nowMs = clock.nowMs();
     links.tick(nowMs);
@@ -223,8 +227,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const open = async (): Promise<void> => {
     const prepared = await prepareLog(clients, admin, codec, context, instance, () => held.hold());
     for (const [topic, count] of prepared.partitions) partitions.set(topic, count);
-    downward.open(prepared.outgoing);
-    await held.handOn(stopping);
+    await held.handOn(prepared.outgoing, stopping);
     isOpen = true;
     readers.push(
       joinOwnership({

@@ -7,7 +7,9 @@ import { communicatorMetrics } from './metrics.ts';
 let told: string[];
 let metrics: ReturnType<typeof communicatorMetrics>;
 let held: HeldSources;
+let onPositions: () => void;
 const ALIVE = new AbortController().signal;
+const OUTGOING = { logEpoch: 'cluster/topic', start: new Map([[0, 5n]]) };
 
 /** Whatever takes its time: what comes next has to wait for it. */
 const slowly = (what: string, turns: number) => async (): Promise<void> => {
@@ -21,6 +23,7 @@ async function heldNow(): Promise<number | undefined> {
 
 beforeEach(() => {
   told = [];
+  onPositions = () => undefined;
   metrics = communicatorMetrics(new Registry());
   held = new HeldSources({
     last: ['mine', 'counting', 'elsewhere'],
@@ -35,6 +38,12 @@ beforeEach(() => {
     },
     own: { note: (name, isOurs) => void told.push(`${isOurs ? 'own' : 'foreign'} ${name}`) },
     checkpoints: { open: slowly('opened', 3) },
+    downward: {
+      open: ({ logEpoch }) => {
+        told.push(`positions of ${logEpoch}`);
+        onPositions();
+      },
+    },
     spool: { start: () => void told.push('hand on') },
     metrics,
     logger: pino({ level: 'silent' }),
@@ -51,18 +60,28 @@ test('while the log never answered the sources of before are dialled, once, and 
   expect(await heldNow()).toBe(0);
 });
 
-test('nothing goes on its way before the log knows the epoch and each position is saved', async () => {
-  await held.handOn(ALIVE);
-  expect(told).toEqual(['opened', 'expected', 'hand on']);
+test('nobody has a position, and is welcomed, before the log knows the epoch; nothing goes on its way before each is saved', async () => {
+  await held.handOn(OUTGOING, ALIVE);
+  expect(told).toEqual(['opened', 'positions of cluster/topic', 'expected', 'hand on']);
 });
 
-test('a service that is told to stop meanwhile hands on nothing', async () => {
-  await expect(held.handOn(AbortSignal.abort())).rejects.toThrow();
-  expect(told).toEqual(['opened', 'expected']);
+test('a service that is told to stop while the log does not know the epoch yet welcomes nobody and hands on nothing', async () => {
+  const stopping = new AbortController();
+  const handingOn = held.handOn(OUTGOING, stopping.signal);
+  stopping.abort();
+  await expect(handingOn).rejects.toThrow();
+  expect(told).toEqual(['opened']);
+});
+
+test('a service that is told to stop while positions are saved hands on nothing', async () => {
+  const stopping = new AbortController();
+  onPositions = () => stopping.abort();
+  await expect(held.handOn(OUTGOING, stopping.signal)).rejects.toThrow();
+  expect(told).toEqual(['opened', 'positions of cluster/topic', 'expected']);
 });
 
 test('a log that goes away after its first answer, and before the first assignment, is no other', async () => {
-  await held.handOn(ALIVE);
+  await held.handOn(OUTGOING, ALIVE);
   told = [];
   held.hold();
   // As soon as it is back they have a position, if they had none.

@@ -3,6 +3,7 @@
 // The first assignment says which of them may stay, and from then on the group alone says who dials whom.
 import type { Logger } from '../../service/logger.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import type { Downward, OutgoingStart } from './downward.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import type { SourceLinks } from './source-links.ts';
 import type { Dialled } from './source-ownership.ts';
@@ -15,6 +16,7 @@ export interface HeldSourcesOptions {
   /** As the disk has them. */
   readonly last: readonly string[];
   readonly checkpoints: Pick<Checkpoints, 'open'>;
+  readonly downward: Pick<Downward, 'open'>;
   readonly spool: Pick<Spool, 'start'>;
   readonly metrics: Pick<CommunicatorMetrics, 'sourcesHeld'>;
   readonly logger: Logger;
@@ -53,10 +55,15 @@ export class HeldSources implements Dialled {
     if (this.#phase === 'handing on') void links.expected();
   }
 
-  /** The log has answered: the epoch is opened on it, each source's position in the replies is saved, and only then the spool hands on. */
-  async handOn(stopping: AbortSignal): Promise<void> {
-    const { checkpoints, links, spool } = this.#options;
+  /**
+   * The log has answered: the epoch is opened on it; only then peers have positions in it, so are welcomed, and what they say is appended;
+   * each source's position in the replies is saved, and only then the spool hands on.
+   */
+  async handOn(outgoing: OutgoingStart, stopping: AbortSignal): Promise<void> {
+    const { checkpoints, downward, links, spool } = this.#options;
     await checkpoints.open();
+    stopping.throwIfAborted();
+    downward.open(outgoing);
     await links.expected();
     this.#phase = 'handing on';
     stopping.throwIfAborted();

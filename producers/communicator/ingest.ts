@@ -14,6 +14,7 @@ import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
 import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
+import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { keyOf, type Place, type Receipt, sha256, toEvent, toRejected } from './envelope.ts';
@@ -85,14 +86,23 @@ export class Ingest {
     return this.#inMemory * 2 < this.#options.inFlightMax && !this.#options.accumulator.full;
   }
 
+  /** Throws PMC_KAFKA_UNREACHABLE where one more frame would have to wait without a number. */
+  assertRoom(): void {
+    if (this.#isFull) throw new PmcError('PMC_KAFKA_UNREACHABLE', 'the log does not keep up, and memory is full');
+  }
+
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
     return [...this.#ends.values()];
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
   receive(arrived: Arrived): void {
-    if (this.#held.length > 0 || this.#inMemory >= this.#options.inFlightMax) this.#held.push(arrived);
+    if (this.#isFull) this.#held.push(arrived);
     else this.append(arrived, this.receipt(arrived.from));
+  }
+
+  get #isFull(): boolean {
+    return this.#held.length > 0 || this.#inMemory >= this.#options.inFlightMax;
   }
 
   /** The next number; from now on the frame is accounted for. */

@@ -1,4 +1,8 @@
-// Whether the log answers, for readiness and for peers that want to know why their acknowledgements are late.
+// Whether the log answers, for readiness and for peers that want to know why their acknowledgements are late. Two things can be wrong, each
+// without the other: there is no connection, or appends to some partitions are not acknowledged although a broker is reached (too
+// few in-sync replicas, no leader). What cures one says nothing about the other, nor one partition about its neighbours.
+import { laneOf } from '../../kafka/group-knowledge.ts';
+import type { TopicPartition } from '../../kafka/log.ts';
 import type { Clock } from '../../service/clock.ts';
 import { describeError, type PmcError } from '../../service/errors.ts';
 import type { Health } from '../../service/health.ts';
@@ -11,10 +15,16 @@ export interface LogStateOptions {
 }
 
 const SAY_AGAIN_MS = 5_000;
+const NAMED_MAX = 3;
 
 export class LogState {
   readonly #options: LogStateOptions;
-  #awaySinceMs: number | undefined;
+  /**
+   * Partitions whose last append had no outcome. None stays here for ever: the accumulator appends the same records again until
+   * they have one.
+   */
+  readonly #unanswered = new Set<string>();
+  #problem: PmcError | undefined;
   #saidMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LogStateOptions) {
@@ -22,17 +32,20 @@ export class LogState {
   }
 
   get isAway(): boolean {
-    return this.#awaySinceMs !== undefined;
+    return this.#problem !== undefined || this.#unanswered.size > 0;
   }
 
   connection(problem: PmcError | undefined): void {
-    if (problem === undefined) this.#back('connected');
-    else this.#away(describeError(problem));
+    this.#problem = problem;
+    this.#show('connected');
   }
 
-  appended(outcome: 'acked' | 'rejected' | 'unknown'): void {
-    if (outcome === 'unknown') this.#away('appends are not acknowledged');
-    else if (this.isAway) this.#back('appends are acknowledged');
+  appended(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown'): void {
+    const lane = laneOf(to);
+    const isNews = outcome === 'unknown' ? !this.#unanswered.has(lane) : this.#unanswered.delete(lane);
+    if (!isNews) return;
+    if (outcome === 'unknown') this.#unanswered.add(lane);
+    this.#show('appends are acknowledged');
   }
 
   tick(): void {
@@ -42,14 +55,15 @@ export class LogState {
     onAway(SAY_AGAIN_MS);
   }
 
-  #away(detail: string): void {
-    const { health, clock } = this.#options;
-    health.set('log', false, detail);
-    this.#awaySinceMs ??= clock.nowMs();
+  #show(well: string): void {
+    const wrong = this.#problem === undefined ? this.#waiting() : describeError(this.#problem);
+    this.#options.health.set('log', wrong === undefined, wrong ?? well);
   }
 
-  #back(detail: string): void {
-    this.#options.health.set('log', true, detail);
-    this.#awaySinceMs = undefined;
+  #waiting(): string | undefined {
+    const lanes = [...this.#unanswered];
+    if (lanes.length === 0) return undefined;
+    const more = lanes.length > NAMED_MAX ? ` and ${lanes.length - NAMED_MAX} more` : '';
+    return `appends are not acknowledged: ${lanes.slice(0, NAMED_MAX).join(', ')}${more}`;
   }
 }

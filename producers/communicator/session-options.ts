@@ -15,6 +15,8 @@ export interface SessionDeps {
   readonly downward: Downward;
   /** What all peers with a rate may send together. */
   readonly usersRate?: TokenBucket | undefined;
+  /** Whether a peer is to hear at its welcome that acknowledgements will be late. */
+  readonly isLogAway: () => boolean;
   readonly clock: Clock;
   /** Milliseconds between two acknowledgements of a stream. */
   readonly ackPaceMs: number;

@@ -90,6 +90,7 @@ export interface RigOptions {
   readonly stored?: StreamPosition;
   readonly find?: () => Promise<StreamPosition | undefined>;
   readonly downward?: Partial<DownwardOptions>;
+  readonly inFlightMax?: number;
   /** False: the log has not answered yet. */
   readonly isLogKnown?: boolean;
 }
@@ -109,6 +110,7 @@ export class Rig {
   readonly epochs: string[] = [];
   readonly codec: Codec;
   nowMs = 1_700_000_000_000;
+  isLogAway = false;
   readonly deps: SessionDeps;
   #connections = 0;
 
@@ -118,7 +120,10 @@ export class Rig {
     return new Rig(codec, options);
   }
 
-  private constructor(codec: Codec, { fateOf, stored, find, downward, isLogKnown = true }: RigOptions) {
+  private constructor(
+    codec: Codec,
+    { fateOf, stored, find, downward, inFlightMax = 100_000, isLogKnown = true }: RigOptions,
+  ) {
     const logger = pino({ level: 'silent' });
     const metrics = communicatorMetrics(new Registry());
     const clock = { nowMs: () => this.nowMs };
@@ -135,7 +140,7 @@ export class Rig {
     });
     this.ingest = new Ingest({
       gatewayEpoch,
-      inFlightMax: 100_000,
+      inFlightMax,
       accumulator: this.accumulator,
       codec,
       partitions: new Map([TOPIC.incoming, TOPIC.rejected].map((topic) => [topic, PARTITIONS])),
@@ -166,7 +171,9 @@ export class Rig {
     const { ingest, streams } = this;
     const onStream: SessionDeps['onStream'] = (kind, _source, _stream, epoch) =>
       void this.epochs.push(`${kind} ${epoch}`);
-    this.deps = { gatewayEpoch, ingest, streams, downward: this.downward, clock, ackPaceMs: 0, logger, onStream };
+    const isLogAway = (): boolean => this.isLogAway;
+    const own = { gatewayEpoch, ingest, streams, downward: this.downward, clock, logger };
+    this.deps = { ...own, ackPaceMs: 0, isLogAway, onStream };
   }
 
   connect(admission: Admission = GRANTED): Peer {

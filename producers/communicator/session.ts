@@ -16,6 +16,7 @@ import { describeError, isRetriable } from '../../service/errors.ts';
 import type { Granted } from './admission.ts';
 import { dispatchEvent } from './dispatch-frame.ts';
 import type { Delivery, Receiver } from './downward.ts';
+import { EarlyFrames } from './early-frames.ts';
 import { EventIntake } from './event-intake.ts';
 import { helloProblem } from './hello-problem.ts';
 import type { Origin } from './ingest.ts';
@@ -37,14 +38,12 @@ export class Session implements Receiver {
   readonly #options: SessionOptions;
   readonly #speaker: Speaker;
   readonly #open: OpenStreams;
-  #helloByMs: number;
+  readonly #helloByMs: number;
+  readonly #early = new EarlyFrames();
   #phase: Phase = 'waiting';
   #admission: Granted | undefined;
   #intake: EventIntake | undefined;
   #reading: PacedReading | undefined;
-  /** Came between hello and welcome. */
-  #early: Frame[] = [];
-  #earlyBytes = 0;
   #isWelcomed = false;
 
   constructor(options: SessionOptions) {
@@ -68,6 +67,11 @@ export class Session implements Receiver {
     return this.#admission?.tokenId;
   }
 
+  /** Undefined before its first hello was taken. */
+  get stream(): string | undefined {
+    return this.#open.state?.stream;
+  }
+
   /** Whether all that was taken has been answered. */
   get isSettled(): boolean {
     return this.#intake === undefined || this.#intake.unsettled === 0;
@@ -79,7 +83,8 @@ export class Session implements Receiver {
       case 'waiting':
         return this.#first(frame);
       case 'greeting':
-        return this.#hold(frame);
+        if (!this.#early.hold(frame)) this.#refuse('protocolOrder', EarlyFrames.bound);
+        return;
       case 'open':
       case 'draining':
         return this.#take(frame);
@@ -94,16 +99,14 @@ export class Session implements Receiver {
     const { downward, streams } = this.#options;
     downward.detach(this);
     if (this.#open.state !== undefined) streams.leave(this.#open.state, this.#speaker);
-    // What had come early was not looked at, and is without a number, as if the socket still had it: it is sent again.
-    this.#early = [];
+    // What had come early was not looked at: it is sent again.
+    this.#early.take();
   }
 
   /** About once a second. */
   tick(nowMs: number): void {
     const { wire } = this.#options;
     wire.tick(nowMs);
-    // What is not read may be the hello.
-    if (wire.isPaused) this.#helloByMs = nowMs + PROTOCOL_LIMITS.helloMs;
     if (this.#phase === 'waiting' && nowMs >= this.#helloByMs) wire.close('helloTimeout');
     if (wire.bufferedBytes > PROTOCOL_LIMITS.outgoingBytes) wire.close('slowReader');
     this.#intake?.tick(nowMs);
@@ -153,15 +156,6 @@ export class Session implements Receiver {
     this.#control(parsed.fields);
   }
 
-  #hold(frame: Frame): void {
-    this.#earlyBytes += frame.bytes.length;
-    this.#early.push(frame);
-    const { window, windowBytes } = PROTOCOL_LIMITS;
-    if (this.#early.length > window || this.#earlyBytes > windowBytes) {
-      this.#refuse('protocolOrder', `more than ${window} frames or ${windowBytes} bytes before the welcome`);
-    }
-  }
-
   #take(frame: Frame): void {
     this.#reading?.took();
     const parsed = parseFrame(frame);
@@ -207,7 +201,7 @@ export class Session implements Receiver {
 
   #hello(hello: Hello): void {
     if (this.#phase === 'draining') return;
-    const problem = helloProblem(hello, this.#open.state?.stream);
+    const problem = helloProblem(hello, this.stream);
     if (problem !== undefined) return this.#refuse(problem.error, problem.reason, problem.close);
     this.#phase = 'greeting';
     void this.#admit(hello);
@@ -224,7 +218,8 @@ export class Session implements Receiver {
   }
 
   async #greet(hello: Hello, admission: Granted): Promise<void> {
-    const { wire, streams, logger, clock, connection, gatewayEpoch, onStream, downward } = this.#options;
+    const { wire, streams, ingest, logger, clock, connection, gatewayEpoch, onStream, downward, isLogAway } =
+      this.#options;
     const { source } = admission;
     const isFirst = !this.#isWelcomed;
     try {
@@ -245,10 +240,13 @@ export class Session implements Receiver {
         : downward.position(this);
       // It may have left meanwhile.
       if (this.#isGone) return downward.detach(this);
+      // Nothing else bounds what those bring along that come, bring it and go, again and again.
+      if (!this.#early.isEmpty) ingest.assertRoom();
       const { account } = opened;
       const nowMs = clock.nowMs();
       this.#send(welcomeFrame({ session: connection, gatewayEpoch, nowMs, account, granted: admission, position }));
       this.#isWelcomed = true;
+      wire.welcomed();
       // The answers to these may have been lost with the connection before.
       for (const [seq, outcome] of used.acked === undefined ? [] : account.settledAbove(used.acked)) {
         this.#intake.answer(epoch, { seq, id: undefined }, outcome);
@@ -265,9 +263,9 @@ export class Session implements Receiver {
       return wire.close('internal');
     }
     this.#phase = 'open';
-    this.#earlyBytes = 0;
+    if (isLogAway()) this.logUnavailable(COME_BACK_MS);
     // One of them may be another hello, which the rest then waits for.
-    for (const frame of this.#early.splice(0)) this.receive(frame);
+    for (const frame of this.#early.take()) this.receive(frame);
     if (isFirst) downward.begin(this);
   }
 

@@ -17,8 +17,9 @@ function dial(protocol: Source['protocol'], more: Pick<Peer, 'tick' | 'drained'>
     source: { name: 'chat.example', url: 'ws://chat.example', protocol },
     logger: pino({ level: 'silent' }),
     clock: { nowMs: () => nowMs },
-    peer: (kind) => {
+    peer: (kind, wire) => {
       seen.push(kind);
+      if (kind === 'pmc.v1') wire.welcomed();
       return {
         receive: ({ bytes, isBinary }) => void seen.push(`frame ${bytes.toString()}${isBinary ? ' binary' : ''}`),
         closed: () => void seen.push('peer closed'),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import WebSocket from 'ws';
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
 import type { Admit } from './admission.ts';
 import { communicatorMetrics } from './metrics.ts';
@@ -124,6 +125,49 @@ describe('the port of users', () => {
     await vi.waitFor(() => expect(port.connections).toBe(2), PATIENCE_MS);
     expect((await user().hello('ana.third')).heard).toMatchObject([{ op: 'welcome' }]);
     expect((await user().hello('ana.more')).heard).toMatchObject([{ code: 103 }]);
+  });
+
+  test('lets in one more of a subject that replaces a connection of its own, and no second one in its place', async () => {
+    const { user, port } = await open();
+    const first = await user().hello('ana.phone');
+    const other = await user().hello('ana.desk');
+    port.pause('log');
+    const again = await user().hello('ana.phone');
+    expect([await first.closedWith, again.heard[0]]).toMatchObject([4007, { op: 'welcome' }]);
+    expect((await user().hello('ana.third')).heard).toMatchObject([{ code: 103 }]);
+    expect([again.socket.readyState, other.socket.readyState]).toEqual([WebSocket.OPEN, WebSocket.OPEN]);
+  });
+
+  test('reads, while nothing else is read, the hello of whoever connects, and closes whoever says none', async () => {
+    const { user, port, rig } = await open();
+    port.pause('log');
+    const ana = await user().hello();
+    expect(ana.heard).toMatchObject([{ op: 'welcome' }]);
+    ana.say({ event: 'message', id: 'm', chat: 'c', seq: 1 });
+    const mute = user();
+    await once(mute.socket, 'open');
+    await vi.waitFor(() => expect(port.connections).toBe(2), PATIENCE_MS);
+    rig.nowMs += PROTOCOL_LIMITS.helloMs;
+    port.tick(rig.nowMs);
+    expect(await mute.closedWith).toBe(4505);
+    expect(rig.ingest.settlement.received).toBe(0);
+    port.resume('log');
+    await vi.waitFor(() => expect(ana.heard[1]).toMatchObject({ op: 'ack', upto: 1 }), PATIENCE_MS);
+  });
+
+  test('misses one that went away while it was not read', async () => {
+    const { user, port, rig } = await open();
+    const [ana, bea] = [await user().hello('ana'), await user().hello('bea')];
+    port.pause('log');
+    // What it said last lies unread.
+    ana.say({ event: 'message', id: 'm', chat: 'c', seq: 1 });
+    ana.socket.terminate();
+    await vi.waitFor(() => {
+      rig.nowMs += 1_000;
+      port.tick(rig.nowMs);
+      expect(port.connections).toBe(1);
+    }, PATIENCE_MS);
+    expect(bea.socket.readyState).toBe(WebSocket.OPEN);
   });
 
   test('counts nobody who is not admitted', async () => {

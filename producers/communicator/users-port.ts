@@ -151,6 +151,16 @@ export class UsersPort {
     else this.#ofSubject.delete(subject);
   }
 
+  /** Whoever takes the place of one before it needs no other: that one may be dead without having been missed yet. */
+  #replaces(subject: string, stream: string): boolean {
+    for (const { session, wire } of this.#users) {
+      if (session.source !== subject || session.stream !== stream || wire.isClosing) continue;
+      wire.close('replaced');
+      return true;
+    }
+    return false;
+  }
+
   #refusal(
     socket: WebSocket,
     origin: string | undefined,
@@ -168,7 +178,7 @@ export class UsersPort {
     // It has left while its token was looked at: nobody would count it off again.
     if (!wire.isOpen) return { ok: false, error: 'internal', reason: 'it has left', close: 'internal' };
     const own = this.#ofSubject.get(admission.source) ?? 0;
-    if (own < connectionsPerSubject) {
+    if (own < connectionsPerSubject || this.#replaces(admission.source, hello.stream)) {
       this.#count(admission.source, 1);
       return admission;
     }

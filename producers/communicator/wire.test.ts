@@ -20,6 +20,7 @@ afterEach(() => {
 
 describe('a wire', () => {
   test('is read again when the last reason not to is gone', () => {
+    wire.welcomed();
     wire.pause('log');
     wire.pause('window');
     wire.resume('log');
@@ -41,15 +42,49 @@ describe('a wire', () => {
 
   test('takes no peer for dead whose answer it may not have read', () => {
     wire.tick(30_000);
-    wire.pause('log');
+    wire.pause('spool');
     wire.tick(300_000);
-    wire.resume('log');
+    wire.resume('spool');
     wire.tick(300_001);
     expect([socket.pings, socket.readyState]).toEqual([2, ScriptedSocket.OPEN]);
   });
 
+  test('waits for the log from its welcome on, and until then is read, whatever the log does', () => {
+    wire.pause('log');
+    expect([socket.isPaused, wire.isPaused]).toEqual([false, false]);
+    // Its pings are those of one that is read.
+    wire.tick(30_000);
+    wire.tick(30_000 + PROTOCOL_LIMITS.pongMs - 1);
+    socket.emit('pong');
+    wire.welcomed();
+    expect([socket.isPaused, wire.isPaused]).toEqual([true, true]);
+    wire.resume('log');
+    expect([socket.isPaused, wire.isPaused]).toEqual([false, false]);
+    wire.pause('log');
+    expect(socket.isPaused).toBe(true);
+  });
+
+  test('whose log has caught up before its welcome waits for nothing', () => {
+    wire.pause('log');
+    wire.pause('rate');
+    wire.resume('log');
+    expect(socket.isPaused).toBe(true);
+    wire.resume('rate');
+    wire.welcomed();
+    expect([socket.isPaused, wire.isPaused]).toEqual([false, false]);
+  });
+
+  test('that was welcomed is pinged also while it is not read, which waits for no answer', () => {
+    wire.welcomed();
+    wire.pause('log');
+    for (let nowMs = 0; nowMs <= 300_000; nowMs += 1_000) wire.tick(nowMs);
+    expect(socket.pings).toBeGreaterThanOrEqual(10);
+    expect([socket.readyState, socket.isPaused]).toEqual([ScriptedSocket.OPEN, true]);
+  });
+
   test('closes once, with the first reason, reads what is left, and is cut off when nobody answers', () => {
     socket.isDeaf = true;
+    wire.welcomed();
     wire.pause('log');
     for (let count = 0; count < 1_000; count += 1) wire.close('slowReader');
     wire.close('protocol');

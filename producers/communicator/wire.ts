@@ -1,5 +1,9 @@
 // One open WebSocket, whichever side dialled: sending, pausing for more than one reason, and its heartbeat. It promises that a
-// paused peer is not taken for a dead one: what is not read proves nothing.
+// paused peer is not taken for a dead one: what is not read proves nothing. Two things hold for a peer that has been welcomed, and keeps
+// what is not acknowledged. Only from then on it waits for the log: whoever has not said who it is, or waits for its welcome, is
+// read, or neither its hello nor its end would be noticed. And it is pinged also while it is not read, without waiting for a pong: of
+// a peer that is gone its machine says so, or the kernel gives up, and its connection ends although nothing of it is read. A
+// peer that cannot send again is not asked then: what it said last lies unread behind an end that is noticed too early.
 import WebSocket from 'ws';
 import { CLOSE, type CloseName, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 
@@ -15,6 +19,7 @@ export class Wire {
   readonly #paused = new Set<PauseReason>();
   #nextPingMs: number;
   #pongByMs: number | undefined;
+  #isWelcomed = false;
   #isClosing = false;
   #closedAs: { readonly code: number; readonly reason: string } | undefined;
 
@@ -42,7 +47,7 @@ export class Wire {
   }
 
   get isPaused(): boolean {
-    return this.#paused.size > 0;
+    return [...this.#paused].some((reason) => reason !== 'log' || this.#isWelcomed);
   }
 
   /** Bytes that the peer has not taken yet. */
@@ -55,13 +60,24 @@ export class Wire {
     // A paused socket never reads the answer to its close.
     if (this.#isClosing) return;
     this.#paused.add(reason);
-    this.#pongByMs = undefined;
-    this.#socket.pause();
+    this.#wait();
   }
 
   resume(reason: PauseReason): void {
-    if (!this.#paused.delete(reason) || this.#paused.size > 0) return;
+    if (!this.#paused.delete(reason) || this.isPaused) return;
     this.#socket.resume();
+  }
+
+  /** Its peer has been welcomed: from now on it waits for the log. */
+  welcomed(): void {
+    this.#isWelcomed = true;
+    this.#wait();
+  }
+
+  #wait(): void {
+    if (!this.isPaused) return;
+    this.#pongByMs = undefined;
+    this.#socket.pause();
   }
 
   /** Queues a text. Nothing is told when the link breaks: whoever needs to know waits for an acknowledgement. */
@@ -82,12 +98,12 @@ export class Wire {
 
   /** To be called about once a second. */
   tick(nowMs: number): void {
-    if (this.isPaused || !this.isOpen) return;
+    if (!this.isOpen || (this.isPaused && !this.#isWelcomed)) return;
     if (this.#pongByMs !== undefined) {
       if (nowMs >= this.#pongByMs) this.close('noPong');
     } else if (nowMs >= this.#nextPingMs) {
       this.#nextPingMs = nowMs + pingIn();
-      this.#pongByMs = nowMs + PROTOCOL_LIMITS.pongMs;
+      if (!this.isPaused) this.#pongByMs = nowMs + PROTOCOL_LIMITS.pongMs;
       this.#socket.ping();
     }
   }
