@@ -16,9 +16,11 @@ import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-options.ts';
 import { type GapEvent, type StreamPosition, Streams } from './streams.ts';
+import type { TokenBucket } from './token-bucket.ts';
 import { Wire } from './wire.ts';
 
 const PARTITIONS = 3;
+export const STARTED_MS = 1_700_000_000_000;
 export const LOG_EPOCH = 'cluster.topic';
 export const GRANTED: Granted = { ok: true, source: 'user:ana', isDialled: false, rate: null, burst: null };
 
@@ -90,6 +92,7 @@ export interface RigOptions {
   readonly stored?: StreamPosition;
   readonly find?: () => Promise<StreamPosition | undefined>;
   readonly downward?: Partial<DownwardOptions>;
+  readonly usersRate?: TokenBucket;
   /** False: the log has not answered yet. */
   readonly isLogKnown?: boolean;
 }
@@ -108,7 +111,8 @@ export class Rig {
   /** Epochs as they are told: `opened E1`. */
   readonly epochs: string[] = [];
   readonly codec: Codec;
-  nowMs = 1_700_000_000_000;
+  readonly metrics = communicatorMetrics(new Registry());
+  nowMs = STARTED_MS;
   readonly deps: SessionDeps;
   #connections = 0;
 
@@ -118,9 +122,9 @@ export class Rig {
     return new Rig(codec, options);
   }
 
-  private constructor(codec: Codec, { fateOf, stored, find, downward, isLogKnown = true }: RigOptions) {
+  private constructor(codec: Codec, { fateOf, stored, find, downward, usersRate, isLogKnown = true }: RigOptions) {
     const logger = pino({ level: 'silent' });
-    const metrics = communicatorMetrics(new Registry());
+    const { metrics } = this;
     const clock = { nowMs: () => this.nowMs };
     const gatewayEpoch = '01JDBBBBBBBBBBBBBBBBBBBBBB';
     this.codec = codec;
@@ -166,7 +170,8 @@ export class Rig {
     const { ingest, streams } = this;
     const onStream: SessionDeps['onStream'] = (kind, _source, _stream, epoch) =>
       void this.epochs.push(`${kind} ${epoch}`);
-    this.deps = { gatewayEpoch, ingest, streams, downward: this.downward, clock, ackPaceMs: 0, logger, onStream };
+    const own = { gatewayEpoch, ingest, streams, downward: this.downward, usersRate, clock };
+    this.deps = { ...own, ackPaceMs: 0, logger, metrics, onStream };
   }
 
   connect(admission: Admission = GRANTED): Peer {
