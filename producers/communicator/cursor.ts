@@ -9,9 +9,11 @@ export class Cursor {
   /** Partitions on which it has had more than this process has read: nothing below goes to it. */
   readonly #ahead = new Map<number, bigint>();
 
+  /** A partition that is in one of them alone was added since the other was written down: nothing of it was had, or read. */
   constructor(start: Vector, tail: Vector) {
-    for (const [partition, end] of tail) {
-      const next = start.get(partition) ?? end;
+    for (const partition of new Set([...tail.keys(), ...start.keys()])) {
+      const next = start.get(partition) ?? 0n;
+      const end = tail.get(partition) ?? 0n;
       if (next < end) this.#behind.set(partition, next);
       else if (next > end) this.#ahead.set(partition, next);
     }

@@ -22,7 +22,14 @@ function at(partition: number, offset: number): Readonly<Record<string, number>>
 type Step =
   | { readonly do: 'append'; readonly partition: number; readonly source: string; readonly count: number }
   | { readonly do: 'read'; readonly partition: number; readonly count: number; readonly back: number }
-  | { readonly do: 'attach'; readonly source: string; readonly back: number; readonly isWaitedFor: boolean }
+  | {
+      readonly do: 'attach';
+      readonly source: string;
+      readonly back: number;
+      readonly isWaitedFor: boolean;
+      /** Its position is from before the second partition was added. */
+      readonly isOld: boolean;
+    }
   | { readonly do: 'begin' | 'detach' | 'block' | 'unblock' | 'taken' | 'refused'; readonly who: number }
   | { readonly do: 'credit'; readonly who: number; readonly more: number }
   | { readonly do: 'tick' }
@@ -47,7 +54,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('attach'), source, back: fc.nat({ max: 8 }), isWaitedFor: fc.boolean() }),
+    arbitrary: fc.record({
+      do: fc.constant('attach'),
+      source,
+      back: fc.nat({ max: 8 }),
+      isWaitedFor: fc.boolean(),
+      isOld: fc.boolean(),
+    }),
   },
   {
     weight: 5,
@@ -143,11 +156,13 @@ class Model {
     await this.#downward.handleBatch({ records, signal: NEVER });
   }
 
-  async #attach({ source: of, back, isWaitedFor }: Step & { do: 'attach' }): Promise<void> {
+  async #attach({ source: of, back, isWaitedFor, isOld }: Step & { do: 'attach' }): Promise<void> {
     if (this.all.length > 5) return;
     const receiver = new ScriptedReceiver(isWaitedFor);
-    const pos = Object.assign({}, ...this.#read.map((next, index) => at(index, Math.max(0, next - back))));
+    const known = isOld ? this.#read.slice(0, 1) : this.#read;
+    const pos = Object.assign({}, ...known.map((next, index) => at(index, Math.max(0, next - back))));
     const told = await this.#downward.attach(receiver, of, back === 0 ? undefined : { log_epoch: 'log-1', pos });
+    if (back > 0 && isOld) expect(told.pos).toMatchObject(at(1, 0));
     this.all.push({ receiver, source: of, start: vectorOf(told.pos), isGone: false });
   }
 

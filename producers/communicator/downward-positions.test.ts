@@ -114,4 +114,42 @@ describe('a position', () => {
     await quiet();
     expect([first.got, second.got]).toEqual([[], ['0/6']]);
   });
+
+  test('from before a partition was added has that one from its beginning', async () => {
+    log.append(1, 'a');
+    log.append(1, 'b');
+    log.append(1, 'a');
+    await read(1, 0);
+    const { receiver, told } = await come('a', at(0, 5));
+    expect(told).toMatchObject({ recovered: true, pos: { ...at(0, 5), ...at(1, 0) } });
+    await quiet();
+    expect(receiver.got.toSorted()).toEqual(['0/5', '1/0', '1/2']);
+  });
+
+  test('that this process keeps, from before a partition was added, has that one from where its log begins', async () => {
+    for (let number = 0; number < 3; number += 1) log.append(1, 'a');
+    log.logStarts[1] = 1n;
+    const saved = new Map<string, Vector>([['a', new Map([[0, 6n]])]]);
+    const tail = new Map(BEGINNING).set(0, 6n).set(1, 3n);
+    downward = log.downward(tail, saved);
+    const receiver = new ScriptedReceiver();
+    const told = await downward.attach(receiver, 'a', undefined, true);
+    expect(told).toMatchObject({ recovered: true, pos: { ...at(0, 6), ...at(1, 1) } });
+    downward.begin(receiver);
+    await quiet();
+    expect(receiver.got).toEqual(['1/1', '1/2']);
+  });
+
+  test('has all of a partition whose first record is read while the position is looked for', async () => {
+    const saved = new Map<string, Vector>([['a', new Map([[0, 4n]])]]);
+    downward = log.downward(new Map([[0, 6n]]), saved);
+    const receiver = new ScriptedReceiver();
+    log.append(1, 'a');
+    const reading = read(1, 0);
+    await downward.attach(receiver, 'a', undefined, true);
+    await reading;
+    downward.begin(receiver);
+    await quiet();
+    expect(receiver.got.toSorted()).toEqual(['0/4', '0/5', '1/0']);
+  });
 });

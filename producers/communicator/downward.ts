@@ -139,11 +139,14 @@ export class Downward {
     this.#catchUp.follow(one);
   }
 
-  credit(receiver: Receiver, more: number): void {
+  /** Whether it had any to give back. */
+  credit(receiver: Receiver, more: number): boolean {
     const one = this.#attached.get(receiver);
-    if (one === undefined) return;
+    if (one === undefined) return false;
+    const isOwed = one.credit < PROTOCOL_LIMITS.credit;
     if (one.givesCredit) one.credit = Math.min(one.credit + more, PROTOCOL_LIMITS.credit);
     this.#catchUp.follow(one);
+    return isOwed;
   }
 
   detach(receiver: Receiver): void {

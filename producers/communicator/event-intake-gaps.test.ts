@@ -129,6 +129,17 @@ describe('above its rate', () => {
     expect([rig.incoming(), rig.gaps, rig.elsewhere()]).toEqual([5, [], { 'refused-for-now': 2 }]);
   });
 
+  test('jumps are told when what is behind them is taken, and not before', async () => {
+    peer.sends(1, 2, 3);
+    for (let seq = 5; seq < 1_000; seq += 2) peer.sends(seq);
+    await rig.settled();
+    expect(rig.gaps).toEqual([]);
+    rig.nowMs += 1_000;
+    peer.sends(5, 7, 9);
+    await rig.settled();
+    expect([kinds(), rig.incoming()]).toEqual([['gap_open 4-4', 'gap_open 6-6', 'gap_open 8-8'], 6]);
+  });
+
   test('one that never comes again is lost by name', async () => {
     peer.sends(1, 2, 3, 4);
     await rig.settled();

@@ -71,6 +71,23 @@ describe('behind an event that was refused for now', () => {
     expect([await onLog(rig), nacks(peer)]).toEqual([[1, 3, 4], []]);
   });
 
+  test('of another stream, all goes by the rate alone', async () => {
+    const rig = await Rig.open();
+    const peer = await rig.welcomed({}, LIMITED);
+    peer.sends(1, 2, 3);
+    for (const more of [{}, { id: undefined }]) peer.say(peer.event(9, { stream: 'other', ...more }));
+    await rig.settled();
+    expect(peer.heard().filter(({ op }) => op !== 'ack')).toEqual([
+      { op: 'nack', epoch: 'E1', id: 'm9', code: 109, reason: expect.any(String), retry_after_ms: 100 },
+      { op: 'error', code: 109, temporary: true, reason: expect.any(String), retry_after_ms: 100, ref: 'other/9' },
+    ]);
+    rig.nowMs += 100;
+    peer.sends(4, 6);
+    await rig.settled();
+    expect(nacks(peer)).toEqual([[6, 109, 100]]);
+    expect(await onLog(rig)).toEqual([1, 2, 3, 4]);
+  });
+
   test('one far behind is told to wait for half a minute at most, before which nothing is given up', async () => {
     const rig = await Rig.open();
     const peer = await rig.welcomed({}, LIMITED);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { TOPIC } from '../../schemas/topics.ts';
-import { type Peer, Rig } from './session.testing.ts';
+import { GRANTED, type Peer, Rig } from './session.testing.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -90,6 +90,19 @@ describe('the same event once more', () => {
     expect(rig.incoming()).toBe(2);
   });
 
+  test('that nobody here remembers is appended again, acknowledged at its own place and called no duplicate', async () => {
+    rig = await Rig.open({ stored: { source: GRANTED.source, stream: 's', epoch: 'E1', upto: 7 } });
+    peer = await rig.welcomed({ resume: { out: { epoch: 'E1', seq: 7 } } });
+    peer.sends(3);
+    await rig.settled();
+    const [ack] = peer.heardOf('ack');
+    expect([ack?.at, ack?.dup]).toEqual([[[3, TOPIC.incoming, expect.any(Number), 0]], undefined]);
+    peer.sends(3);
+    await rig.settled();
+    expect(peer.heardOf('ack')).toMatchObject([{ at: ack?.at, dup: [3] }]);
+    expect(rig.incoming()).toBe(1);
+  });
+
   test('with another body is kept beside the first, which alone is acknowledged', async () => {
     rig.appender.hold();
     peer.sends(1);
@@ -156,6 +169,31 @@ describe('what is not an event', () => {
       await rig.settled();
       expect(peer.heardOf('ack')).toMatchObject([{ at: [['after', TOPIC.incoming, expect.any(Number), 0]] }]);
       expect([rig.ingest.settlement.settledUpTo, peer.closedWith]).toEqual([2, undefined]);
+    },
+  );
+
+  test.each([
+    ['by its id', { id: 'n' }, { op: 'nack', epoch: 'E1', id: 'n' }],
+    ['in an error that says which it is', { id: undefined }, { op: 'error', temporary: false, ref: 'other/2' }],
+  ])(
+    'but an event of another stream, is refused %s, and the number of this stream is not settled by it',
+    async (_how, more, answer) => {
+      peer.sends(1);
+      peer.say(peer.event(2, { stream: 'other', ...more }));
+      peer.sends(3);
+      await rig.settled();
+      const heard = peer.heard();
+      expect(heard).toContainEqual({ ...answer, code: 103, reason: 'the stream of this session is s' });
+      expect(peer.closedWith).toBeUndefined();
+      rig.pass(1_000, peer);
+      expect(peer.heard()).toMatchObject([{ op: 'resend', from: 2, to: 2 }]);
+      const [kept] = rig.appender.topic(TOPIC.rejected);
+      expect(await rig.codec.decode(TOPIC.rejected, kept?.value ?? null)).toMatchObject({
+        value: { stream: null, streamEpoch: null, seq: null },
+      });
+      peer.sends(2);
+      await rig.settled();
+      expect(peer.heardOf('ack').at(-1)).toMatchObject({ upto: 3 });
     },
   );
 

@@ -1,21 +1,17 @@
 // The events of one session on their way to the log: which are new, which come again, which are refused for now or for good.
 // A window of events without an answer bounds what a peer can have here; at its end the socket is not read any more.
-import {
-  type CloseName,
-  PROTOCOL_ERROR,
-  PROTOCOL_LIMITS,
-  type ProtocolErrorName,
-} from '../../schemas/protocol/codes.ts';
+import { type CloseName, PROTOCOL_ERROR, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { GatewayFrame } from '../../schemas/protocol/frames.ts';
 import { SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
 import type { Clock } from '../../service/clock.ts';
 import { kindOf, sha256 } from './envelope.ts';
+import { type Complain, EventAnswers, type Named } from './event-answers.ts';
 import { eventProblem, isPassing, standingOf, standingProblem } from './event-frame.ts';
-import { type EventName, errorNameOf, whichOf } from './event-name.ts';
+import type { EventName } from './event-name.ts';
 import type { Ingest, Origin } from './ingest.ts';
 import type { OpenStream } from './open-streams.ts';
 import type { Frame, Parsed, Refusal } from './parse-frame.ts';
-import { PeerRate, type Rate } from './peer-rate.ts';
+import { PeerRate, type Rate, type Refusing } from './peer-rate.ts';
 import type { Outcome } from './recent-events.ts';
 import { ReplyEvidence } from './reply-evidence.ts';
 import { GAPS_MAX } from './seq-gaps.ts';
@@ -33,34 +29,30 @@ export interface EventIntakeOptions {
   /** Undefined for an epoch that was never announced. */
   readonly streamOf: (epoch: string) => OpenStream | undefined;
   readonly send: (frame: GatewayFrame) => void;
-  readonly error: (name: ProtocolErrorName, reason: string, ref?: string) => void;
-}
-
-interface Named extends EventName {
-  readonly open: OpenStream;
+  readonly error: Complain;
 }
 
 interface Numbered extends Named {
   readonly seq: number;
 }
 
-const RETRY_MS = 1_000;
+const REF_MAX = 64;
 const RETRY_MAX_MS = 30_000;
 
 export class EventIntake {
   readonly evidence: ReplyEvidence;
   readonly #options: EventIntakeOptions;
   readonly #rate: PeerRate;
+  readonly #answers: EventAnswers;
   #stream = '';
   #epoch = '';
-  /** Why, and until when, an event was refused for now last. */
-  #again: { readonly error: ProtocolErrorName; readonly atMs: number } = { error: 'rateLimited', atMs: 0 };
   #unsettled = 0;
   #unsettledBytes = 0;
 
   constructor(options: EventIntakeOptions) {
     this.#options = options;
-    this.#rate = new PeerRate(options.rate, options.clock.nowMs());
+    this.#rate = new PeerRate(options.rate, options.clock.nowMs(), Math.random);
+    this.#answers = new EventAnswers(options);
     const { from, ingest, error, clock } = options;
     this.evidence = new ReplyEvidence({
       ...{ from, ingest, error },
@@ -90,19 +82,31 @@ export class EventIntake {
       : parsed.refusal;
     const known = open ?? this.#options.streamOf(this.#epoch);
     if (known === undefined) throw new Error('an event before its session was open');
-    const named = { open: known, seq: open === undefined ? undefined : standing.seq, id: standing.id };
     const nowMs = this.#options.clock.nowMs();
+    const { stream = this.#stream, id } = standing;
+    // A number of another stream or epoch is none of this one's: whatever becomes of the event, the number here stays as it is.
+    const isOurs = stream === this.#stream;
+    const seq = open === undefined || !isOurs ? undefined : standing.seq;
+    const ref = isOurs ? {} : { ref: [stream.slice(0, REF_MAX), standing.seq].join('/') };
     // Its number must be known before anything is decided, else a refused event would look like a gap.
     const digest = sha256(frame.bytes);
-    const isOurs = standing.stream === undefined || standing.stream === this.#stream;
-    if (named.seq === undefined || !isOurs) return this.#unnumbered(frame, parsed, refusal, digest, named, nowMs);
-    this.#numbered(frame, parsed, refusal, digest, { ...named, seq: named.seq }, nowMs);
+    const named = { open: known, seq, id, ...ref };
+    if (seq === undefined) return this.#unnumbered(frame, parsed, refusal, digest, named, nowMs);
+    this.#numbered(frame, parsed, refusal, digest, { ...named, seq }, nowMs);
   }
 
   /** Tells the peer what became of an event of its stream, which may have come over a connection before this one. */
   answer(epoch: string, { seq, id }: EventName, outcome: Outcome): void {
     const open = this.#options.streamOf(epoch);
-    if (open !== undefined) this.#answer({ open, seq, id }, outcome, false);
+    if (open !== undefined) this.#answers.outcome({ open, seq, id }, outcome, false);
+  }
+
+  /** One more control frame that costs something of its rate; so many milliseconds to wait where there were too many. */
+  controlWaitMs(): number | undefined {
+    const nowMs = this.#options.clock.nowMs();
+    const refusing = this.#rate.wait('control', nowMs);
+    if (refusing !== undefined) this.#rate.over(nowMs);
+    return refusing?.waitMs;
   }
 
   tick(nowMs: number): void {
@@ -118,10 +122,10 @@ export class EventIntake {
     named: Named,
     nowMs: number,
   ): void {
-    const waitMs = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
-    if (waitMs !== undefined) return this.#refuseForNow(named, parsed, waitMs, nowMs);
+    const refusing = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
+    if (refusing !== undefined) return this.#refuseForNow(named, parsed, refusing, nowMs);
     this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) =>
-      this.#answer(named, outcome, false),
+      this.#answers.outcome(named, outcome, false),
     );
   }
 
@@ -142,16 +146,15 @@ export class EventIntake {
       ingest.settleElsewhere(from, SETTLED_ELSEWHERE.duplicate);
       if (this.#rate.wait('again', nowMs) !== undefined) this.#rate.over(nowMs);
       // Without an outcome it is answered when the first one is.
-      if (arrival.outcome !== undefined) this.#answer(named, arrival.outcome, true);
+      if (arrival.outcome !== undefined) this.#answers.outcome(named, arrival.outcome, true);
       return;
-    }
-    if (arrival.kind === 'new' && arrival.opened !== undefined) {
-      streams.gap('gap_open', state, account.epoch, arrival.opened);
     }
     const before = arrival.kind === 'new' ? account.heldBackBy(seq) : undefined;
     if (before !== undefined) return this.#holdBack(named, before, nowMs);
-    const waitMs = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
-    if (waitMs !== undefined) return this.#numberedForNow(named, parsed, arrival, digest, waitMs, nowMs);
+    const refusing = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
+    if (refusing !== undefined) return this.#numberedForNow(named, parsed, arrival, digest, refusing, nowMs);
+    const opened = account.takeOpened(seq);
+    if (opened !== undefined) streams.gap('gap_open', state, account.epoch, opened);
     this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) => {
       if (arrival.kind === 'conflict') return this.#conflicted(named, outcome);
       if (outcome.kind === 'nowhere') account.release(seq, clock.nowMs());
@@ -167,7 +170,7 @@ export class EventIntake {
     parsed: Parsed,
     arrival: Arrival,
     digest: string,
-    waitMs: number,
+    refusing: Refusing,
     nowMs: number,
   ): void {
     const { account, state, acks } = named.open;
@@ -176,8 +179,8 @@ export class EventIntake {
       this.#options.streams.sampled(state, account.epoch, named.seq);
       acks.due();
       // With another body, the number is on its way with the first.
-    } else if (arrival.kind === 'new') account.release(named.seq, nowMs, waitMs);
-    this.#refuseForNow(named, parsed, waitMs, nowMs);
+    } else if (arrival.kind === 'new') account.release(named.seq, nowMs, refusing.waitMs);
+    this.#refuseForNow(named, parsed, refusing, nowMs);
     if (account.isFull) this.#tooManyGaps('rateAbuse');
   }
 
@@ -187,11 +190,12 @@ export class EventIntake {
     const { account } = named.open;
     account.release(named.seq, nowMs);
     ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
-    this.#rate.over(nowMs);
+    // Where it was refused for no fault of its peer's, what follows it is at first none either.
+    if (this.#answers.again.isOwnRate || this.#rate.wait('again', nowMs) !== undefined) this.#rate.over(nowMs);
     // When each may pass, if all of them come again in order.
-    const ms = Math.max(0, this.#again.atMs - nowMs) + (named.seq - before) * this.#rate.perEventMs;
+    const ms = Math.max(0, this.#answers.again.atMs - nowMs) + (named.seq - before) * this.#rate.perEventMs;
     const waitMs = Math.max(1, Math.min(Math.ceil(ms), RETRY_MAX_MS));
-    this.#nackForNow(named, this.#again.error, `event ${before} has to come again before it`, waitMs);
+    this.#answers.comeAgain(named, this.#answers.again.error, `event ${before} has to come again before it`, waitMs);
     if (account.isFull) this.#tooManyGaps('rateAbuse');
   }
 
@@ -199,8 +203,8 @@ export class EventIntake {
   #conflicted({ seq }: Numbered, outcome: Outcome): void {
     const { error } = this.#options;
     if (outcome.kind === 'logged')
-      return error('idConflict', 'this number came with another body; both are kept', String(seq));
-    error('idConflict', 'this number came with another body; that one is refused', String(seq));
+      return error('idConflict', 'this number came with another body; both are kept', { ref: String(seq) });
+    error('idConflict', 'this number came with another body; that one is refused', { ref: String(seq) });
   }
 
   #tooManyGaps(close: CloseName): void {
@@ -215,7 +219,7 @@ export class EventIntake {
     this.#begin(frame);
     const place = seq === undefined ? null : { stream: open.state.stream, streamEpoch: open.account.epoch, seq };
     if (parsed.ok && kindOf(parsed.fields) === 'unknown') {
-      error('unknownEvent', 'kept on the log as unknown', String(seq ?? id ?? ''));
+      error('unknownEvent', 'kept on the log as unknown', { ref: String(seq ?? id ?? '') });
     }
     const onSettled = (outcome: Outcome): void => {
       this.#end(frame);
@@ -224,58 +228,20 @@ export class EventIntake {
     ingest.receive({ frame, parsed, from, place, sha256: digest, onSettled });
   }
 
-  #answer(named: Named, outcome: Outcome, isDuplicate: boolean): void {
-    const name = named.seq ?? named.id;
-    switch (outcome.kind) {
-      case 'refused':
-        return this.#nack(named, outcome);
-      case 'nowhere':
-        return this.#notNow(named, 'internal', 'the log refused it', RETRY_MS);
-      case 'sampled':
-        return named.open.acks.due();
-      case 'logged':
-        if (name !== undefined) named.open.acks.add(name, outcome, isDuplicate);
-    }
-  }
-
-  /** Final: the frame is kept on the topic of rejected ones, and its number counts as settled. */
-  #nack({ open, seq, id }: Named, { code, reason }: Refusal): void {
-    const { send, error } = this.#options;
-    if (seq === undefined && id === undefined) return error(errorNameOf(code), reason);
-    send({ op: 'nack', epoch: open.account.epoch, ...whichOf({ seq, id }), code, reason });
-    if (seq !== undefined) open.acks.due();
-  }
-
-  #refuseForNow(named: Named, parsed: Parsed, waitMs: number, nowMs: number): void {
+  #refuseForNow(named: Named, parsed: Parsed, { waitMs, isCommon }: Refusing, nowMs: number): void {
     const { ingest, from } = this.#options;
     if (isPassing(parsed)) {
       ingest.settleElsewhere(from, SETTLED_ELSEWHERE.sampled);
       this.#rate.over(nowMs);
       const { code } = PROTOCOL_ERROR.rateLimited;
-      if (named.seq === undefined) this.#nack(named, { code, reason: 'more of these than the rate allows; left out' });
+      if (named.seq === undefined)
+        this.#answers.refused(named, { code, reason: 'more of these than the rate allows; left out' });
       return;
     }
     ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
-    this.#rate.over(nowMs);
-    this.#notNow(named, 'rateLimited', 'more events than the rate allows', waitMs);
-  }
-
-  /** The peer sends it again later, and its number stays open until then. */
-  #notNow(named: Named, error: ProtocolErrorName, reason: string, waitMs: number): void {
-    if (named.seq !== undefined) this.#again = { error, atMs: this.#options.clock.nowMs() + waitMs };
-    this.#nackForNow(named, error, reason, waitMs);
-  }
-
-  #nackForNow({ open, seq, id }: Named, error: ProtocolErrorName, reason: string, waitMs: number): void {
-    const { code } = PROTOCOL_ERROR[error];
-    this.#options.send({
-      op: 'nack',
-      epoch: open.account.epoch,
-      ...whichOf({ seq, id }),
-      code,
-      reason,
-      retry_after_ms: waitMs,
-    });
+    if (!isCommon) this.#rate.over(nowMs);
+    const whose = isCommon ? 'of all users than the gateway takes' : 'than the rate allows';
+    this.#answers.notNow(named, 'rateLimited', `more events ${whose}`, waitMs, !isCommon);
   }
 
   #begin({ bytes }: Frame): void {

@@ -17,6 +17,17 @@ export function communicatorMetrics(registry: Registry) {
       labelNames: ['reason'] as const,
       registers,
     }),
+    controlFrames: new Counter({
+      name: 'pmc_control_frames_total',
+      help: 'Control frames of pmc.v1 from peers, by op (other: none that is known, or an event before hello) and outcome: taken, or the code it was refused with.',
+      labelNames: ['op', 'outcome'] as const,
+      registers,
+    }),
+    framesLeft: new Counter({
+      name: 'pmc_frames_left_total',
+      help: 'Frames of pmc.v1 that were not looked at, as their connection was ending: their peer has no answer to them and keeps them.',
+      registers,
+    }),
     appended: new Counter({
       name: 'pmc_produce_total',
       help: 'Records appended to the log by outcome of the append; unknown ones are appended again.',

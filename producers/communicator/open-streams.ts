@@ -1,6 +1,7 @@
 // The epochs of its one stream that a connection may send events of, each with its account and with what is still to be said.
 import type { Clock } from '../../service/clock.ts';
 import { type AckFrame, Acknowledgements, type AcknowledgementsOptions } from './acknowledgements.ts';
+import type { Outcome } from './recent-events.ts';
 import type { StreamAccount } from './stream-account.ts';
 import type { StreamState } from './streams.ts';
 
@@ -8,7 +9,12 @@ export interface OpenStream {
   readonly state: StreamState;
   readonly account: StreamAccount;
   readonly acks: Acknowledgements;
+  /** The peer has been told once more what became of what was settled before. */
+  isTold: boolean;
 }
+
+/** More than this of what was settled long ago is not said: it is for answers that were lost with a connection. */
+const TOLD_MAX = 4_096;
 
 export class OpenStreams {
   readonly #saying: Pick<AcknowledgementsOptions, 'nowMs' | 'paceMs' | 'send'>;
@@ -32,12 +38,20 @@ export class OpenStreams {
       if (this.#byEpoch.has(epoch)) continue;
       const upto = (): number => account.upto;
       const acks = new Acknowledgements({ epoch, upto, ...this.#saying });
-      this.#byEpoch.set(epoch, { state, account, acks });
+      this.#byEpoch.set(epoch, { state, account, acks, isTold: false });
     }
   }
 
   of(epoch: string): OpenStream | undefined {
     return this.#byEpoch.get(epoch);
+  }
+
+  /** What became of the numbers above this one, the newest of them: said once over a connection, however often it says hello. */
+  toTell(epoch: string, acked: number): readonly (readonly [number, Outcome])[] {
+    const one = this.#byEpoch.get(epoch);
+    if (one === undefined || one.isTold) return [];
+    one.isTold = true;
+    return one.account.settledAbove(acked).slice(-TOLD_MAX);
   }
 
   /** Says at once what is due. */

@@ -1,5 +1,7 @@
-// How fast one peer may send: events, what passes (typing and presence, the first to be left out), events that it had sent before and
-// what it says that it has handled, each by a bucket of its own; and when a peer that is told to slow down has not listened for too long. Pure.
+// How fast one peer may send: events, what passes (typing and presence, the first to be left out), events that it had sent before,
+// what it says that it has handled and other control frames, each by a bucket of its own; and when a peer that is told to slow down has
+// not listened for too long.
+// What all peers together may send is asked last: where it refuses, the peer has lost nothing of its own and done nothing wrong. Pure.
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -10,25 +12,37 @@ export interface Rate {
   readonly common?: TokenBucket | undefined;
 }
 
-export type Paced = 'event' | 'passing' | 'again' | 'handled';
+export interface Refusing {
+  readonly waitMs: number;
+  /** The peer keeps to its own rate; all of them together send too much. */
+  readonly isCommon: boolean;
+}
+
+export type Paced = 'event' | 'passing' | 'again' | 'handled' | 'control';
 
 const ABUSE_MS = 60_000;
 const CALM_MS = 5_000;
+/** So that not all who were refused by the common rate come again at one moment. */
+const COMMON_JITTER_MS = 1_000;
 /** As many as one frame may name. */
 const HANDLED_BURST = 1_000;
 /** A connection that breaks may have all of its window acknowledged and not heard. */
 const AGAIN_BURST = 2 * PROTOCOL_LIMITS.window;
+/** Who has lost its events says so of one gap after the other. */
+const CONTROL_BURST = 2 * PROTOCOL_LIMITS.window;
 
 export class PeerRate {
   readonly #buckets: Readonly<Record<Paced, TokenBucket>> | undefined;
   readonly #common: TokenBucket | undefined;
+  readonly #random: () => number;
   /** What an event costs over time, 0 without a rate. */
   readonly perEventMs: number = 0;
   #overSinceMs: number | undefined;
   #lastOverMs = 0;
 
   /** Undefined: no rate. */
-  constructor(rate: Rate | undefined, nowMs: number) {
+  constructor(rate: Rate | undefined, nowMs: number, random: () => number) {
+    this.#random = random;
     if (rate === undefined) return;
     this.#common = rate.common;
     this.perEventMs = 1_000 / rate.ratePerSecond;
@@ -38,17 +52,23 @@ export class PeerRate {
       passing: new TokenBucket({ ...rate, nowMs }),
       again: new TokenBucket({ ...rate, burst: Math.max(rate.burst, AGAIN_BURST), nowMs }),
       handled: new TokenBucket({ ...rate, burst: handled, nowMs }),
+      control: new TokenBucket({ ...rate, burst: Math.max(rate.burst, CONTROL_BURST), nowMs }),
     };
   }
 
-  /** Milliseconds to wait, or undefined where it may pass. */
-  wait(what: Paced, nowMs: number): number | undefined {
-    const own = this.#buckets?.[what].take(nowMs) ?? 0;
-    const waitMs = own === 0 && what === 'event' ? (this.#common?.take(nowMs) ?? 0) : own;
-    return waitMs > 0 ? waitMs : undefined;
+  /** Undefined where it may pass. */
+  wait(what: Paced, nowMs: number): Refusing | undefined {
+    const own = this.#buckets?.[what];
+    if (own === undefined) return undefined;
+    const waitMs = own.take(nowMs);
+    if (waitMs > 0) return { waitMs, isCommon: false };
+    const commonMs = what === 'event' ? (this.#common?.take(nowMs) ?? 0) : 0;
+    if (commonMs === 0) return undefined;
+    own.giveBack();
+    return { waitMs: commonMs + Math.floor(this.#random() * COMMON_JITTER_MS), isCommon: true };
   }
 
-  /** It sent more than it may. */
+  /** It sent more than it alone may. */
   over(nowMs: number): void {
     if (this.#buckets === undefined) return;
     if (nowMs - this.#lastOverMs > CALM_MS) this.#overSinceMs = undefined;

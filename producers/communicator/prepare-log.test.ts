@@ -91,13 +91,20 @@ describe('before anything is taken', () => {
   });
 });
 
-test('reading begins where it was, and on the log: not before it, not beyond it, at its end where it never was', () => {
+describe('reading begins', () => {
   const end = { logStart: 10n, lastStable: 20n, highWatermark: 20n };
   const ends = new Map([0, 1, 2, 3].map((partition) => [partition, end]));
-  const committed = new Map([
-    [0, 15n],
-    [1, 3n],
-    [2, 99n],
-  ]);
-  expect([...startWithin(ends, committed).values()]).toEqual([15n, 10n, 20n, 20n]);
+
+  test('where it was, and on the log: not before it, not beyond it; a partition that was added since at its beginning', () => {
+    const committed = new Map([
+      [0, 15n],
+      [1, 3n],
+      [2, 99n],
+    ]);
+    expect([...startWithin(ends, committed).values()]).toEqual([15n, 10n, 20n, 10n]);
+  });
+
+  test('at the end where it never was', () => {
+    expect([...startWithin(ends, new Map()).values()]).toEqual([20n, 20n, 20n, 20n]);
+  });
 });

@@ -62,11 +62,14 @@ async function startOf(admin: LogAdmin, instance: string): Promise<Vector> {
   return start;
 }
 
-/** What is committed, as near to it as each partition goes; the end where nothing is. */
+/**
+ * What is committed, as near to it as each partition goes: the beginning of one that was added since, for it is committed of all
+ * that there are. The end where nothing is committed at all.
+ */
 export function startWithin(ends: ReadonlyMap<number, PartitionEnds>, committed: Vector): Vector {
   const start = new Map<number, bigint>();
   for (const [partition, { logStart, highWatermark }] of ends) {
-    const next = committed.get(partition) ?? highWatermark;
+    const next = committed.get(partition) ?? (committed.size === 0 ? highWatermark : logStart);
     const isOnLog = next >= logStart && next <= highWatermark;
     start.set(partition, isOnLog ? next : next < logStart ? logStart : highWatermark);
   }

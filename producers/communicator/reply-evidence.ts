@@ -4,6 +4,7 @@
 import { UUID } from '../../schemas/event-key.ts';
 import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
+import type { Complain } from './event-answers.ts';
 import type { Ingest, Origin } from './ingest.ts';
 import type { Frame } from './parse-frame.ts';
 
@@ -15,7 +16,14 @@ export interface ReplyEvidenceOptions {
   readonly nowMs: () => number;
   readonly begin: (frame: Frame) => void;
   readonly end: (frame: Frame) => void;
-  readonly error: (name: ProtocolErrorName, reason: string, ref?: string) => void;
+  readonly error: Complain;
+}
+
+export interface NotTaken {
+  readonly error: ProtocolErrorName;
+  readonly reason: string;
+  /** The first of them. */
+  readonly ref: string;
 }
 
 /** Whoever asks more often than this while the log does not answer has no right to every answer. */
@@ -28,6 +36,8 @@ const LATE_MS = 10_000;
 export class ReplyEvidence {
   readonly #options: ReplyEvidenceOptions;
   #said = 0;
+  /** Up to where the last ping was behind what was said. */
+  #asked = 0;
   /** Not on the log yet, oldest first. */
   readonly #open = new Set<number>();
   readonly #later: { readonly number: number; readonly replyId: string }[] = [];
@@ -37,16 +47,24 @@ export class ReplyEvidence {
     this.#options = options;
   }
 
-  add(replyId: string): void {
-    const { isAllowed, error } = this.#options;
+  /** Takes all that can be taken, and says why not where some cannot, once for all of them. */
+  add(ids: readonly string[]): NotTaken | undefined {
+    const { isAllowed } = this.#options;
     // Our reply ids are UUIDs.
-    if (!UUID.test(replyId)) return error('invalid', 'ids are reply ids as they were delivered', replyId.slice(0, 64));
-    if (this.#later.length >= LATER_MAX)
-      return error('rateLimited', 'too many acknowledgements wait for the rate; say it again later', replyId);
-    const number = ++this.#said;
-    this.#open.add(number);
-    if (this.#later.length > 0 || !isAllowed()) this.#later.push({ number, replyId });
-    else this.#append(number, replyId);
+    const strange = ids.find((id) => !UUID.test(id));
+    for (const replyId of ids) {
+      if (!UUID.test(replyId)) continue;
+      if (this.#later.length >= LATER_MAX) {
+        const reason = 'too many acknowledgements wait for the rate; say this one and those behind it again later';
+        return { error: 'rateLimited', reason, ref: replyId };
+      }
+      const number = ++this.#said;
+      this.#open.add(number);
+      if (this.#later.length > 0 || !isAllowed()) this.#later.push({ number, replyId });
+      else this.#append(number, replyId);
+    }
+    if (strange === undefined) return undefined;
+    return { error: 'invalid', reason: 'ids are reply ids as they were delivered', ref: strange.slice(0, 64) };
   }
 
   /** About once a second. */
@@ -65,8 +83,14 @@ export class ReplyEvidence {
     else error('logUnavailable', 'a pong waits for acknowledgements that are not on the log yet');
   }
 
+  /** Whether something was said since the last ping, for which the peer wants to hear a pong. */
+  get isUnasked(): boolean {
+    return this.#said > this.#asked;
+  }
+
   /** Once all that was added before is on the log. */
   behind(goOn: () => void): void {
+    this.#asked = this.#said;
     if (this.#waiting.length >= PINGS_MAX) return;
     this.#waiting.push({ behind: this.#said, sinceMs: this.#options.nowMs(), goOn });
     this.#goOn();

@@ -98,11 +98,12 @@ test('while its source is away no number grows older, neither the first nor the 
 
 test('a number that was refused behind a gap is no part of it', () => {
   const account = new StreamAccount('E', { upto: 1, givenOut: 1 });
-  expect(account.arrive(4, 'body', 0)).toEqual({ kind: 'new', opened: { from: 2, to: 3 } });
+  account.arrive(4, 'body', 0);
   account.release(4, 0, 1_000);
   comesAgain(account, 2, 1, true);
   comesAgain(account, 3, 1, true);
-  expect(account.takeClosed()).toEqual([{ from: 2, to: 3 }]);
+  // Nor is the gap anybody's news: it was filled before anything behind it was taken.
+  expect([account.takeOpened(4), account.takeClosed()]).toEqual([undefined, []]);
   comesAgain(account, 4, 1_000, true);
   expect([account.takeClosed(), account.upto]).toEqual([[], 4]);
 });
@@ -112,4 +113,22 @@ test('what another gateway has acknowledged is not missed here, also where it ne
   account.believe(7);
   expect([account.missing, account.upto, account.heldBackBy(8)]).toEqual([[], 7, undefined]);
   expect(account.arrive(8, 'body', 0)).toEqual({ kind: 'new' });
+});
+
+test('gaps are told one for each number that is taken behind them, and what has lost a part is told by that', () => {
+  const account = new StreamAccount('E', { upto: 1, givenOut: 1 });
+  for (const seq of [3, 5, 8]) {
+    account.arrive(seq, 'body', 0);
+    account.release(seq, 0);
+  }
+  account.giveUp({ from: 4, to: 4 });
+  account.arrive(9, 'body', 0);
+  expect([account.takeOpened(2), account.takeOpened(9)]).toEqual([undefined, { from: 2, to: 2 }]);
+  account.arrive(10, 'body', 0);
+  expect([account.takeOpened(10), account.takeOpened(10)]).toEqual([{ from: 6, to: 7 }, undefined]);
+  for (const seq of [2, 6, 7]) comesAgain(account, seq, 1, true);
+  expect(account.takeClosed()).toEqual([
+    { from: 2, to: 2 },
+    { from: 6, to: 7 },
+  ]);
 });

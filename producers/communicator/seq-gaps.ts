@@ -19,8 +19,8 @@ interface Gap {
   askedMs: number;
   /** Its numbers that are neither settled nor lost. */
   unsettled: number;
-  /** It was told when it opened and has lost nothing: it is to be told when it is filled. */
-  isToBeTold: boolean;
+  /** What is still to be said of it, as long as it has lost nothing; of what was refused, and is no gap to anybody, nothing. */
+  toTell: 'opened' | 'closed' | 'nothing';
 }
 
 export const GAPS_MAX = 1_024;
@@ -32,6 +32,8 @@ export class Gaps {
   /** Sorted, disjoint: with a number that is missing or on its way. */
   readonly #gaps: Gap[] = [];
   #closed: SeqRange[] = [];
+  /** How many are still to be told to be open. */
+  #untold = 0;
 
   get missing(): readonly SeqRange[] {
     return this.#missing;
@@ -50,7 +52,17 @@ export class Gaps {
   /** Above all that is known. */
   open(range: SeqRange, nowMs: number): void {
     this.#missing.push(range);
-    this.#gaps.push({ ...gapOf(range, nowMs), askedUpTo: range.from - 1, askedMs: 0, isToBeTold: true });
+    this.#gaps.push({ ...gapOf(range, nowMs), askedUpTo: range.from - 1, askedMs: 0, toTell: 'opened' });
+    this.#untold += 1;
+  }
+
+  /** The first below this number that is to be told to be open; from now on it counts as told. */
+  takeOpened(seq: number): SeqRange | undefined {
+    if (this.#untold === 0) return undefined;
+    const gap = this.#gaps.find(({ toTell, to }) => toTell === 'opened' && to < seq);
+    if (gap === undefined) return undefined;
+    this.#tell(gap, 'closed');
+    return { from: gap.from, to: gap.to };
   }
 
   isMissing(seq: number): boolean {
@@ -96,13 +108,13 @@ export class Gaps {
       return;
     }
     // One refused after the other is one gap, and as old as its first: those behind that wait for it.
-    if (gap !== undefined && !gap.isToBeTold && gap.to === seq - 1) {
+    if (gap !== undefined && gap.toTell === 'nothing' && gap.to === seq - 1) {
       Object.assign(gap, { to: seq, unsettled: gap.unsettled + 1, askedUpTo: seq, heardMs: nowMs });
       if (this.#moves(gap, seq, nowMs)) gap.askedMs = askedMs;
       return;
     }
     const range = { from: seq, to: seq };
-    this.#gaps.splice(at + 1, 0, { ...gapOf(range, nowMs), askedUpTo: seq, askedMs, isToBeTold: false });
+    this.#gaps.splice(at + 1, 0, { ...gapOf(range, nowMs), askedUpTo: seq, askedMs, toTell: 'nothing' });
   }
 
   /** Which of these were missing; they are lost. */
@@ -188,8 +200,13 @@ export class Gaps {
     let count = 0;
     for (const { from, to } of lost) count += Math.max(0, Math.min(gap.to, to) - Math.max(gap.from, from) + 1);
     if (count === 0) return;
-    gap.isToBeTold = false;
+    this.#tell(gap, 'nothing');
     this.#less(index, count);
+  }
+
+  #tell(gap: Gap, next: Gap['toTell']): void {
+    if (gap.toTell === 'opened') this.#untold -= 1;
+    gap.toTell = next;
   }
 
   #less(index: number, count: number): void {
@@ -197,7 +214,8 @@ export class Gaps {
     gap.unsettled -= count;
     if (gap.unsettled > 0) return;
     this.#gaps.splice(index, 1);
-    if (gap.isToBeTold) this.#closed.push({ from: gap.from, to: gap.to });
+    if (gap.toTell === 'closed') this.#closed.push({ from: gap.from, to: gap.to });
+    this.#tell(gap, 'nothing');
   }
 }
 

@@ -82,16 +82,21 @@ const picks = fc.array(fc.tuple(fc.noBias(fc.nat({ max: SOME - 1 })), fc.nat({ m
   size: 'max',
 });
 
+function sumOf(values: readonly { readonly value: number }[]): number {
+  return values.reduce((sum, { value }) => sum + value, 0);
+}
+
 describe('whatever a peer sends', () => {
-  test('ends on the log, is rejected with a code, settled by name or refused with a close, and is counted', async () => {
+  test('ends on the log, is rejected with a code, settled by name or refused with a close, and is in one count', async () => {
     let sent = 0;
-    const fates = { incoming: 0, rejected: 0, elsewhere: 0, closed: 0 };
+    const fates = { incoming: 0, rejected: 0, elsewhere: 0, closed: 0, taken: 0, refused: 0, left: 0 };
     const [seed = 0] = fc.sample(fc.integer(), 1);
     const some = [...fc.sample(bytes, { numRuns: SOME - ending.length, seed }), ...ending];
     await fc.assert(
       // The seed is told with what fails.
       fc.asyncProperty(fc.constant(seed), picks, fc.constantFrom(null, null, 5), async (_seed, all, rate) => {
         const rig = await Rig.open({ fateOf: (_append, call) => (call % 7 === 5 ? 'unknown' : 'acked') });
+        const taken = vi.spyOn(rig.ingest, 'receive');
         const peer = await rig.welcomed({}, { ...GRANTED, rate, burst: rate });
         let lastUpto = new Map<string, number>();
         for (const [pick, kind] of all) {
@@ -108,6 +113,18 @@ describe('whatever a peer sends', () => {
         const rejected = rig.appender.topic(TOPIC.rejected).length;
         const elsewhere = Object.values(rig.elsewhere()).reduce((sum, count) => sum + count, 0);
         expect(incoming + rejected + elsewhere).toBe(received);
+        // What we write ourselves when a reply was handled has a number, and is no frame of the peer's.
+        const evidence = taken.mock.calls.filter(([{ sha256 }]) => sha256 === undefined).length;
+        const controls = (await rig.metrics.controlFrames.get()).values;
+        const done = sumOf(controls.filter(({ labels }) => labels.outcome === 'taken'));
+        const refused = sumOf(controls) - done;
+        const left = sumOf((await rig.metrics.framesLeft.get()).values);
+        // The first hello is of nobody's list.
+        expect(received - evidence + done + refused + left).toBe(all.length + 1);
+        if (peer.closedWith === undefined) expect(left).toBe(0);
+        fates.taken += done;
+        fates.refused += refused;
+        fates.left += left;
         // What is heard has the protocol's shape, and no position goes back.
         for (const heard of peer.heard()) {
           if (heard.op !== 'ack') continue;

@@ -4,6 +4,7 @@ import type { Logger } from '../../service/logger.ts';
 import type { Admit } from './admission.ts';
 import type { Downward } from './downward.ts';
 import type { Ingest } from './ingest.ts';
+import type { CommunicatorMetrics } from './metrics.ts';
 import type { Streams } from './streams.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { Wire } from './wire.ts';
@@ -21,6 +22,7 @@ export interface SessionDeps {
   /** Milliseconds between two acknowledgements of a stream. */
   readonly ackPaceMs: number;
   readonly logger: Logger;
+  readonly metrics: CommunicatorMetrics;
   readonly onStream: (kind: 'opened' | 'closed', source: string, stream: string, epoch: string) => void;
 }
 

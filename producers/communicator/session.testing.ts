@@ -16,9 +16,11 @@ import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-options.ts';
 import { type GapEvent, type StreamPosition, Streams } from './streams.ts';
+import type { TokenBucket } from './token-bucket.ts';
 import { Wire } from './wire.ts';
 
 const PARTITIONS = 3;
+export const STARTED_MS = 1_700_000_000_000;
 export const LOG_EPOCH = 'cluster.topic';
 export const GRANTED: Granted = { ok: true, source: 'user:ana', isDialled: false, rate: null, burst: null };
 
@@ -91,6 +93,7 @@ export interface RigOptions {
   readonly find?: () => Promise<StreamPosition | undefined>;
   readonly downward?: Partial<DownwardOptions>;
   readonly inFlightMax?: number;
+  readonly usersRate?: TokenBucket;
   /** False: the log has not answered yet. */
   readonly isLogKnown?: boolean;
 }
@@ -109,7 +112,8 @@ export class Rig {
   /** Epochs as they are told: `opened E1`. */
   readonly epochs: string[] = [];
   readonly codec: Codec;
-  nowMs = 1_700_000_000_000;
+  readonly metrics = communicatorMetrics(new Registry());
+  nowMs = STARTED_MS;
   isLogAway = false;
   readonly deps: SessionDeps;
   #connections = 0;
@@ -122,10 +126,10 @@ export class Rig {
 
   private constructor(
     codec: Codec,
-    { fateOf, stored, find, downward, inFlightMax = 100_000, isLogKnown = true }: RigOptions,
+    { fateOf, stored, find, downward, usersRate, inFlightMax = 100_000, isLogKnown = true }: RigOptions,
   ) {
     const logger = pino({ level: 'silent' });
-    const metrics = communicatorMetrics(new Registry());
+    const { metrics } = this;
     const clock = { nowMs: () => this.nowMs };
     const gatewayEpoch = '01JDBBBBBBBBBBBBBBBBBBBBBB';
     this.codec = codec;
@@ -172,8 +176,8 @@ export class Rig {
     const onStream: SessionDeps['onStream'] = (kind, _source, _stream, epoch) =>
       void this.epochs.push(`${kind} ${epoch}`);
     const isLogAway = (): boolean => this.isLogAway;
-    const own = { gatewayEpoch, ingest, streams, downward: this.downward, clock, logger };
-    this.deps = { ...own, ackPaceMs: 0, isLogAway, onStream };
+    const own = { gatewayEpoch, ingest, streams, downward: this.downward, usersRate, clock };
+    this.deps = { ...own, ackPaceMs: 0, logger, metrics, isLogAway, onStream };
   }
 
   connect(admission: Admission = GRANTED): Peer {

@@ -10,19 +10,21 @@ import {
   PROTOCOL_LIMITS,
   type ProtocolErrorName,
 } from '../../schemas/protocol/codes.ts';
-import { type GatewayFrame, type Hello, type PeerFrame, readPeerFrame } from '../../schemas/protocol/frames.ts';
+import type { GatewayFrame, Hello } from '../../schemas/protocol/frames.ts';
 import { pause } from '../../service/backoff.ts';
 import { describeError, isRetriable } from '../../service/errors.ts';
-import type { Granted } from './admission.ts';
+import type { Granted, Refused } from './admission.ts';
+import { ControlFrames } from './control-frames.ts';
 import { dispatchEvent } from './dispatch-frame.ts';
 import type { Delivery, Receiver } from './downward.ts';
 import { EarlyFrames } from './early-frames.ts';
+import type { Complain } from './event-answers.ts';
 import { EventIntake } from './event-intake.ts';
 import { helloProblem } from './hello-problem.ts';
 import type { Origin } from './ingest.ts';
 import { OpenStreams } from './open-streams.ts';
 import { PacedReading } from './paced-reading.ts';
-import { type Fields, type Frame, parseFrame } from './parse-frame.ts';
+import { type Frame, parseFrame } from './parse-frame.ts';
 import type { SessionOptions } from './session-options.ts';
 import type { Speaker } from './streams.ts';
 import { welcomeFrame } from './welcome.ts';
@@ -38,6 +40,7 @@ export class Session implements Receiver {
   readonly #options: SessionOptions;
   readonly #speaker: Speaker;
   readonly #open: OpenStreams;
+  readonly #controls: ControlFrames;
   readonly #helloByMs: number;
   readonly #early = new EarlyFrames();
   #phase: Phase = 'waiting';
@@ -50,6 +53,15 @@ export class Session implements Receiver {
     this.#options = options;
     this.#helloByMs = options.clock.nowMs() + PROTOCOL_LIMITS.helloMs;
     this.#open = new OpenStreams(options.clock, options.ackPaceMs, (frame) => this.#send(frame));
+    this.#controls = new ControlFrames({
+      ...options,
+      open: this.#open,
+      receiver: this,
+      send: (frame) => this.#send(frame),
+      error: (...said) => this.error(...said),
+      close: (name) => options.wire.close(name),
+      hello: (hello) => this.#hello(hello),
+    });
     // Before the welcome nothing is said; the welcome says up to where all is settled.
     this.#speaker = {
       askAgain: (epoch, range) => this.#isWelcomed && this.#send({ op: 'resend', epoch, ...range }),
@@ -78,7 +90,7 @@ export class Session implements Receiver {
   }
 
   receive(frame: Frame): void {
-    if (this.#options.wire.isClosing) return;
+    if (this.#options.wire.isClosing) return this.#options.metrics.framesLeft.inc();
     switch (this.#phase) {
       case 'waiting':
         return this.#first(frame);
@@ -89,7 +101,7 @@ export class Session implements Receiver {
       case 'draining':
         return this.#take(frame);
       case 'closed':
-        return;
+        return this.#options.metrics.framesLeft.inc();
     }
   }
 
@@ -100,7 +112,7 @@ export class Session implements Receiver {
     downward.detach(this);
     if (this.#open.state !== undefined) streams.leave(this.#open.state, this.#speaker);
     // What had come early was not looked at: it is sent again.
-    this.#early.take();
+    this.#options.metrics.framesLeft.inc(this.#early.take().length);
   }
 
   /** About once a second. */
@@ -145,64 +157,32 @@ export class Session implements Receiver {
     return this.#phase === 'open' && this.#options.wire.bufferedBytes < PROTOCOL_LIMITS.outgoingBytes / 2;
   }
 
-  error(name: ProtocolErrorName, reason: string, more: { retry_after_ms?: number; ref?: string } = {}): void {
+  error(...[name, reason, more = {}]: Parameters<Complain>): void {
     const { code, isTemporary } = PROTOCOL_ERROR[name];
     this.#send({ op: 'error', code, temporary: isTemporary, reason, ...more });
   }
 
   #first(frame: Frame): void {
     const parsed = parseFrame(frame);
-    if (!parsed.ok || parsed.fields['op'] !== 'hello') return this.#refuse('protocolOrder', 'the first frame is hello');
-    this.#control(parsed.fields);
+    if (!parsed.ok || parsed.fields['op'] !== 'hello') {
+      this.#controls.refused(undefined, 'protocolOrder');
+      return this.#refuse('protocolOrder', 'the first frame is hello');
+    }
+    if (!this.#controls.take(parsed.fields, undefined)) this.#options.wire.close('protocol');
   }
 
   #take(frame: Frame): void {
     this.#reading?.took();
     const parsed = parseFrame(frame);
     if (parsed.ok && parsed.fields['event'] === undefined && parsed.fields['op'] !== undefined) {
-      this.#control(parsed.fields);
+      this.#controls.take(parsed.fields, this.#intake);
     } else this.#intake?.take(frame, parsed);
   }
 
-  #control(fields: Fields): void {
-    const read = readPeerFrame(fields);
-    if (!read.ok) {
-      const ref = typeof fields['op'] === 'string' ? fields['op'].slice(0, 64) : 'op';
-      this.error('invalid', read.reason, { ref });
-      if (this.#phase === 'waiting') this.#options.wire.close('protocol');
-      return;
-    }
-    if (read.frame.op === 'hello') this.#hello(read.frame);
-    else this.#heard(read.frame);
-  }
-
-  #heard(frame: Exclude<PeerFrame, Hello>): void {
-    const { downward, streams } = this.#options;
-    switch (frame.op) {
-      case 'unavailable': {
-        const open = this.#open.of(frame.epoch);
-        if (open === undefined) return this.error('regressed', `epoch ${frame.epoch} was never announced`);
-        if (!open.account.hasRoomWithout(frame))
-          return this.#refuse('windowExceeded', 'too many gaps', 'positionMismatch');
-        for (const range of open.account.giveUp(frame)) streams.gap('gap_lost', open.state, frame.epoch, range);
-        return open.acks.due();
-      }
-      case 'ack':
-        for (const id of frame.ids) this.#intake?.evidence.add(id);
-        return;
-      case 'credit':
-        return downward.credit(this, frame.n);
-      case 'ping':
-        return this.#intake?.evidence.behind(() => this.#send({ op: 'pong', t: frame.t }));
-      case 'pong':
-        return;
-    }
-  }
-
   #hello(hello: Hello): void {
-    if (this.#phase === 'draining') return;
+    if (this.#phase === 'draining') return this.#options.metrics.framesLeft.inc();
     const problem = helloProblem(hello, this.stream);
-    if (problem !== undefined) return this.#refuse(problem.error, problem.reason, problem.close);
+    if (problem !== undefined) return this.#refuseHello(problem);
     this.#phase = 'greeting';
     void this.#admit(hello);
   }
@@ -210,7 +190,8 @@ export class Session implements Receiver {
   async #admit(hello: Hello): Promise<void> {
     const { admit, wire, clock } = this.#options;
     const admission = this.#admission ?? (await admit(hello));
-    if (!admission.ok) return this.#refuse(admission.error, admission.reason, admission.close);
+    if (!admission.ok) return this.#refuseHello(admission);
+    this.#controls.taken('hello');
     this.#admission = admission;
     if (this.#isGone) return;
     this.#reading ??= new PacedReading(wire, admission.pausedAt, clock);
@@ -248,7 +229,7 @@ export class Session implements Receiver {
       this.#isWelcomed = true;
       wire.welcomed();
       // The answers to these may have been lost with the connection before.
-      for (const [seq, outcome] of used.acked === undefined ? [] : account.settledAbove(used.acked)) {
+      for (const [seq, outcome] of used.acked === undefined ? [] : this.#open.toTell(epoch, used.acked)) {
         this.#intake.answer(epoch, { seq, id: undefined }, outcome);
       }
     } catch (error) {
@@ -282,8 +263,13 @@ export class Session implements Receiver {
         rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: this.#options.usersRate },
       streamOf: (epoch) => this.#open.of(epoch),
       send: (frame) => this.#send(frame),
-      error: (name, reason, ref) => this.error(name, reason, ref === undefined ? {} : { ref }),
+      error: (...said) => this.error(...said),
     });
+  }
+
+  #refuseHello({ error, reason, close }: Refused): void {
+    this.#controls.refused('hello', error);
+    this.#refuse(error, reason, close);
   }
 
   #refuse(name: ProtocolErrorName, reason: string, close: CloseName = 'protocol'): void {
@@ -293,6 +279,9 @@ export class Session implements Receiver {
 
   #send(frame: GatewayFrame): void {
     if (frame.op === 'pong') this.#open.flush();
-    this.#options.wire.send(JSON.stringify(frame));
+    const { wire } = this.#options;
+    // Whoever asks and asks and reads nothing must not fill our memory before the next tick.
+    if (wire.bufferedBytes > PROTOCOL_LIMITS.outgoingBytes) return wire.close('slowReader');
+    wire.send(JSON.stringify(frame));
   }
 }

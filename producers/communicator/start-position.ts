@@ -1,5 +1,6 @@
 // Where a receiver begins in the outgoing topic: where it says that it was, where it was saved to be, or now. What a position
-// promises that the log cannot keep is said to be lost; whatever the log still has is delivered all the same.
+// promises that the log cannot keep is said to be lost; whatever the log still has is delivered all the same. A position is told
+// and saved whole, of every partition there was: one that it does not have was added since, and nothing of that was had.
 import type { PartitionEnds } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
@@ -26,7 +27,7 @@ export async function resumedPosition(
   ends: () => Promise<ReadonlyMap<number, PartitionEnds>>,
 ): Promise<StartPosition> {
   if (log_epoch !== logEpoch) return { start: now, lost: 'the position is of another log' };
-  const wanted = new Map(now);
+  const wanted = new Map<number, bigint>();
   for (const partition of now.keys()) {
     const next = pos[`${TOPIC.outgoing}/${partition}`];
     if (next !== undefined) wanted.set(partition, BigInt(next));
@@ -43,9 +44,14 @@ export async function withinLog(
   now: Vector,
   ends: () => Promise<ReadonlyMap<number, PartitionEnds>>,
 ): Promise<StartPosition> {
-  if ([...wanted].every(([partition, next]) => next === now.get(partition))) return { start: wanted };
+  if ([...wanted.keys(), ...now.keys()].every((partition) => wanted.get(partition) === now.get(partition))) {
+    return { start: wanted };
+  }
   const known = await ends();
   const start = new Map(wanted);
+  for (const partition of now.keys()) {
+    if (!wanted.has(partition)) start.set(partition, known.get(partition)?.logStart ?? 0n);
+  }
   let lost: string | undefined;
   for (const [partition, next] of wanted) {
     const end = known.get(partition);

@@ -29,6 +29,7 @@ const steps = fc.array(
         do: fc.constant('arrive' as const),
         seq: fc.integer({ min: 1, max: 40 }),
         body: fc.integer({ min: 0, max: 1 }),
+        isTaken: fc.boolean(),
       }),
     },
     { weight: 5, arbitrary: fc.record({ do: fc.constant('settle' as const), pick: fc.nat() }) },
@@ -78,7 +79,11 @@ describe('whatever comes in whatever order', () => {
             const isSame = bodies.get(step.seq) === step.body;
             if (step.seq > highest || state === 'missing') {
               expect(arrival.kind).toBe('new');
-              if (arrival.kind === 'new' && arrival.opened !== undefined) opened.push(...numbersOf([arrival.opened]));
+              const told = step.isTaken ? account.takeOpened(step.seq) : undefined;
+              if (told !== undefined) {
+                expect(told.to).toBeLessThan(step.seq);
+                opened.push(...numbersOf([told]));
+              }
               for (let seq = highest + 1; seq < step.seq; seq += 1) states.set(seq, 'missing');
               highest = Math.max(highest, step.seq);
               states.set(step.seq, 'coming');

@@ -8,7 +8,7 @@ import { type Outcome, RecentEvents } from './recent-events.ts';
 import { Gaps, type SeqRange } from './seq-gaps.ts';
 
 export type Arrival =
-  | { readonly kind: 'new'; readonly opened?: SeqRange }
+  | { readonly kind: 'new' }
   /** The same once more, and where it went; undefined while it is still on its way. */
   | { readonly kind: 'duplicate'; readonly outcome: Outcome | undefined }
   /** The number is known with another body: another event under the same identity. */
@@ -98,9 +98,8 @@ export class StreamAccount {
       const opened = seq > this.#highest + 1 ? { from: this.#highest + 1, to: seq - 1 } : undefined;
       this.#highest = seq;
       this.#onTheirWay.set(seq, sha256);
-      if (opened === undefined) return { kind: 'new' };
-      this.#gaps.open(opened, nowMs);
-      return { kind: 'new', opened };
+      if (opened !== undefined) this.#gaps.open(opened, nowMs);
+      return { kind: 'new' };
     }
     if (this.#gaps.take(seq, nowMs)) {
       this.#onTheirWay.set(seq, sha256);
@@ -114,6 +113,11 @@ export class StreamAccount {
     const known = this.#recent.find(seq);
     if (known === undefined) return { kind: 'forgotten' };
     return known.isSame(sha256) ? { kind: 'duplicate', outcome: known.outcome } : { kind: 'conflict' };
+  }
+
+  /** A gap that is to be told, now that this number behind it is taken; one for each: what is refused has not been seen. */
+  takeOpened(seq: number): SeqRange | undefined {
+    return this.#gaps.takeOpened(seq);
   }
 
   /** Of one that is new, and of one that was forgotten, which is remembered again. */

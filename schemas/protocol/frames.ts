@@ -14,7 +14,7 @@ const position = z
   // What a refinement says is not in a JSON Schema by itself.
   .meta({ maxProperties: 1_000 });
 const range = { epoch, from: seq.min(1), to: seq.min(1) };
-/** [seq or id, topic, partition, offset] of an event that is on the log; a duplicate's coordinates may be forgotten. */
+/** [seq or id, topic, partition, offset] of an event that is on the log. */
 const coordinates = z.tuple([z.union([seq, name]), z.string(), z.number().int(), offset]);
 
 const place = z.object({ epoch, seq });
@@ -92,7 +92,7 @@ export const GATEWAY_FRAMES = {
     dup: z
       .array(z.union([seq, name]))
       .optional()
-      .describe('Which of the acknowledged had come before; those whose coordinates are forgotten stand only here.'),
+      .describe('Which of those in `at` had come before; their coordinates are those of the first time.'),
     ts: z.number().int(),
   }),
   nack: z.object({
