@@ -20,13 +20,14 @@ export const lost = defineCommand({
     // As the communicator chooses it.
     const mine = count === undefined ? undefined : partitionFor(chat ?? actor ?? source, count);
     // What another source did not get to us is none of this chat's, nor is what names neither.
-    const places = [...(mine === undefined ? [] : [PLACE.partition(mine)]), PLACE.source(source)];
+    const places = [mine === undefined ? undefined : PLACE.partition(mine), PLACE.source(source)];
     return [summaryText(losses, mine, nowMs), ...findingsText(losses, places)].join('\n');
   },
 });
 
 function summaryText({ partitions, finishedAtMs }: LossFact, mine: number | undefined, nowMs: number): string {
   const when = `As of ${durationText(nowMs - finishedAtMs)} ago`;
+  if (mine === undefined) return `${when}; where this chat is kept is ${UNKNOWN}.`;
   const found = partitions.find(({ partition }) => partition === mine);
   if (found === undefined) return `${when} the audit had judged nothing where this chat is kept.`;
   const { partition, settled, stored, missing, altered } = found;
@@ -36,11 +37,11 @@ function summaryText({ partitions, finishedAtMs }: LossFact, mine: number | unde
   );
 }
 
-function findingsText({ open, isOpenCut }: LossFact, places: readonly string[]): readonly string[] {
-  const here = places.flatMap((place) => open.get(place) ?? []);
+function findingsText({ open, isOpenCut }: LossFact, places: readonly (string | undefined)[]): readonly string[] {
+  const here = places.flatMap((place) => (place === undefined ? [] : (open.get(place) ?? [])));
   if (here.length === 0) {
-    return isOpenCut
-      ? [`Whether anything that concerns this chat is open is ${UNKNOWN}: too much is; ${ALL}`]
+    return isOpenCut || places.includes(undefined)
+      ? [`Whether anything that concerns this chat is open is ${UNKNOWN}; ${ALL}`]
       : ['Nothing that concerns this chat is open.'];
   }
   const heaviest = here.flatMap((one) => one.heaviest).toSorted((a, b) => a.rank - b.rank);

@@ -97,6 +97,9 @@ describe('/stats and /lost', () => {
     );
     const cut = reply('/lost', { losses: { ...losses, open, isOpenCut: true }, topics });
     expect(cut).toContain('Whether anything that concerns this chat is open is unknown');
+    const unplaced = reply('/lost', { losses: { ...losses, open } });
+    expect(unplaced).toContain('where this chat is kept is unknown');
+    expect(unplaced).toContain('Whether anything that concerns this chat is open is unknown');
   });
 
   it('does not call unknown what nobody has looked at nothing lost', () => {
