@@ -12,6 +12,23 @@ interface Spoiler {
   readonly spoil: (world: World, offset: number) => void;
 }
 
+/** No row, but a duplicate entry that points at this one; `key` where it was purged. */
+function claim(first: (at: number) => Row | undefined, key?: (at: number) => string): Spoiler['spoil'] {
+  return ({ rows, duplicates, purgedDuplicates }, at) => {
+    rows.delete(BigInt(at));
+    duplicates.set(BigInt(at), first(at));
+    if (key !== undefined) purgedDuplicates.set(BigInt(at), key(at));
+  };
+}
+
+/** No row, and something else than a record on the log. */
+function onLog(found: LogEntry): Spoiler['spoil'] {
+  return ({ rows, log }, at) => {
+    rows.delete(BigInt(at));
+    log.set(BigInt(at), found);
+  };
+}
+
 const SPOILERS: Readonly<Record<string, Spoiler>> = {
   'a row is gone': { suspect: true, spoil: ({ rows }, at) => rows.delete(BigInt(at)) },
   'a byte of a row was altered': {
@@ -37,32 +54,14 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
   'a duplicate points at the same event': {
     account: 'duplicateOf',
     finding: 'duplicate',
-    spoil: ({ rows, duplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), rowOf(at));
-    },
+    spoil: claim((at) => rowOf(at)),
   },
-  'a duplicate points at nothing': {
-    suspect: true,
-    spoil: ({ rows, duplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), undefined);
-    },
-  },
+  'a duplicate points at nothing': { suspect: true, spoil: claim(() => undefined) },
   'a duplicate points at another body': {
     suspect: true,
-    spoil: ({ rows, duplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), { ...rowOf(at), payloadHash: 'other' });
-    },
+    spoil: claim((at) => ({ ...rowOf(at), payloadHash: 'other' })),
   },
-  'a duplicate points at another event': {
-    suspect: true,
-    spoil: ({ rows, duplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), { ...rowOf(at), id: 'other' });
-    },
-  },
+  'a duplicate points at another event': { suspect: true, spoil: claim((at) => ({ ...rowOf(at), id: 'other' })) },
   'an unreadable record is quarantined': {
     account: 'quarantined',
     spoil: ({ rows, log, quarantined }, at) => {
@@ -85,13 +84,7 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
       quarantined.set(BigInt(at), { refusedAgain: false });
     },
   },
-  'an unreadable record is nowhere': {
-    suspect: true,
-    spoil: ({ rows, log }, at) => {
-      rows.delete(BigInt(at));
-      log.set(BigInt(at), { kind: 'undecodable', reason: 'planted' });
-    },
-  },
+  'an unreadable record is nowhere': { suspect: true, spoil: onLog({ kind: 'undecodable', reason: 'planted' }) },
   'a row was purged': {
     account: 'purged',
     spoil: ({ rows, purged }, at) => {
@@ -101,34 +94,20 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
   },
   'a duplicate points at a row that was purged': {
     account: 'purged',
-    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), undefined);
-      purgedDuplicates.set(BigInt(at), `key ${at}`);
-    },
+    spoil: claim(
+      () => undefined,
+      (at) => `key ${at}`,
+    ),
   },
   'a duplicate points at a row of another event that was purged': {
     suspect: true,
-    spoil: ({ rows, duplicates, purgedDuplicates }, at) => {
-      rows.delete(BigInt(at));
-      duplicates.set(BigInt(at), undefined);
-      purgedDuplicates.set(BigInt(at), 'other');
-    },
+    spoil: claim(
+      () => undefined,
+      () => 'other',
+    ),
   },
-  'a control record': {
-    account: 'control',
-    spoil: ({ rows, log }, at) => {
-      rows.delete(BigInt(at));
-      log.set(BigInt(at), { kind: 'control' });
-    },
-  },
-  'aborted data': {
-    account: 'aborted',
-    spoil: ({ rows, log }, at) => {
-      rows.delete(BigInt(at));
-      log.set(BigInt(at), { kind: 'aborted' });
-    },
-  },
+  'a control record': { account: 'control', spoil: onLog({ kind: 'control' }) },
+  'aborted data': { account: 'aborted', spoil: onLog({ kind: 'aborted' }) },
   'aborted data that was stored': {
     account: 'aborted',
     finding: 'extra',
