@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ACCOUNTS, type Account, noAccounts } from './accounts.ts';
-import type { Row } from './classify.ts';
+import type { LogEntry, Row } from './classify.ts';
 import { AT, LENGTH, rowOf, World } from './classify-world.testing.ts';
 
 /** Each spoils one offset and says what must be found there: an account, a finding, an extra row; nothing is stored then. */
