@@ -36,6 +36,7 @@ class Persistence implements Service {
   readonly #context: ServiceContext;
   readonly #pool: Pool;
   readonly #admin: LogAdmin;
+  readonly #store: Store;
   readonly #deps: HandleBatchDeps;
   readonly #readerHealth: ReaderHealth;
   readonly #folding: Folding;
@@ -62,9 +63,10 @@ class Persistence implements Service {
       onFolded: (references) => metrics.folded.inc(references),
       isStoreBehind: () => performance.now() - this.#farBehindMs < FAR_BEHIND_MS,
     });
+    this.#store = new Store({ pool: this.#pool, breakerPercent: config.breakerPercent });
     this.#deps = {
       codec: new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger }),
-      store: new Store({ pool: this.#pool, breakerPercent: config.breakerPercent }),
+      store: this.#store,
       limits: { rowsMax: config.batchRowsMax, bytesMax: BATCH_BYTES_MAX },
       backoff: BACKOFF,
       onStored: (at) => this.#folding.wake(at),
@@ -116,6 +118,7 @@ class Persistence implements Service {
         },
         onConnection: (problem) => this.#readerHealth.waiting(problem),
         onAssigned: (partitions) => {
+          this.#store.assigned();
           this.#readerHealth.assigned(partitions);
           void this.#folding.wakeAll();
         },

@@ -80,6 +80,11 @@ export class Store {
     this.#breakerPercent = breakerPercent;
   }
 
+  /** Partitions have come or gone: others may have stored and purged of them what this process knows nothing of. */
+  assigned(): void {
+    this.#covered.clear();
+  }
+
   /** Whether the short way is worth a try: so many batches after one that met rows, it is not. */
   isLikelyNew(at: PartitionOfTopic): boolean {
     return !this.#longWay.has(laneOf(at));

@@ -91,6 +91,23 @@ test('what retention has deleted does not come back by reading again, nor does a
   expect(await store.write(make.batch(all), ALIVE)).toMatchObject({ inserted: [], duplicates: 0, replayed: 6 });
 });
 
+test('nor does what another process has stored and purged since the partition was its own', async () => {
+  const [mine, theirs] = [
+    [0n, 1n],
+    [2n, 3n],
+  ].map((offsets) => make.batch(offsets.map((offset) => make.candidate(offset, { n: Number(offset) }))));
+  if (mine === undefined || theirs === undefined) throw new Error('two batches');
+  await store.write(mine, ALIVE);
+  await new Store({ pool, breakerPercent: 50 }).write(theirs, ALIVE);
+  await pool.query(
+    `with gone as (delete from message_metadata where record_offset >= 2) insert into purged select $1, 0, 2, 4, 'test'`,
+    [theirs.incarnation],
+  );
+  store.assigned();
+  expect(await store.write(theirs, ALIVE)).toMatchObject({ inserted: [], replayed: 2 });
+  expect(await accounts()).toEqual(['0 stored', '1 stored']);
+});
+
 describe('an offset is in one account only', () => {
   test('storing it closes its quarantine entry, and a later failure to decode does not open it again', async () => {
     await store.write(make.batch([], [poison(1n)]), ALIVE);
