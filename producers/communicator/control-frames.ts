@@ -2,30 +2,18 @@
 // one count. What answers dispatches (`ack`, `credit`, and the `ping` behind an `ack`) costs nothing of that rate as long as it does:
 // how many of those come is for us to say.
 import { type CloseName, PROTOCOL_ERROR, type ProtocolErrorName } from '../../schemas/protocol/codes.ts';
-import {
-  type GatewayFrame,
-  type Hello,
-  PEER_FRAMES,
-  type PeerFrame,
-  readPeerFrame,
-} from '../../schemas/protocol/frames.ts';
-import type { Downward, Receiver } from './downward.ts';
-import type { Complain } from './event-answers.ts';
+import { type Hello, PEER_FRAMES, type PeerFrame, readPeerFrame } from '../../schemas/protocol/frames.ts';
+import type { Receiver } from './downward.ts';
+import type { Saying } from './event-answers.ts';
 import type { EventIntake } from './event-intake.ts';
-import type { CommunicatorMetrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Fields } from './parse-frame.ts';
-import type { Streams } from './streams.ts';
+import type { SessionOptions } from './session-options.ts';
 
-export interface ControlFramesOptions {
+export interface ControlFramesOptions extends Saying {
   readonly open: OpenStreams;
-  readonly streams: Streams;
-  readonly downward: Downward;
+  readonly session: Pick<SessionOptions, 'streams' | 'downward' | 'metrics' | 'wire'>;
   readonly receiver: Receiver;
-  readonly metrics: Pick<CommunicatorMetrics, 'controlFrames'>;
-  readonly send: (frame: GatewayFrame) => void;
-  readonly error: Complain;
-  readonly close: (name: CloseName) => void;
   /** Counts itself, when it is known what becomes of it. */
   readonly hello: (hello: Hello) => void;
 }
@@ -80,14 +68,15 @@ export class ControlFrames {
 
   #done({ op }: PeerFrame, refused: Refused | undefined): void {
     if (refused === undefined) return this.taken(op);
-    const { error, close } = this.#options;
+    const { error, session } = this.#options;
     this.refused(op, refused.error);
     error(refused.error, refused.reason, refused.ref === undefined ? {} : { ref: refused.ref });
-    if (refused.close !== undefined) close(refused.close);
+    if (refused.close !== undefined) session.wire.close(refused.close);
   }
 
   #do(frame: Exclude<PeerFrame, Hello>, intake: EventIntake): Refused | undefined {
-    const { open, streams, downward, receiver, send } = this.#options;
+    const { open, session, receiver, send } = this.#options;
+    const { streams, downward } = session;
     switch (frame.op) {
       case 'unavailable': {
         const { epoch } = frame;
@@ -118,6 +107,6 @@ export class ControlFrames {
 
   #count(op: unknown, outcome: string): void {
     const known = typeof op === 'string' && Object.hasOwn(PEER_FRAMES, op) ? op : 'other';
-    this.#options.metrics.controlFrames.inc({ op: known, outcome });
+    this.#options.session.metrics.controlFrames.inc({ op: known, outcome });
   }
 }

@@ -27,10 +27,14 @@ export type Complain = (
   more?: { readonly retry_after_ms?: number; readonly ref?: string },
 ) => void;
 
-export interface EventAnswersOptions {
-  readonly clock: Clock;
+/** How a session speaks to its peer. */
+export interface Saying {
   readonly send: (frame: GatewayFrame) => void;
   readonly error: Complain;
+}
+
+export interface EventAnswersOptions extends Saying {
+  readonly clock: Clock;
 }
 
 const RETRY_MS = 1_000;

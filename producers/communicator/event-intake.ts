@@ -1,11 +1,10 @@
 // The events of one session on their way to the log: which are new, which come again, which are refused for now or for good.
 // A window of events without an answer bounds what a peer can have here; at its end the socket is not read any more.
 import { type CloseName, PROTOCOL_ERROR, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
-import type { GatewayFrame } from '../../schemas/protocol/frames.ts';
 import { SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
 import type { Clock } from '../../service/clock.ts';
 import { kindOf, sha256 } from './envelope.ts';
-import { type Complain, EventAnswers, type Named } from './event-answers.ts';
+import { EventAnswers, type Named, type Saying } from './event-answers.ts';
 import { eventProblem, isPassing, standingOf, standingProblem } from './event-frame.ts';
 import type { EventName } from './event-name.ts';
 import type { Ingest, Origin } from './ingest.ts';
@@ -19,7 +18,7 @@ import type { Arrival } from './stream-account.ts';
 import type { Streams } from './streams.ts';
 import type { Wire } from './wire.ts';
 
-export interface EventIntakeOptions {
+export interface EventIntakeOptions extends Saying {
   readonly from: Origin;
   readonly ingest: Ingest;
   readonly streams: Streams;
@@ -28,8 +27,6 @@ export interface EventIntakeOptions {
   readonly rate: Rate | undefined;
   /** Undefined for an epoch that was never announced. */
   readonly streamOf: (epoch: string) => OpenStream | undefined;
-  readonly send: (frame: GatewayFrame) => void;
-  readonly error: Complain;
 }
 
 interface Numbered extends Named {
@@ -51,7 +48,7 @@ export class EventIntake {
 
   constructor(options: EventIntakeOptions) {
     this.#options = options;
-    this.#rate = new PeerRate(options.rate, options.clock.nowMs(), Math.random);
+    this.#rate = new PeerRate(options.rate, Math.random);
     this.#answers = new EventAnswers(options);
     const { from, ingest, error, clock } = options;
     this.evidence = new ReplyEvidence({

@@ -8,12 +8,12 @@ const OWN = (waitMs: number) => ({ waitMs, isCommon: false });
 
 describe('the rate of a peer', () => {
   test('is none where none is set', () => {
-    const rate = new PeerRate(undefined, 0, Math.random);
+    const rate = new PeerRate(undefined, Math.random);
     for (let count = 0; count < 10_000; count += 1) expect(rate.wait('event', 0)).toBeUndefined();
   });
 
   test('is another for events, for what passes and for what was handled', () => {
-    const rate = new PeerRate(RATE, 0, Math.random);
+    const rate = new PeerRate(RATE, Math.random);
     expect([rate.wait('event', 0), rate.wait('event', 0), rate.wait('event', 0)]).toEqual([
       undefined,
       undefined,
@@ -30,14 +30,14 @@ describe('the rate of a peer', () => {
   });
 
   test('leaves room for a window that comes again whole, as its acknowledgements were lost', () => {
-    const rate = new PeerRate(RATE, 0, Math.random);
+    const rate = new PeerRate(RATE, Math.random);
     for (let count = 0; count < PROTOCOL_LIMITS.window; count += 1) expect(rate.wait('again', 0)).toBeUndefined();
     const waits = Array.from({ length: 2 * PROTOCOL_LIMITS.window }, () => rate.wait('again', 0));
     expect(waits.at(-1)).toMatchObject({ isCommon: false });
   });
 
   test('is abused by a minute above it without a pause', () => {
-    const rate = new PeerRate(RATE, 0, Math.random);
+    const rate = new PeerRate(RATE, Math.random);
     for (let nowMs = 0; nowMs <= 60_000; nowMs += 5_000) rate.over(nowMs);
     expect([rate.isAbused(60_000), rate.isAbused(60_001)]).toEqual([false, true]);
     rate.over(66_000);
@@ -45,7 +45,7 @@ describe('the rate of a peer', () => {
   });
 
   test('is not abused by two bursts a minute apart', () => {
-    const rate = new PeerRate(RATE, 0, Math.random);
+    const rate = new PeerRate(RATE, Math.random);
     rate.over(0);
     rate.over(61_000);
     expect(rate.isAbused(61_500)).toBe(false);
@@ -54,8 +54,8 @@ describe('the rate of a peer', () => {
   test('together with others is asked only for what its own allows, and takes nothing of its own where it refuses', () => {
     const shares = { ...RATE, common: new TokenBucket({ ratePerSecond: 1_000, burst: 3, nowMs: 0 }) };
     let drawn = 0;
-    const rate = new PeerRate(shares, 0, () => (drawn += 0.25));
-    const other = new PeerRate({ ...shares, burst: 100 }, 0, Math.random);
+    const rate = new PeerRate(shares, () => (drawn += 0.25));
+    const other = new PeerRate({ ...shares, burst: 100 }, Math.random);
     const { common } = shares;
     expect([rate, other, other].map((one) => one.wait('event', 0))).toEqual([undefined, undefined, undefined]);
     // Each time at another moment, and as often as it likes.

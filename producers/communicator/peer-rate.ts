@@ -24,16 +24,22 @@ const ABUSE_MS = 60_000;
 const CALM_MS = 5_000;
 /** So that not all who were refused by the common rate come again at one moment. */
 const COMMON_JITTER_MS = 1_000;
-/** As many as one frame may name. */
-const HANDLED_BURST = 1_000;
-/** A connection that breaks may have all of its window acknowledged and not heard. */
-const AGAIN_BURST = 2 * PROTOCOL_LIMITS.window;
-/** Who has lost its events says so of one gap after the other. */
-const CONTROL_BURST = 2 * PROTOCOL_LIMITS.window;
+/** What may come at once whatever the burst of events is. */
+const BURST_MIN: Readonly<Record<Paced, number>> = {
+  event: 0,
+  passing: 0,
+  // A connection that breaks may have all of its window acknowledged and not heard.
+  again: 2 * PROTOCOL_LIMITS.window,
+  // As many as one frame may name.
+  handled: 1_000,
+  // Who has lost its events says so of one gap after the other.
+  control: 2 * PROTOCOL_LIMITS.window,
+};
 
 export class PeerRate {
-  readonly #buckets: Readonly<Record<Paced, TokenBucket>> | undefined;
-  readonly #common: TokenBucket | undefined;
+  readonly #rate: Rate | undefined;
+  /** Each is made when it is asked first, and is full then: most connections ask for few. */
+  readonly #buckets: Partial<Record<Paced, TokenBucket>> = {};
   readonly #random: () => number;
   /** What an event costs over time, 0 without a rate. */
   readonly perEventMs: number = 0;
@@ -41,28 +47,21 @@ export class PeerRate {
   #lastOverMs = 0;
 
   /** Undefined: no rate. */
-  constructor(rate: Rate | undefined, nowMs: number, random: () => number) {
+  constructor(rate: Rate | undefined, random: () => number) {
     this.#random = random;
-    if (rate === undefined) return;
-    this.#common = rate.common;
-    this.perEventMs = 1_000 / rate.ratePerSecond;
-    const handled = Math.max(rate.burst, HANDLED_BURST);
-    this.#buckets = {
-      event: new TokenBucket({ ...rate, nowMs }),
-      passing: new TokenBucket({ ...rate, nowMs }),
-      again: new TokenBucket({ ...rate, burst: Math.max(rate.burst, AGAIN_BURST), nowMs }),
-      handled: new TokenBucket({ ...rate, burst: handled, nowMs }),
-      control: new TokenBucket({ ...rate, burst: Math.max(rate.burst, CONTROL_BURST), nowMs }),
-    };
+    this.#rate = rate;
+    if (rate !== undefined) this.perEventMs = 1_000 / rate.ratePerSecond;
   }
 
   /** Undefined where it may pass. */
   wait(what: Paced, nowMs: number): Refusing | undefined {
-    const own = this.#buckets?.[what];
-    if (own === undefined) return undefined;
+    if (this.#rate === undefined) return undefined;
+    const { ratePerSecond, burst, common } = this.#rate;
+    this.#buckets[what] ??= new TokenBucket({ ratePerSecond, burst: Math.max(burst, BURST_MIN[what]), nowMs });
+    const own = this.#buckets[what];
     const waitMs = own.take(nowMs);
     if (waitMs > 0) return { waitMs, isCommon: false };
-    const commonMs = what === 'event' ? (this.#common?.take(nowMs) ?? 0) : 0;
+    const commonMs = what === 'event' ? (common?.take(nowMs) ?? 0) : 0;
     if (commonMs === 0) return undefined;
     own.giveBack();
     return { waitMs: commonMs + Math.floor(this.#random() * COMMON_JITTER_MS), isCommon: true };
@@ -70,7 +69,7 @@ export class PeerRate {
 
   /** It sent more than it alone may. */
   over(nowMs: number): void {
-    if (this.#buckets === undefined) return;
+    if (this.#rate === undefined) return;
     if (nowMs - this.#lastOverMs > CALM_MS) this.#overSinceMs = undefined;
     this.#overSinceMs ??= nowMs;
     this.#lastOverMs = nowMs;

@@ -18,7 +18,7 @@ import { ControlFrames } from './control-frames.ts';
 import { dispatchEvent } from './dispatch-frame.ts';
 import type { Delivery, Receiver } from './downward.ts';
 import { EarlyFrames } from './early-frames.ts';
-import type { Complain } from './event-answers.ts';
+import type { Complain, Saying } from './event-answers.ts';
 import { EventIntake } from './event-intake.ts';
 import { helloProblem } from './hello-problem.ts';
 import type { Origin } from './ingest.ts';
@@ -39,6 +39,8 @@ type Phase = 'waiting' | 'greeting' | 'open' | 'draining' | 'closed';
 export class Session implements Receiver {
   readonly #options: SessionOptions;
   readonly #speaker: Speaker;
+  /** One for all that speak: connections that are idle should cost little. */
+  readonly #saying: Saying;
   readonly #open: OpenStreams;
   readonly #controls: ControlFrames;
   readonly #helloByMs: number;
@@ -52,16 +54,11 @@ export class Session implements Receiver {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#helloByMs = options.clock.nowMs() + PROTOCOL_LIMITS.helloMs;
-    this.#open = new OpenStreams(options.clock, options.ackPaceMs, (frame) => this.#send(frame));
-    this.#controls = new ControlFrames({
-      ...options,
-      open: this.#open,
-      receiver: this,
-      send: (frame) => this.#send(frame),
-      error: (...said) => this.error(...said),
-      close: (name) => options.wire.close(name),
-      hello: (hello) => this.#hello(hello),
-    });
+    this.#saying = { send: (frame) => this.#send(frame), error: (...said) => this.error(...said) };
+    this.#open = new OpenStreams(options.clock, options.ackPaceMs, this.#saying.send);
+    const { send, error } = this.#saying;
+    const hello = (frame: Hello): void => this.#hello(frame);
+    this.#controls = new ControlFrames({ session: options, open: this.#open, receiver: this, send, error, hello });
     // Before the welcome nothing is said; the welcome says up to where all is settled.
     this.#speaker = {
       askAgain: (epoch, range) => this.#isWelcomed && this.#send({ op: 'resend', epoch, ...range }),
@@ -258,12 +255,11 @@ export class Session implements Receiver {
   #newIntake(from: Origin, { rate, burst }: Granted): EventIntake {
     return new EventIntake({
       ...this.#options,
+      ...this.#saying,
       from,
       rate:
         rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: this.#options.usersRate },
       streamOf: (epoch) => this.#open.of(epoch),
-      send: (frame) => this.#send(frame),
-      error: (...said) => this.error(...said),
     });
   }
 

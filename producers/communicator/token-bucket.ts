@@ -38,6 +38,7 @@ export class TokenBucket {
     this.#level = isEnough ? level - 1 : level;
     return isEnough ? 0 : Math.max(1, Math.ceil((1 - ROUNDING - level) / this.#perMs));
   }
+
   /** What was taken is not needed after all. */
   giveBack(): void {
     this.#level = Math.min(this.#burst, this.#level + 1);
