@@ -1,30 +1,22 @@
 // Excludes: a loss that is called healed because nobody can see it any more, and one that stays open although all is well by now.
-import { pino } from 'pino';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { storeFindings } from '../../consumers/gap-detector/audit-store.ts';
 import type { EpochReport } from '../../consumers/gap-detector/gateway-ledger.ts';
 import { type AuditReport, buildReport, type ReportInput } from '../../consumers/gap-detector/report.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
-import { createPool, type Pool } from '../../service/database.ts';
-import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
+import type { Pool } from '../../service/database.ts';
+import { withRowStore } from '../support/row-store.ts';
 
 const COMPLETE = { isComplete: true };
 const KEY = '00000000-0000-4000-8000-00000000000a';
 const REPLY_ID = '00000000-0000-8000-8000-00000000000b';
 const EFFECT_MS = Date.parse('2026-01-01T00:00:00Z');
 
-let database: ScratchDatabase;
 let pool: Pool;
 let run = 0;
 
-beforeEach(async () => {
-  database = await scratchDatabase(inject('databaseUrl'));
-  pool = createPool(database.url, pino({ level: 'silent' }));
-});
-
-afterEach(async () => {
-  await pool.end();
-  await database[Symbol.asyncDispose]();
+withRowStore((opened) => {
+  pool = opened.pool;
 });
 
 function reportOf(findings: readonly Finding[], said: Partial<ReportInput> = {}): AuditReport {

@@ -1,28 +1,20 @@
 // Excludes: a loss that the books have and no list, exit code or replay names, because there is so much else.
-import { pino } from 'pino';
-import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { bookFindings } from '../../consumers/gap-detector/audit-store.ts';
 import { bookedFindings, countBooked, missingRanges } from '../../consumers/gap-detector/findings-book.ts';
 import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
-import { createPool, type Pool } from '../../service/database.ts';
-import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
+import type { Pool } from '../../service/database.ts';
+import { withRowStore } from '../support/row-store.ts';
 
 const HARMLESS = 100_000;
 const INCARNATION = '00000000-0000-4000-8000-000000000001';
 const AT = { topic: 't', partition: 0, incarnation: INCARNATION, stage: 'log-to-stored', detail: 'no row' } as const;
 
-let database: ScratchDatabase;
 let pool: Pool;
 
-beforeEach(async () => {
-  database = await scratchDatabase(inject('databaseUrl'));
-  pool = createPool(database.url, pino({ level: 'silent' }));
-});
-
-afterEach(async () => {
-  await pool.end();
-  await database[Symbol.asyncDispose]();
+withRowStore((opened) => {
+  pool = opened.pool;
 });
 
 const missing = (offset: number, about: Partial<Finding> = {}): Finding => ({

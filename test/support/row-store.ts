@@ -1,11 +1,11 @@
-// A store over the tables of messages, in a database of the test file's own; empty and new for each test.
+// A store over the tables of messages and of what is found of them, in a database of the test file's own; empty and new for each test.
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, inject } from 'vitest';
 import { Store } from '../../consumers/persistence/store.ts';
 import { type ScratchDatabase, scratchDatabase } from './scratch-database.ts';
 
 const TABLES =
-  'message_metadata, duplicates, conflicts, quarantine, coverage, message_state, conversations, fold_positions, purged';
+  'message_metadata, duplicates, conflicts, quarantine, coverage, message_state, conversations, fold_positions, purged, effects, audit.findings';
 const CONNECTIONS = 8;
 
 export interface RowStore {
