@@ -1,7 +1,7 @@
 // The findings on the audit's books, as `pmc audit gaps` lists them: what was found, by whom first, and what became of it.
 import type { Pool } from '../../service/database.ts';
 import type { AuditReport } from './report.ts';
-import { type Finding, type FindingKind, LIGHT_KINDS } from './verdict.ts';
+import type { Finding, FindingKind } from './verdict.ts';
 
 export interface BookedFinding {
   readonly state: 'open' | 'healed';
@@ -45,10 +45,10 @@ export async function bookedFindings(pool: Pool, { isAll, id, place }: BookOptio
      where ($1 or state = 'open') and ($2::text is null or detail ->> 'id' = $2 or detail ->> 'eventKey' = $2)
        and ($3::text is null or detail ->> 'topic' = $3 and coalesce(detail ->> 'incarnation', $4) = $4
          and detail ->> 'partition' = $5 and detail ->> 'offset' = $6)
-     order by kind = any($7::text[]), first_seen_at, finding_key limit ${LISTED_MAX}`,
+     order by rank, first_seen_at, finding_key limit ${LISTED_MAX}`,
     [
       ...[isAll, id ?? null, place?.topic ?? null, place?.incarnation ?? null],
-      ...[place && String(place.partition), place && String(place.offset), LIGHT_KINDS],
+      ...[place && String(place.partition), place && String(place.offset)],
     ],
   );
   return rows.map((row) => ({

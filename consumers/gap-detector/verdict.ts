@@ -40,11 +40,6 @@ export type FindingKind = keyof typeof FINDING_WEIGHT;
 
 const WEIGHTS = ['fail', 'inconclusive', 'none'] as const;
 
-/** Those that lower nothing: of these there may be very many, and they come last where not all are listed. */
-export const LIGHT_KINDS: readonly FindingKind[] = (Object.keys(FINDING_WEIGHT) as FindingKind[]).filter(
-  (kind) => FINDING_WEIGHT[kind] === 'none',
-);
-
 export interface Finding {
   readonly kind: FindingKind;
   readonly stage: Stage;

@@ -1,6 +1,6 @@
 // What the console asks PostgreSQL: persistence's own count, the quarantine and the audit's books. Reads only. A report is
 // fetched once per run, because it can be large and never changes.
-import { LIGHT_KINDS, type Verdict } from '../../consumers/gap-detector/verdict.ts';
+import type { Verdict } from '../../consumers/gap-detector/verdict.ts';
 import { connectionError, type Pool, refusalOf, sqlStateOf } from '../../service/database.ts';
 import type { AuditReport } from './audit-report.ts';
 import { type AuditFacts, type AuditRun, type OpenFinding, type Readable, readReport } from './audit-report.ts';
@@ -34,7 +34,7 @@ const OPEN_HEAVIEST = `
   select kind, stage, detail::text as detail, first_seen_at, last_seen_at
     from audit.findings
    where state = 'open'
-   order by kind = any($1::text[]), first_seen_at desc, finding_key
+   order by rank, first_seen_at desc, finding_key
    limit ${FINDINGS_LISTED_MAX}`;
 
 interface RunRow {
@@ -88,7 +88,7 @@ export class DatabaseQueries {
       }),
     );
     const counts = await this.#rows<{ kind: string; open: string }>(OPEN_BY_KIND);
-    const listed = counts.length === 0 ? [] : await this.#rows<FindingRow>(OPEN_HEAVIEST, [LIGHT_KINDS]);
+    const listed = counts.length === 0 ? [] : await this.#rows<FindingRow>(OPEN_HEAVIEST);
     return {
       live: runs.find(({ mode }) => mode === 'live'),
       run: runs.find(({ mode }) => mode === 'run'),
