@@ -72,12 +72,12 @@ export class Intervals {
   }
 }
 
-/** Of numbers of which the condition holds from some place on: that place. */
-export function firstWhere(numbers: ArrayLike<number>, holds: (value: number) => boolean): number {
-  let [lower, upper] = [0, numbers.length];
+/** Of items of which the condition holds from some place on: that place. By halves: there may be very many. */
+export function firstWhere<T>(items: ArrayLike<T>, holds: (item: T) => boolean): number {
+  let [lower, upper] = [0, items.length];
   while (lower < upper) {
     const middle = (lower + upper) >>> 1;
-    if (holds(numbers[middle] as number)) upper = middle;
+    if (holds(items[middle] as T)) upper = middle;
     else lower = middle + 1;
   }
   return lower;

@@ -1,6 +1,7 @@
 // What happened beside the findings: gateways and sources that came and went, rebalances, leader changes, outages, actions of
 // operators. Coincidence is no cause; it is where a person begins to look. Pure.
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
+import { firstWhere } from './intervals.ts';
 import type { Finding } from './verdict.ts';
 
 export const TIMELINE_KINDS = [
@@ -70,7 +71,10 @@ export function withCoincident(findings: readonly Finding[], events: readonly Ti
     const { receivedAt } = finding;
     if (receivedAt === undefined) return finding;
     const near = events
-      .slice(firstSince(events, receivedAt - NEAR_MS), firstSince(events, receivedAt + NEAR_MS + 1))
+      .slice(
+        firstWhere(events, ({ atMs }) => atMs >= receivedAt - NEAR_MS),
+        firstWhere(events, ({ atMs }) => atMs > receivedAt + NEAR_MS),
+      )
       .map((event) => ({ ...event, apartMs: event.atMs - receivedAt }))
       .sort((a, b) => Math.abs(a.apartMs) - Math.abs(b.apartMs))
       .slice(0, COINCIDENT_MAX);
@@ -80,17 +84,6 @@ export function withCoincident(findings: readonly Finding[], events: readonly Ti
       coincident: near.map((event) => `${event.kind} ${event.subject} ${signed(event.apartMs)}: ${event.detail}`),
     };
   });
-}
-
-/** By halves: there may be very many findings. */
-function firstSince(events: readonly TimelineEvent[], atMs: number): number {
-  let [lower, upper] = [0, events.length];
-  while (lower < upper) {
-    const middle = (lower + upper) >> 1;
-    if ((events[middle]?.atMs ?? 0) < atMs) lower = middle + 1;
-    else upper = middle;
-  }
-  return lower;
 }
 
 function signed(apartMs: number): string {

@@ -1,4 +1,5 @@
 // What left the log before an audit had judged it, in numbers. Pure.
+import { Intervals } from './intervals.ts';
 import type { PartitionReport } from './report.ts';
 import type { Finding } from './verdict.ts';
 
@@ -10,19 +11,15 @@ export function expiredUnaudited(
   findings: readonly Finding[],
   perPartition: readonly Pick<PartitionReport, 'partition' | 'incarnation' | 'from'>[],
 ): number {
-  const ranges = findings
-    .filter(({ kind, stage }) => kind === 'expired-unaudited' && stage === 'log-to-stored')
-    .toSorted((one, other) => (one.from ?? 0) - (other.from ?? 0));
+  const lives = new Map<string, Intervals>();
   let sum = 0;
-  const counted = new Map<string, number>();
-  for (const { incarnation, partition, from = 0, to = 0 } of ranges) {
+  for (const { kind, stage, incarnation, partition, from = 0, to = 0 } of findings) {
+    if (kind !== 'expired-unaudited' || stage !== 'log-to-stored') continue;
     const at = perPartition.find((one) => one.incarnation === incarnation && one.partition === partition);
     const life = `${incarnation} ${partition}`;
-    const lower = Math.max(from, counted.get(life) ?? 0);
-    const upper = Math.min(to + 1, at?.from ?? Number.POSITIVE_INFINITY);
-    if (lower >= upper) continue;
-    sum += upper - lower;
-    counted.set(life, upper);
+    const counted = lives.get(life) ?? new Intervals();
+    lives.set(life, counted);
+    sum += counted.add(from, Math.min(to + 1, at?.from ?? Number.POSITIVE_INFINITY));
   }
   return sum;
 }
