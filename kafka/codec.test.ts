@@ -104,6 +104,21 @@ describe('the codec', () => {
     expect(often).toEqual(once);
   });
 
+  test('tells what this version wrote from what another one did, once it has been asked', async () => {
+    const { fields } = AVRO_SCHEMAS.IncomingEvent;
+    const older = { ...AVRO_SCHEMAS.IncomingEvent, fields: fields.filter(({ name }) => name !== 'chat') };
+    const own = codec.encode(TOPIC.incoming, EVENT);
+    const others = withId(own, registry.idOf(JSON.stringify(older)));
+    expect(codec.isOfThisVersion(TOPIC.incoming, own)).toBe(false);
+    for (const bytes of [own, others]) await codec.decode(TOPIC.incoming, bytes);
+    expect(
+      [own, others, own.subarray(0, 4), Buffer.from('{"event":1}'), Buffer.alloc(0)].map((bytes) => {
+        return codec.isOfThisVersion(TOPIC.incoming, bytes);
+      }),
+    ).toEqual([true, false, false, false, false]);
+    expect(codec.isOfThisVersion(TOPIC.sources, own)).toBe(false);
+  });
+
   test('refuses to encode for a topic it was not prepared for', () => {
     expect(() => codec.encode(TOPIC.outgoing, {} as never)).toThrow(/not prepared/);
   });

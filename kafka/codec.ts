@@ -25,32 +25,6 @@ const TYPES = Object.fromEntries(
 
 export type ValueOf<T extends TopicName> = Schemas[(typeof SCHEMA_OF_TOPIC)[T]];
 
-/** What is wanted of the values of a topic: all of it, or some fields, of which the others are skipped and cost little. */
-export interface Part<T extends TopicName, V = ValueOf<T>> {
-  readonly topic: T;
-  readonly type: avro.Type;
-  /** Never set: says what comes out. */
-  readonly value?: V;
-}
-
-const WHOLE = new Map(
-  Object.entries(SCHEMA_OF_TOPIC).map(([topic, name]) => [topic, { topic: topic as TopicName, type: TYPES[name] }]),
-);
-
-export function wholeOf<T extends TopicName>(topic: T): Part<T> {
-  return WHOLE.get(topic) as Part<T>;
-}
-
-/** To be made once: how it is read is worked out for each. */
-export function partOf<T extends TopicName, F extends keyof ValueOf<T> & string>(
-  topic: T,
-  wanted: readonly F[],
-): Part<T, Pick<ValueOf<T>, F>> {
-  const schema = AVRO_SCHEMAS[SCHEMA_OF_TOPIC[topic]];
-  const fields = schema.fields.filter(({ name }) => wanted.some((one) => one === name));
-  return { topic, type: avro.Type.forSchema({ ...schema, fields } as unknown as avro.Schema) };
-}
-
 export interface CodecOptions {
   /** Folder in which the registry's answers are kept, so that this process can start without it. */
   readonly cacheFolder?: string | undefined;
@@ -62,12 +36,12 @@ export interface CodecOptions {
 export class Codec {
   readonly #ids: SchemaIds;
   readonly #writerIds = new Map<TopicName, number>();
-  /** How to read what was written with a schema id, by what is wanted of it. */
-  readonly #readers = new Map<avro.Type, Map<number, Promise<Reader>>>();
+  /** How to read what was written with a schema id, by what it is read as. */
+  readonly #readers = new Map<SchemaName, Map<number, Promise<Reader>>>();
   #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #blockUsed = 0;
   /** Those of them that are there. */
-  readonly #known = new Map<avro.Type, Map<number, Reader>>();
+  readonly #known = new Map<SchemaName, Map<number, Reader>>();
 
   constructor(registryUrl: string, { cacheFolder, logger, onWriterLost }: CodecOptions = {}) {
     this.#ids = new SchemaIds({
@@ -127,41 +101,33 @@ export class Codec {
    * is thrown as PMC_REGISTRY_UNREACHABLE, because the same call may succeed later.
    */
   async decode<T extends TopicName>(topic: T, bytes: Buffer | null): Promise<Decoded<ValueOf<T>>> {
-    return await this.#decode(wholeOf(topic), bytes);
+    return await this.#decode(topic, bytes);
   }
 
-  /** The same of what is wanted of many values. Nothing waits but for schemas that are not known yet. */
-  async decodeParts<T extends TopicName, V>(
-    part: Part<T, V>,
-    values: readonly (Buffer | null)[],
-  ): Promise<readonly Decoded<V>[]> {
-    const decoded: Decoded<V>[] = [];
-    await this.#decodeEach(part, values, (one) => decoded.push(one));
-    return decoded;
-  }
-
-  /** The same of whole values one by one, for who keeps none of them. */
+  /** The same of many values one by one, for who keeps none of them. Nothing waits but for schemas that are not known yet. */
   async decodeEach<T extends TopicName>(
     topic: T,
     values: readonly (Buffer | null)[],
     use: (decoded: Decoded<ValueOf<T>>, index: number) => void,
   ): Promise<void> {
-    await this.#decodeEach(wholeOf(topic), values, use);
-  }
-
-  async #decodeEach<T extends TopicName, V>(
-    part: Part<T, V>,
-    values: readonly (Buffer | null)[],
-    use: (decoded: Decoded<V>, index: number) => void,
-  ): Promise<void> {
     for (const [index, value] of values.entries()) {
-      const one = this.#decode(part, value);
+      const one = this.#decode(topic, value);
       use(one instanceof Promise ? await one : one, index);
     }
   }
 
-  #decode<T extends TopicName, V>(part: Part<T, V>, bytes: Buffer | null): Decoded<V> | Promise<Decoded<V>> {
-    const { topic, type } = part;
+  /**
+   * Whether a value was written with the very schema that this version has of the topic, so that who knows that one by heart can read
+   * it. False, too, of one whose schema nobody has asked for yet.
+   */
+  isOfThisVersion(topic: TopicName, bytes: Buffer): boolean {
+    if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) return false;
+    const schemaId = bytes.readInt32BE(1);
+    const known = this.#known.get(SCHEMA_OF_TOPIC[topic])?.get(schemaId);
+    return known instanceof avro.Type && this.#ids.dispute(schemaId) === undefined;
+  }
+
+  #decode<T extends TopicName>(topic: T, bytes: Buffer | null): Decoded<ValueOf<T>> | Promise<Decoded<ValueOf<T>>> {
     if (bytes === null) return malformed(topic, 'the record has no value');
     if (bytes.length < HEADER_BYTES)
       return malformed(topic, `the value has ${bytes.length} bytes, less than the 5 of its header`);
@@ -170,30 +136,30 @@ export class Codec {
     const schemaId = bytes.readInt32BE(1);
     const dispute = this.#ids.dispute(schemaId);
     if (dispute !== undefined) return { ok: false, error: dispute };
-    const known = this.#known.get(type)?.get(schemaId);
-    return known === undefined ? this.#ask(part, bytes, schemaId) : read(part, bytes, schemaId, known);
+    const known = this.#known.get(SCHEMA_OF_TOPIC[topic])?.get(schemaId);
+    return known === undefined ? this.#ask(topic, bytes, schemaId) : read(topic, bytes, schemaId, known);
   }
 
-  async #ask<T extends TopicName, V>(part: Part<T, V>, bytes: Buffer, schemaId: number): Promise<Decoded<V>> {
+  async #ask<T extends TopicName>(topic: T, bytes: Buffer, schemaId: number): Promise<Decoded<ValueOf<T>>> {
     let reader: Reader;
     try {
-      reader = await this.#readerFor(part.type, schemaId);
+      reader = await this.#readerFor(SCHEMA_OF_TOPIC[topic], schemaId);
     } catch (error) {
       if (error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE') throw error;
       return { ok: false, error: error instanceof PmcError ? error : unknownSchema(schemaId, error) };
     }
-    return read(part, bytes, schemaId, reader);
+    return read(topic, bytes, schemaId, reader);
   }
 
-  #readerFor(type: avro.Type, schemaId: number): Promise<Reader> {
-    const readers = within(this.#readers, type);
+  #readerFor(name: SchemaName, schemaId: number): Promise<Reader> {
+    const readers = within(this.#readers, name);
     let reader = readers.get(schemaId);
     if (reader === undefined) {
-      reader = this.#loadReader(type, schemaId);
+      reader = this.#loadReader(TYPES[name], schemaId);
       readers.set(schemaId, reader);
       // What failed because the registry was away must be asked again; what it refused is asked again after a while,
       // because a registry can be put right while this process runs.
-      const keep = (found: Reader): void => void within(this.#known, type).set(schemaId, found);
+      const keep = (found: Reader): void => void within(this.#known, name).set(schemaId, found);
       reader.then(keep, (error: unknown) => {
         const isAway = error instanceof PmcError && error.code === 'PMC_REGISTRY_UNREACHABLE';
         if (isAway) readers.delete(schemaId);
@@ -216,18 +182,14 @@ export class Codec {
   }
 }
 
-function within<T>(all: Map<avro.Type, Map<number, T>>, type: avro.Type): Map<number, T> {
-  const found = all.get(type) ?? new Map<number, T>();
-  all.set(type, found);
+function within<T>(all: Map<SchemaName, Map<number, T>>, name: SchemaName): Map<number, T> {
+  const found = all.get(name) ?? new Map<number, T>();
+  all.set(name, found);
   return found;
 }
 
-function read<T extends TopicName, V>(
-  { topic, type }: Part<T, V>,
-  bytes: Buffer,
-  schemaId: number,
-  reader: Reader,
-): Decoded<V> {
+function read<T extends TopicName>(topic: T, bytes: Buffer, schemaId: number, reader: Reader): Decoded<ValueOf<T>> {
+  const type = TYPES[SCHEMA_OF_TOPIC[topic]];
   try {
     const body = bytes.subarray(HEADER_BYTES);
     return { ok: true, value: reader instanceof avro.Type ? type.fromBuffer(body) : type.fromBuffer(body, reader) };

@@ -157,6 +157,7 @@ describe('a registry that was emptied and gives its ids again', () => {
     registry.failWith(undefined);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(lost).toHaveBeenCalledExactlyOnceWith(expect.objectContaining(REUSED));
+    expect(codec.isOfThisVersion(TOPIC.incoming, bytes)).toBe(false);
     expect(() => codec.encode(TOPIC.incoming, EVENT)).toThrow(expect.objectContaining(REUSED));
     expect(await codec.decode(TOPIC.incoming, bytes)).toMatchObject({ ok: false, error: REUSED });
   });

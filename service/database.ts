@@ -7,6 +7,7 @@ import type { Logger } from './logger.ts';
 
 export type Pool = pg.Pool;
 export type PoolClient = pg.PoolClient;
+export type { QueryConfig, QueryResultRow } from 'pg';
 
 export const databaseSettings = {
   databaseUrl: setting.url({

@@ -12,7 +12,7 @@ function entry(offset: number): LogEntry {
   return {
     kind: 'record',
     payloadHash: `hash ${offset}`,
-    columns: 0n,
+    columns: 0,
     eventKey: `key ${offset}`,
     id: `m${offset}`,
     receivedAt: 0,
@@ -20,7 +20,7 @@ function entry(offset: number): LogEntry {
 }
 
 export function rowOf(offset: number): Row {
-  return { id: `key ${offset}`, payloadHash: `hash ${offset}`, columns: 0n };
+  return { id: `key ${offset}`, payloadHash: `hash ${offset}`, columns: 0 };
 }
 
 /** A log and a database that agree in every offset; a test spoils them. */

@@ -40,7 +40,7 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
   'a derived column of a row was altered': {
     account: 'altered',
     finding: 'altered',
-    spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), columns: 1n }),
+    spoil: ({ rows }, at) => rows.set(BigInt(at), { ...rowOf(at), columns: 1 }),
   },
   'a row has another key': {
     account: 'altered',

@@ -10,7 +10,7 @@ export type LogEntry =
       readonly kind: 'record';
       readonly payloadHash: string;
       /** Of the derived columns that the row has to have. */
-      readonly columns: bigint;
+      readonly columns: number;
       readonly eventKey: string;
       readonly id: string | null;
       readonly receivedAt: number;
@@ -22,7 +22,7 @@ export type LogEntry =
 export interface Row {
   readonly id: string;
   readonly payloadHash: string;
-  readonly columns: bigint;
+  readonly columns: number;
 }
 
 export interface StoredSide {

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { eventKey, identityOf, parseEventTime } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
-import { payloadHash, shortHash } from './digest.ts';
+import { first6, payloadHash } from './digest.ts';
 
 /** In the order in which both sides hash them. */
 export const DERIVED_COLUMNS = [
@@ -56,7 +56,7 @@ export function derivedKey(event: IncomingEvent): string {
 }
 
 /**
- * The first 8 bytes of SHA-256 over the columns, as a signed 64-bit number. `recordTimestampMs` is the record's own time on the log,
+ * The first 6 bytes of SHA-256 over the columns, as a whole number. `recordTimestampMs` is the record's own time on the log,
  * which stands in for a time of receipt that no column can hold.
  */
 export function derivedHash(
@@ -64,7 +64,7 @@ export function derivedHash(
   offset: bigint,
   recordTimestampMs: number,
   payloadSha256 = payloadHash(event.payload),
-): bigint {
+): number {
   const members = membersOf(event.payload);
   const timeMs = parseEventTime(memberOf(members, 'timestamp'));
   const contentMember = CONTENT_MEMBER[event.kind];
@@ -88,7 +88,7 @@ export function derivedHash(
   bigints(BigInt(event.ingestSeq));
   time(isStorable(event.receivedAt) ? event.receivedAt : isStorable(recordTimestampMs) ? recordTimestampMs : 0);
   view.setInt32(0, DERIVED_COLUMNS.length);
-  return shortHash(bytes.subarray(0, at));
+  return first6(hash('sha256', bytes.subarray(0, at), 'hex'));
 }
 
 /** Written over by each call: twelve names of at most 512 characters and a content of 16 KiB fit. */

@@ -1,8 +1,9 @@
-// One formula on both sides: h = the first 8 bytes of SHA-256(int8 offset ‖ SHA-256(payload)), as a signed 64-bit number,
-// summed per bucket. A sum, because XOR cancels pairs. Here from the bytes on the log; in rows.ts by PostgreSQL from text.
+// One formula on both sides: the digest of a bucket is the sum of place × h over its records, h the first 6 bytes of SHA-256 as a whole
+// number, the place that of the offset in its bucket, from 1. A sum, because XOR cancels pairs; times the place, because two texts that
+// have changed places would cancel too. Here from the bytes on the log; in stored-side.ts by PostgreSQL from text.
 import { hash } from 'node:crypto';
 
-/** Offsets per bucket; buckets are aligned to it. */
+/** Offsets per bucket; buckets are aligned to it. A place times 6 bytes is below 2^61: PostgreSQL has it as an int8. */
 export const BUCKET_OFFSETS = 4_096n;
 
 /** SHA-256 as hexadecimal text: half the time of the bytes, and what it is compared with is text. */
@@ -10,29 +11,31 @@ export function payloadHash(payload: Uint8Array): string {
   return hash('sha256', payload, 'hex');
 }
 
-/** Written over by each call: int8 offset ‖ SHA-256(payload). */
-const located = Buffer.alloc(40);
-const locatedView = new DataView(located.buffer, located.byteOffset, located.length);
+/** The first 6 bytes of a hash that is written as hexadecimal text, as a whole number below 2^48. */
+export function first6(sha256: string): number {
+  return digits(sha256, 0) * 2 ** 24 + digits(sha256, 6);
+}
 
+function digits(text: string, from: number): number {
+  let value = 0;
+  for (let index = from; index < from + 6; index += 1) {
+    const code = text.charCodeAt(index);
+    value = value * 16 + (code <= DIGIT_9 ? code - DIGIT_0 : code - BEFORE_A);
+  }
+  return value;
+}
+
+const DIGIT_0 = 48;
+const DIGIT_9 = 57;
+/** `a` stands for ten. */
+const BEFORE_A = 87;
+
+/** Of one record where it lies, as the anchors keep it: the first 8 bytes of SHA-256(int8 offset ‖ SHA-256(payload)), signed. */
 export function recordHash(offset: bigint, payload: Uint8Array): bigint {
-  return locatedHash(offset, payloadHash(payload));
-}
-
-/** The same, of a payload's hash. */
-export function locatedHash(offset: bigint, payloadSha256: string): bigint {
-  locatedView.setBigInt64(0, offset);
-  located.write(payloadSha256, 8, 'hex');
-  return shortHash(located);
-}
-
-/** Big-endian; written over by each call. */
-const first8 = new DataView(new ArrayBuffer(8));
-
-/** The first 8 bytes of SHA-256, as a signed 64-bit number. By way of text: a buffer for each costs three times the hash. */
-export function shortHash(bytes: Uint8Array): bigint {
-  const digest = hash('sha256', bytes, 'binary');
-  for (let index = 0; index < 8; index += 1) first8.setUint8(index, digest.charCodeAt(index));
-  return first8.getBigInt64(0);
+  const located = Buffer.alloc(40);
+  located.writeBigInt64BE(offset);
+  located.write(payloadHash(payload), 8, 'hex');
+  return hash('sha256', located, 'buffer').readBigInt64BE();
 }
 
 export function bucketOf(offset: bigint): bigint {

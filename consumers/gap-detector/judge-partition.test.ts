@@ -6,7 +6,8 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
 import { derivedHash } from './derived-columns.ts';
-import { BUCKET_OFFSETS, payloadHash, recordHash } from './digest.ts';
+import { payloadShare, shareOf } from './digest.testing.ts';
+import { BUCKET_OFFSETS, first6, payloadHash } from './digest.ts';
 import { lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
 import { type Digest, LogDigest } from './log-digest.ts';
 import type { RowSums } from './rules.ts';
@@ -36,7 +37,8 @@ function payloadAt(offset: number): Buffer {
 
 /** The log, which no test changes: payload, hash and value of each offset, and its digests. */
 const payloads = Array.from({ length: LENGTH }, (_, offset) => payloadAt(offset));
-const hashes = payloads.map((payload, offset) => recordHash(BigInt(offset), payload));
+const hashes = payloads.map((payload) => first6(payloadHash(payload)));
+const shares = hashes.map((hash, offset) => shareOf(offset, hash));
 const columns = payloads.map((payload, offset) =>
   derivedHash(incomingEvent(payload, { id: `m${offset}` }), BigInt(offset), 0),
 );
@@ -60,7 +62,7 @@ let logStart: bigint;
 beforeEach(() => {
   const digest = new LogDigest(0n);
   for (const [offset, hash] of hashes.entries())
-    digest.fold({ kind: 'record', offset: BigInt(offset), hash, columns: columns[offset] ?? 0n });
+    digest.fold({ kind: 'record', offset: BigInt(offset), hash, columns: columns[offset] ?? 0 });
   digests = digest.upTo(BigInt(LENGTH));
   rows = new Map(payloads.entries());
   reads = [];
@@ -94,8 +96,8 @@ beforeEach(() => {
       const bucket = BigInt(offset) / BUCKET_OFFSETS;
       const before = found.get(bucket) ?? { rows: 0, sum: 0n, columns: 0n };
       const isSound = payload === payloads[offset];
-      const hash = isSound ? (hashes[offset] as bigint) : recordHash(BigInt(offset), payload);
-      const sums = { sum: before.sum + hash, columns: before.columns + (columns[offset] ?? 0n) };
+      const share = isSound ? (shares[offset] as bigint) : payloadShare(offset, payload);
+      const sums = { sum: before.sum + share, columns: before.columns + shareOf(offset, columns[offset] ?? 0) };
       found.set(bucket, { rows: before.rows + 1, ...sums });
     }
     return Promise.resolve(found);
@@ -108,7 +110,7 @@ beforeEach(() => {
           .map(([offset, payload]) => {
             const event = incomingEvent(payloadAt(offset), { id: `m${offset}` });
             const id = eventKey(event, payloadAt(offset), undefined);
-            return [BigInt(offset), { id, payloadHash: payloadHash(payload), columns: columns[offset] ?? 0n }];
+            return [BigInt(offset), { id, payloadHash: payloadHash(payload), columns: columns[offset] ?? 0 }];
           }),
       ),
       duplicates: new Map(),
@@ -250,8 +252,8 @@ describe('what was judged before it expired', () => {
         growing.fold({
           kind: 'record',
           offset: BigInt(offset),
-          hash: hashes[offset] ?? 0n,
-          columns: columns[offset] ?? 0n,
+          hash: hashes[offset] ?? 0,
+          columns: columns[offset] ?? 0,
         });
       return growing.upTo(BigInt(to));
     };

@@ -7,7 +7,8 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
 import { derivedHash } from './derived-columns.ts';
-import { BUCKET_OFFSETS, payloadHash, recordHash } from './digest.ts';
+import { payloadShare, shareOf } from './digest.testing.ts';
+import { BUCKET_OFFSETS, payloadHash } from './digest.ts';
 import { LiveAudit } from './live-audit.ts';
 import { coverageOf, rowDigests, storedSide } from './stored-side.ts';
 
@@ -72,7 +73,7 @@ function payloadAt(offset: number): Buffer {
   return Buffer.from(`{"n":${offset}}`);
 }
 
-function columnsAt(offset: number): bigint {
+function columnsAt(offset: number): number {
   return derivedHash(incomingEvent(payloadAt(offset), { ingestSeq: offset + 1 }), BigInt(offset), 0);
 }
 
@@ -93,8 +94,9 @@ beforeEach(async () => {
   vi.mocked(rowDigests).mockImplementation((_pool, { lower, upper }) => {
     const buckets = Map.groupBy(inRange(lower, upper), (offset) => BigInt(offset) / BUCKET_OFFSETS);
     const sumOf = (offsets: readonly number[]) =>
-      offsets.reduce((sum, offset) => sum + recordHash(BigInt(offset), payloadAt(offset)), 0n);
-    const columnsOf = (offsets: readonly number[]) => offsets.reduce((sum, offset) => sum + columnsAt(offset), 0n);
+      offsets.reduce((sum, offset) => sum + payloadShare(offset, payloadAt(offset)), 0n);
+    const columnsOf = (offsets: readonly number[]) =>
+      offsets.reduce((sum, offset) => sum + shareOf(offset, columnsAt(offset)), 0n);
     return Promise.resolve(
       new Map(
         [...buckets].map(([bucket, offsets]) => [

@@ -1,12 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { shareOf } from './digest.testing.ts';
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 import { type Digest, type Entry, LogDigest } from './log-digest.ts';
 
 const BUCKET = Number(BUCKET_OFFSETS);
 
-function record(offset: number, hash = BigInt(offset) * 3n + 1n): Entry {
-  return { kind: 'record', offset: BigInt(offset), hash, columns: 0n };
+/** As large as they get. */
+function hashAt(offset: number): number {
+  return 2 ** 48 - 1 - offset * 3;
+}
+
+function record(offset: number, hash = hashAt(offset)): Entry {
+  return { kind: 'record', offset: BigInt(offset), hash, columns: offset };
 }
 
 /** What lies at each offset: a readable record, something else, or nothing. */
@@ -37,13 +43,14 @@ function entriesOf(found: ReadonlyMap<number, Found>): readonly Entry[] {
 
 /** The digest of [lower, upper) by its definition. */
 function defined(found: ReadonlyMap<number, Found>, lower: bigint, upper: bigint): Digest {
-  let [records, sum] = [0, 0n];
+  let [records, sum, columns] = [0, 0n, 0n];
   for (let offset = Number(lower); offset < Number(upper); offset += 1) {
     if (found.get(offset) !== 'record') continue;
     records += 1;
-    sum += BigInt(offset) * 3n + 1n;
+    sum += shareOf(offset, hashAt(offset));
+    columns += shareOf(offset, offset);
   }
-  return { lower, upper, records, sum, columns: 0n, plain: BigInt(records) === upper - lower };
+  return { lower, upper, records, sum, columns, plain: BigInt(records) === upper - lower };
 }
 
 function folded(log: Log, entries = entriesOf(foundAt(log))): LogDigest {
@@ -126,11 +133,15 @@ describe('the digests of a partition', () => {
         .upTo(BigInt(2 * BUCKET))
         .map(({ sum, records }, index) => sum !== clean[index]?.sum || records !== clean[index]?.records);
     expect(differing(entries)).toEqual([false, false]);
-    expect(differing(entries.map((one) => (one.offset === 5_000n ? record(5_000, 99n) : one)))).toEqual([false, true]);
+    expect(differing(entries.map((one) => (one.offset === 5_000n ? record(5_000, 99) : one)))).toEqual([false, true]);
     expect(differing(entries.filter(({ offset }) => offset !== 17n))).toEqual([true, false]);
     // Two equal changes cancel in an XOR, not in a sum.
-    const twice = entries.map((one) => (one.offset === 3n || one.offset === 4n ? record(Number(one.offset), 7n) : one));
+    const twice = entries.map((one) => (one.offset === 3n || one.offset === 4n ? record(Number(one.offset), 7) : one));
     expect(differing(twice)).toEqual([true, false]);
+    // Two that have changed places cancel in a sum, not in one that counts the places.
+    const [third, fourth] = [record(3, hashAt(4)), record(4, hashAt(3))];
+    const changed = new Map([third, fourth].map((one) => [one.offset, one]));
+    expect(differing(entries.map((one) => changed.get(one.offset) ?? one))).toEqual([true, false]);
   });
 
   test('begin where the log begins, also in the middle of a bucket', () => {

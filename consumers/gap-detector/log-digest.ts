@@ -3,8 +3,8 @@
 import { BUCKET_OFFSETS, bucketOf } from './digest.ts';
 
 export type Entry =
-  /** A record whose payload could be read; `hash` is its record hash, `columns` that of its derived columns. */
-  | { readonly kind: 'record'; readonly offset: bigint; readonly hash: bigint; readonly columns: bigint }
+  /** A record whose payload could be read, by the first 6 bytes of its payload's hash and of that of its derived columns. */
+  | { readonly kind: 'record'; readonly offset: bigint; readonly hash: number; readonly columns: number }
   /** Something else at an offset: a control record, aborted data, a record that does not decode. */
   | { readonly kind: 'other'; readonly offset: bigint };
 
@@ -23,13 +23,15 @@ export class LogDigest {
   readonly lower: bigint;
   readonly #closed: Digest[] = [];
   #headLower: bigint;
-  #head: Entry[] = [];
+  #headUpper: bigint;
+  readonly #head = new Head();
   #position: bigint;
 
   /** A digest of everything from `lower` on (inclusive). */
   constructor(lower: bigint) {
     this.lower = lower;
     this.#headLower = lower;
+    this.#headUpper = (bucketOf(lower) + 1n) * BUCKET_OFFSETS;
     this.#position = lower;
   }
 
@@ -40,10 +42,11 @@ export class LogDigest {
 
   /** Entries below the position are ignored: they were folded before (a rewind, a batch handed over again). */
   fold(entry: Entry): void {
-    if (entry.offset < this.#position) return;
-    this.#moveTo(entry.offset);
-    this.#head.push(entry);
-    this.#position = entry.offset + 1n;
+    const { offset } = entry;
+    if (offset < this.#position) return;
+    this.#moveTo(offset);
+    if (entry.kind === 'record') this.#head.set(offset, entry.hash, entry.columns);
+    this.#position = offset + 1n;
   }
 
   /** Says that everything below the offset has been read, also where there was nothing. */
@@ -60,36 +63,72 @@ export class LogDigest {
   upTo(upper: bigint): readonly Digest[] {
     const digests = this.#closed.filter((digest) => digest.upper <= upper);
     const end = upper < this.#position ? upper : this.#position;
-    if (end > this.#headLower)
-      digests.push(
-        digestOf(
-          this.#head.filter(({ offset }) => offset < end),
-          this.#headLower,
-          end,
-        ),
-      );
+    if (end > this.#headLower) digests.push(this.#head.digest(this.#headLower, end));
     return digests;
   }
 
   #moveTo(offset: bigint): void {
-    while (bucketOf(offset) > bucketOf(this.#headLower)) {
-      const upper = (bucketOf(this.#headLower) + 1n) * BUCKET_OFFSETS;
-      this.#closed.push(digestOf(this.#head, this.#headLower, upper));
-      this.#head = [];
-      this.#headLower = upper;
+    while (offset >= this.#headUpper) {
+      this.#closed.push(this.#head.digest(this.#headLower, this.#headUpper));
+      this.#head.clear();
+      this.#headLower = this.#headUpper;
+      this.#headUpper += BUCKET_OFFSETS;
     }
   }
 }
 
-function digestOf(entries: readonly Entry[], lower: bigint, upper: bigint): Digest {
-  let sum = 0n;
-  let columns = 0n;
-  let records = 0;
-  for (const entry of entries) {
-    if (entry.kind !== 'record') continue;
-    sum += entry.hash;
-    columns += entry.columns;
-    records += 1;
+const PLACES = Number(BUCKET_OFFSETS);
+/** Halves of 6 bytes: a bucket of them, each times its place, stays a whole number below 2^48. */
+const HALF = 2 ** 24;
+
+/** The records of one bucket, by their places. */
+class Head {
+  readonly #isRecord = new Uint8Array(PLACES);
+  readonly #hashes = new Float64Array(PLACES);
+  readonly #columns = new Float64Array(PLACES);
+
+  set(offset: bigint, hash: number, columns: number): void {
+    const index = indexOf(offset);
+    this.#isRecord[index] = 1;
+    this.#hashes[index] = hash;
+    this.#columns[index] = columns;
   }
-  return { lower, upper, records, sum, columns, plain: BigInt(records) === upper - lower };
+
+  clear(): void {
+    this.#isRecord.fill(0);
+  }
+
+  /** Of [lower, upper), which is not empty and lies in the bucket. */
+  digest(lower: bigint, upper: bigint): Digest {
+    let records = 0;
+    const [hashes, columns] = [new Sum(), new Sum()];
+    for (let index = indexOf(lower), last = indexOf(upper - 1n); index <= last; index += 1) {
+      if (this.#isRecord[index] === 0) continue;
+      records += 1;
+      hashes.add(index + 1, this.#hashes[index] ?? 0);
+      columns.add(index + 1, this.#columns[index] ?? 0);
+    }
+    const plain = BigInt(records) === upper - lower;
+    return { lower, upper, records, sum: hashes.total, columns: columns.total, plain };
+  }
+}
+
+/** In two halves, because that is exact and several times as fast as whole numbers without limit. */
+class Sum {
+  #high = 0;
+  #low = 0;
+
+  add(place: number, hash: number): void {
+    const low = hash % HALF;
+    this.#high += place * ((hash - low) / HALF);
+    this.#low += place * low;
+  }
+
+  get total(): bigint {
+    return BigInt(this.#high) * BigInt(HALF) + BigInt(this.#low);
+  }
+}
+
+function indexOf(offset: bigint): number {
+  return Number(offset % BUCKET_OFFSETS);
 }

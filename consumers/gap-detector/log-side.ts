@@ -1,23 +1,17 @@
 // The audit's own reading of records: its own decoding, its own hashes. A record that does not decode is an entry too.
-import { type Codec, type Decoded, partOf, wholeOf } from '../../kafka/codec.ts';
+import type { Codec } from '../../kafka/codec.ts';
 import type { RangeEntry, RangeReader } from '../../kafka/log.ts';
-import { offsetOf } from '../../kafka/offsets.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { BucketRange, LogEntry } from './classify.ts';
 import { derivedHash, derivedKey } from './derived-columns.ts';
-import { locatedHash, payloadHash } from './digest.ts';
+import { first6, payloadHash } from './digest.ts';
+import { type Content, type Envelope, readContent, readEvent } from './event-view.ts';
 import type { Entry } from './log-digest.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
 
 /** The gateway's digest of the frame that it received, as hexadecimal text beside the record. */
 export const RECEIVED_HEADER = 'sha256';
-
-/** What the ledgers want to know of an event. */
-export type Envelope = Pick<
-  IncomingEvent,
-  'gatewayEpoch' | 'ingestSeq' | 'receivedAt' | 'source' | 'stream' | 'streamEpoch' | 'seq'
->;
 
 /** Of entries whose leader epoch is not known or does not count. */
 export const NO_EPOCH = -1;
@@ -37,51 +31,52 @@ export interface ObserveOptions {
   readonly isContentOnly?: boolean;
 }
 
-const WHOLE = wholeOf(TOPIC.incoming);
-/** What the ledgers want to know, and the text; and the kind, which is what else of a damaged value can be refused. */
-const CONTENT = partOf(TOPIC.incoming, [
-  ...(['gatewayEpoch', 'ingestSeq', 'receivedAt', 'source', 'stream', 'streamEpoch', 'seq'] as const),
-  ...(['kind', 'id', 'payload'] as const),
-]);
-type Content = Envelope & Pick<IncomingEvent, 'id' | 'payload'>;
-
-/** Offsets of pmc.messages.incoming for the digest. Decodes first: nothing is observed of entries that wait for the registry. */
+/** Offsets of pmc.messages.incoming for the digest. Nothing is observed of entries that wait for the registry: it throws. */
 export async function observeAll(
-  codec: Pick<Codec, 'decodeParts'>,
+  codec: Pick<Codec, 'decode' | 'isOfThisVersion'>,
   entries: readonly RangeEntry[],
   { rules = SOUND_RULES, isContentOnly = false }: ObserveOptions = {},
 ): Promise<readonly Observed[]> {
-  const values = entries.flatMap((entry) => (entry.kind === 'record' ? [entry.record.value] : []));
-  let next = 0;
-  if (isContentOnly) {
-    const decoded = await codec.decodeParts(CONTENT, values);
-    return entries.map((entry) =>
-      observe(entry, entry.kind === 'record' ? decoded[next++] : undefined, rules, () => 0n),
-    );
+  const observed: Observed[] = [];
+  for (const found of entries) {
+    if (found.kind !== 'record') {
+      observed.push(other(found.offset, NO_EPOCH));
+      continue;
+    }
+    const { value } = found.record;
+    const isKnown = value !== null && codec.isOfThisVersion(TOPIC.incoming, value);
+    if (isContentOnly) {
+      const content = (isKnown ? readContent(value) : undefined) ?? (await decoded(codec, value));
+      observed.push(observe(found, content, rules, () => 0));
+    } else {
+      const event = (isKnown ? readEvent(value) : undefined) ?? (await decoded(codec, value));
+      observed.push(observe(found, event, rules, derivedHash));
+    }
   }
-  const decoded = await codec.decodeParts(WHOLE, values);
-  return entries.map((entry) =>
-    observe(entry, entry.kind === 'record' ? decoded[next++] : undefined, rules, derivedHash),
-  );
+  return observed;
+}
+
+async function decoded(codec: Pick<Codec, 'decode'>, value: Buffer | null): Promise<IncomingEvent | undefined> {
+  const answer = await codec.decode(TOPIC.incoming, value);
+  return answer.ok ? answer.value : undefined;
+}
+
+function other(offset: bigint, leaderEpoch: number): Observed {
+  return { entry: { kind: 'other', offset }, leaderEpoch, envelope: undefined, altered: undefined };
 }
 
 function observe<E extends Content>(
-  found: RangeEntry,
-  decoded: Decoded<E> | undefined,
+  { record: { offset, timestampMs, headers }, leaderEpoch }: Extract<RangeEntry, { kind: 'record' }>,
+  event: E | undefined,
   rules: Rules,
-  columnsOf: (event: E, offset: bigint, timestampMs: number, payloadSha256: string) => bigint,
+  columnsOf: (event: E, offset: bigint, timestampMs: number, payloadSha256: string) => number,
 ): Observed {
-  const offset = offsetOf(found);
-  const leaderEpoch = found.kind === 'record' ? found.leaderEpoch : NO_EPOCH;
-  if (found.kind !== 'record' || decoded?.ok !== true)
-    return { entry: { kind: 'other', offset }, leaderEpoch, envelope: undefined, altered: undefined };
-  const { timestampMs, headers } = found.record;
-  const event = decoded.value;
+  if (event === undefined) return other(offset, leaderEpoch);
   const inner = payloadHash(event.payload);
   const columns = columnsOf(event, offset, timestampMs, inner);
   const received = headers[RECEIVED_HEADER]?.toString('latin1');
   const isFrameAltered = received !== undefined && rules.isFrameAltered(received, inner);
-  const entry = { kind: 'record', offset, hash: locatedHash(offset, inner), columns } as const;
+  const entry = { kind: 'record', offset, hash: first6(inner), columns } as const;
   return { entry, leaderEpoch, envelope: event, altered: isFrameAltered ? { id: event.id } : undefined };
 }
 

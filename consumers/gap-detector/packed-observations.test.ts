@@ -12,7 +12,7 @@ const envelope = fc.record({
   ...{ ingestSeq: whole, receivedAt: whole, seq: fc.option(whole) },
 });
 const leaderEpoch = fc.integer({ min: -1, max: 2 ** 31 - 1 });
-const short = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+const short = fc.nat({ max: 2 ** 48 - 1 });
 const observed: fc.Arbitrary<Observed> = fc.oneof(
   fc.record({ offset, leaderEpoch }).map(({ offset: at, ...rest }): Observed => {
     return { entry: { kind: 'other', offset: at }, envelope: undefined, altered: undefined, ...rest };

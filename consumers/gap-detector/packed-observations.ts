@@ -1,11 +1,12 @@
 // What a thread has observed of the log on its way to whoever takes it: a few large buffers, because objects would cost more to copy
 // than to hash. Pure.
-import { type Envelope, NO_EPOCH, type Observed } from './log-side.ts';
+import type { Envelope } from './event-view.ts';
+import { NO_EPOCH, type Observed } from './log-side.ts';
 
 export interface PackedObserved {
   readonly offsets: BigInt64Array<ArrayBuffer>;
-  readonly hashes: BigInt64Array<ArrayBuffer>;
-  readonly columns: BigInt64Array<ArrayBuffer>;
+  readonly hashes: Float64Array<ArrayBuffer>;
+  readonly columns: Float64Array<ArrayBuffer>;
   readonly leaderEpochs: Int32Array<ArrayBuffer>;
   /** OTHER, RECORD or ALTERED. */
   readonly kinds: Uint8Array<ArrayBuffer>;
@@ -35,8 +36,8 @@ export function packObserved(observed: readonly Observed[]): PackedObserved {
   };
   const packed = {
     offsets: new BigInt64Array(length),
-    hashes: new BigInt64Array(length),
-    columns: new BigInt64Array(length),
+    hashes: new Float64Array(length),
+    columns: new Float64Array(length),
     leaderEpochs: new Int32Array(length),
     kinds: new Uint8Array(length),
     numbers: new Float64Array(length * NUMBERS),
@@ -76,7 +77,7 @@ export function unpackObserved(packed: PackedObserved): readonly Observed[] {
       receivedAt: numbers[number + 1] ?? 0,
       seq: Number.isNaN(seq) ? null : seq,
     };
-    const entry = { kind: 'record', offset, hash: hashes[index] ?? 0n, columns: columns[index] ?? 0n } as const;
+    const entry = { kind: 'record', offset, hash: hashes[index] ?? 0, columns: columns[index] ?? 0 } as const;
     return { entry, leaderEpoch, envelope, altered: kind === ALTERED ? { id: nameAt(name + 4) } : undefined };
   });
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Pool } from 'pg';
 import { expect, test } from 'vitest';
 import { DERIVED_COLUMNS, derivedHash, derivedKey } from '../../consumers/gap-detector/derived-columns.ts';
-import { recordHash } from '../../consumers/gap-detector/digest.ts';
+import { payloadShare, shareOf } from '../../consumers/gap-detector/digest.testing.ts';
 import { rowDigests, storedSide } from '../../consumers/gap-detector/stored-side.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import type { Candidate, Store } from '../../consumers/persistence/store.ts';
@@ -79,8 +79,8 @@ test('the audit and persistence agree on every column, whatever a sender wrote',
   expect(differing).toEqual([]);
   expect(rows.size).toBe(events.length);
   const sums = events.map((event, index) => ({
-    sum: recordHash(BigInt(index), event.payload),
-    columns: derivedHash(event, BigInt(index), RECORD_MS),
+    sum: payloadShare(index, event.payload),
+    columns: shareOf(index, derivedHash(event, BigInt(index), RECORD_MS)),
   }));
   expect((await rowDigests(pool, { ...at, lower: 0n, upper: BigInt(events.length) })).get(0n)).toEqual({
     rows: events.length,
