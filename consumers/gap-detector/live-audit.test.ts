@@ -95,8 +95,7 @@ beforeEach(async () => {
     const buckets = Map.groupBy(inRange(lower, upper), (offset) => BigInt(offset) / BUCKET_OFFSETS);
     const sumOf = (offsets: readonly number[]) =>
       offsets.reduce((sum, offset) => sum + payloadShare(offset, payloadAt(offset)), 0n);
-    const columnsOf = (offsets: readonly number[]) =>
-      offsets.reduce((sum, offset) => sum + shareOf(offset, columnsAt(offset)), 0n);
+    const columnsOf = (all: readonly number[]) => all.reduce((sum, one) => sum + shareOf(one, columnsAt(one)), 0n);
     return Promise.resolve(
       new Map(
         [...buckets].map(([bucket, offsets]) => [

@@ -1,14 +1,12 @@
 // Faults of all kinds, again and again, by seed. In the long form (PMC_FAULTS=long) 200,000 records per client with a fault every
 // 300 ms; its last result is kept in last-long-run.json.
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
 import { NONE } from '../support/log/append-verdict.ts';
 import { CLIENTS } from '../support/log/clients-under-test.ts';
 import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { type Soaked, soak } from '../support/log/soak.ts';
-import { IS_LONG } from '../support/log/suite-form.ts';
+import { IS_LONG, keepResult } from '../support/log/suite-form.ts';
 import { withCluster } from '../support/log/with-cluster.ts';
 
 const RESULT = new URL('./last-long-run.json', import.meta.url);
@@ -20,13 +18,7 @@ const DEADLINE_MS = IS_LONG ? 3_600_000 : 120_000;
 const results: Record<string, Soaked> = {};
 
 afterAll(() => {
-  if (!IS_LONG || Object.keys(results).length < CLIENTS.length) return;
-  const about = {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cores: cpus().length,
-    records: RECORDS,
-  };
+  if (Object.keys(results).length < CLIENTS.length) return;
   const clients = Object.entries(results).map(([client, { verdict, faults, durationMs }]) => {
     const { violations, acked, unknown, copies } = verdict;
     const broken = Object.fromEntries(Object.entries(violations).map(([name, ids]) => [name, ids.length]));
@@ -40,7 +32,7 @@ afterAll(() => {
       ...broken,
     };
   });
-  writeFileSync(RESULT, `${JSON.stringify({ ...about, clients }, null, 2)}\n`);
+  keepResult(RESULT, { records: RECORDS, clients });
 });
 
 describe.for(CLIENTS)('%s', (client) => {

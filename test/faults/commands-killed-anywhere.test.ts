@@ -3,7 +3,8 @@
 // twice that may not be. At the end its group is set back to the beginning with Kafka's official tool, and nothing is said again.
 //
 // One seed is one kill (two for the relay, which only works on what a crash has left). Those of a round die beside each other, for
-// most of a kill's time is the group's wait for the dead. PMC_FAULTS=long runs 200 of them.
+// most of a kill's time is the group's wait for the dead. PMC_FAULTS=long runs 200 of them; its
+// last result is kept in last-commands-run.json.
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,11 +19,12 @@ import type { LogAdmin } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import { ChatSource } from '../support/chat-source.ts';
-import { IS_LONG } from '../support/log/suite-form.ts';
+import { IS_LONG, keepResult } from '../support/log/suite-form.ts';
 import { answerJson, MisbehavingApi } from '../support/misbehaving-api.ts';
 import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 
+const RESULT = new URL('./last-commands-run.json', import.meta.url);
 const POINTS = [
   ...['commands.batch.decided', 'commands.batch.posted', 'commands.reply.appended', 'commands.reply.marked'],
   ...['commands.call.taken', 'commands.call.answered', 'commands.call.ended'],
@@ -167,7 +169,8 @@ function nthOf(point: string, seed: number): number {
 }
 
 test('no reply is lost or said twice wherever it is killed', { timeout: SEEDS * 60_000 }, async () => {
-  const hit = new Set<string>();
+  const hit = new Map(POINTS.map((point) => [point, 0]));
+  const wasHit = (point: (typeof POINTS)[number]): void => void hit.set(point, (hit.get(point) ?? 0) + 1);
   const points = Array.from({ length: SEEDS }, (_, seed) => ({
     seed,
     point: POINTS[seed % POINTS.length] ?? POINTS[0],
@@ -178,7 +181,7 @@ test('no reply is lost or said twice wherever it is killed', { timeout: SEEDS * 
   for (let from = 0; from < besides.length; from += IN_A_ROUND) {
     const round = besides.slice(from, from + IN_A_ROUND);
     await killed(round.map(({ point, seed }) => victim(point, nthOf(point, seed))));
-    for (const { point } of round) hit.add(point);
+    for (const { point } of round) wasHit(point);
   }
   await allAnswered(survivor);
   expect(await survivor.stop()).toEqual({ code: 0, signal: null });
@@ -186,18 +189,19 @@ test('no reply is lost or said twice wherever it is killed', { timeout: SEEDS * 
   for (const { point } of points.filter(isRelay)) {
     await killed([victim(BEFORE_RELAY)]);
     await killed([victim(point)]);
-    hit.add(point);
+    wasHit(point);
     const next = startCommands();
     await allAnswered(next);
     expect(await next.stop()).toEqual({ code: 0, signal: null });
   }
-  expect([...hit].sort()).toEqual([...POINTS].sort());
+  expect(Math.min(...hit.values())).toBeGreaterThan(0);
   // Each id once: a reply that came twice would be there twice.
   expect([...answered()].sort()).toEqual([...sent].sort());
   const keys = (name: string) => api.asked(name).map(({ headers }) => headers['idempotency-key']);
   expect(new Set(keys('/once')).size).toBe(keys('/once').length);
   const again = sent.filter((id) => COMMANDS[Number(id.split('-')[1])] === '/api again x');
   expect(new Set(keys('/again')).size, notCalled()).toBe(again.length);
+  keepResult(RESULT, { kills: Object.fromEntries(hit), commands: sent.length, replies: answered().length });
 });
 
 test('nothing is said again after the group was set back with the official tool', { timeout: 180_000 }, async () => {

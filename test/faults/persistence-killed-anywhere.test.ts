@@ -1,13 +1,15 @@
 // kill -9 of persistence services at each named point, by themselves, in the middle of their work, while two others of their group take
 // over. At the end every offset is in one account, every message has its state, and nothing is quarantined. One seed is one kill;
-// those of a round die beside each other, for most of a kill's time is the group's wait for the dead. PMC_FAULTS=long runs 200 of them.
+// those of a round die beside each other, for most of a kill's time is the group's wait for the dead. PMC_FAULTS=long runs 200 of them;
+// its last result is kept in last-persistence-run.json.
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { pause } from '../../service/backoff.ts';
-import { IS_LONG } from '../support/log/suite-form.ts';
+import { IS_LONG, keepResult } from '../support/log/suite-form.ts';
 import { type ScratchDatabase, scratchDatabase } from '../support/scratch-database.ts';
 import type { ServiceProcess } from '../support/service-process.ts';
 import { StoredLoad } from '../support/stored-load.ts';
 
+const RESULT = new URL('./last-persistence-run.json', import.meta.url);
 const POINTS = [
   ...['persistence.batch.decoded', 'persistence.copy.sent', 'persistence.rows.inserted', 'persistence.rows.committed'],
   ...['persistence.fold.written', 'persistence.fold.committed'],
@@ -31,7 +33,7 @@ afterAll(async () => {
 });
 
 interface Victim {
-  readonly point: string;
+  readonly point: (typeof POINTS)[number];
   readonly service: ServiceProcess;
 }
 
@@ -49,7 +51,7 @@ async function killed(victims: readonly Victim[]): Promise<void> {
 }
 
 test('every offset ends in one account wherever it is killed', { timeout: SEEDS * 60_000 }, async () => {
-  const hit = new Set<string>();
+  const hit = new Map(POINTS.map((point) => [point, 0]));
   const others = [load.service(), load.service()];
   for (let seed = 0; seed < SEEDS; seed += IN_A_ROUND) {
     const victims = Array.from({ length: Math.min(IN_A_ROUND, SEEDS - seed) }, (_, index): Victim => {
@@ -58,10 +60,11 @@ test('every offset ends in one account wherever it is killed', { timeout: SEEDS 
       return { point, service: load.service({ PMC_KILL_AT: `${point}:${nth}` }) };
     });
     await killed(victims);
-    for (const { point } of victims) hit.add(point);
+    for (const { point } of victims) hit.set(point, (hit.get(point) ?? 0) + 1);
   }
   await load.settled(others);
   for (const other of others) expect(await other.stop()).toEqual({ code: 0, signal: null });
-  expect([...hit].sort()).toEqual([...POINTS].sort());
-  await load.expectWholeBooks();
+  expect(Math.min(...hit.values())).toBeGreaterThan(0);
+  const books = await load.expectWholeBooks();
+  keepResult(RESULT, { kills: Object.fromEntries(hit), ...books });
 });

@@ -1,15 +1,13 @@
 // Seeded chaos over the whole system, and after each seed the audit beside the simulator's ledger: every emitted frame is in exactly the
 // account that the ledger puts it into, the audit names the numbers that the source has lost and the ends that nobody knows, and
 // nothing else. PMC_FAULTS=long runs 100 seeds; its last result is kept in last-audit-run.json.
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { FINDING_WEIGHT, type Finding, type StageVerdict } from '../../consumers/gap-detector/verdict.ts';
 import { ChaosBench } from '../support/chaos/chaos-bench.ts';
 import { CHAOS_POINTS, type ChaosPlan, type ChaosPoint, chaosPlan } from '../support/chaos/chaos-plan.ts';
 import { type ChaosRun, chaosRun } from '../support/chaos/chaos-run.ts';
 import { lowering, numbersNamed } from '../support/chaos/emitted-accounts.ts';
-import { IS_LONG } from '../support/log/suite-form.ts';
+import { IS_LONG, keepResult } from '../support/log/suite-form.ts';
 
 const SEEDS_MORE = 6;
 const RESULT = new URL('./last-audit-run.json', import.meta.url);
@@ -26,13 +24,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await bench?.stop();
-  if (!IS_LONG || runs.length < SEEDS.length) return;
+  if (runs.length < SEEDS.length) return;
   const total = (of: (run: ChaosRun) => number): number => runs.reduce((sum, { run }) => sum + of(run), 0);
   const last = runs.at(-1)?.run;
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cores: cpus().length,
+  keepResult(RESULT, {
     seeds: runs.length,
     kills: hits(),
     outages: Object.fromEntries(
@@ -47,8 +42,7 @@ afterAll(async () => {
     endsOfConnections: total(({ accounts }) => accounts.counts.tail),
     openEnds: last?.openEnds.length,
     unexplained: total(({ verdict }) => verdict.unexplained),
-  };
-  writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`);
+  });
 }, 60_000);
 
 function hits(): Readonly<Record<string, number>> {
