@@ -5,9 +5,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { readSettings } from '../../service/config.ts';
-import { databaseSettings } from '../../service/database.ts';
+import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './database-client.ts';
 import { serverEnvironment } from './server-environment.ts';
 
 const ROWS_PER_BATCH = 5_000;
@@ -50,7 +49,7 @@ export function addRowsPurge(rows: Command, cli: Cli): void {
 
 async function purge({ before, execute = false, json = false, reason }: Flags, cli: Cli): Promise<void> {
   const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
-  const partitions = await withDatabase(databaseUrl, async (client) => {
+  const partitions = await withConnection(databaseUrl, async (client) => {
     const done: PurgedPartition[] = [];
     for (const range of await rangesBefore(client, before)) {
       const rows = execute ? await purgeRange(client, range, reason, cli) : await countRows(client, range);
