@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
-import { expect, test } from 'vitest';
-import { connectionError } from './database.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectionError, withConnection } from './database.ts';
 
 const URL_WITH_SECRET = 'postgresql://someone:secret@db.example:5432/pmc';
 
@@ -29,4 +31,22 @@ test.for<[string, Error, string, RegExp]>([
   expect(error.message).toMatch(/PostgreSQL at db\.example:5432 .*DATABASE_URL/);
   expect(error.message).toMatch(what);
   expect(error.message).not.toContain('secret');
+});
+
+test('a connection that is lost fails the query, the next one too, and not the process', async () => {
+  const server = createServer((peer) =>
+    peer.once('data', () => {
+      // PostgreSQL's own messages: authentication ok, ready.
+      peer.write(Buffer.from([82, 0, 0, 0, 8, 0, 0, 0, 0, 90, 0, 0, 0, 5, 73]));
+      peer.once('data', () => peer.resetAndDestroy());
+    }),
+  ).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const url = `postgres://x@127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+  const ended = await withConnection(url, async (client) => {
+    const lost = await client.query('select 1').catch((error: unknown) => error);
+    return [lost, await client.query('select 2').catch((error: unknown) => error)];
+  });
+  expect(ended).toEqual([expect.objectContaining({ code: 'ECONNRESET' }), expect.any(Error)]);
 });

@@ -1,4 +1,4 @@
-// The PostgreSQL pool, and what the SQLSTATE classes mean for whoever writes: a data error is about one record, an
+// The PostgreSQL pool, the one connection of a command, and what the SQLSTATE classes mean for whoever writes: a data error is about one record, an
 // infrastructure error about the server, and only the second may be retried as it is.
 import pg from 'pg';
 import { setting } from './config.ts';
@@ -39,20 +39,27 @@ class Client extends pg.Client {
 const SILENT_MAX_MS = 10_000;
 
 /**
- * A pool that survives a lost server: idle errors are logged, the next query reconnects. A server that vanishes without a word, e.g. with
- * its machine, fails what waits for it within half a minute; one that only takes long does not. With a time-out the server itself ends
- * a statement that takes longer.
+ * How every connection is made. A server that vanishes without a word, e.g. with its machine, fails what waits for it within half a
+ * minute; one that only takes long does not.
+ */
+const CONNECTION = {
+  connectionTimeoutMillis: 5_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: SILENT_MAX_MS,
+  application_name: 'pmc',
+} as const;
+
+/**
+ * A pool that survives a lost server: idle errors are logged, the next query reconnects. With a time-out the server itself ends a
+ * statement that takes longer.
  */
 export function createPool(databaseUrl: string, logger: Logger, connectionsMax = 5, statementTimeoutMs?: number): Pool {
   const pool = new pg.Pool({
+    ...CONNECTION,
     Client,
     connectionString: databaseUrl,
     max: connectionsMax,
-    connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: SILENT_MAX_MS,
-    application_name: 'pmc',
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'database.connection.lost'));
@@ -62,6 +69,21 @@ export function createPool(databaseUrl: string, logger: Logger, connectionsMax =
     client.on('error', (error) => logger.debug({ error: error.message }, 'database.client.lost'));
   });
   return pool;
+}
+
+/** One connection for a command, ended with it. Throws what `connectionError` says where the server does not answer or let us in. */
+export async function withConnection<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...CONNECTION, connectionString: databaseUrl });
+  // Lost, its error event would end the process. The query that waits fails, or the next one: that is where it is told.
+  client.on('error', () => undefined);
+  try {
+    await client.connect().catch((error: unknown) => {
+      throw connectionError(databaseUrl, error);
+    });
+    return await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 export type DatabaseFailure = 'data' | 'infrastructure';

@@ -16,7 +16,7 @@ import type { Finding } from './verdict.ts';
 
 interface Tools {
   readonly admin: LogAdmin;
-  readonly ranges: RangeReader;
+  readonly ranges: Pick<RangeReader, 'read'>;
   readonly pool: Pool;
 }
 
@@ -104,12 +104,12 @@ function isOf({ kind, partition, incarnation }: Finding, anchor: Anchor): boolea
   return kind !== 'expired-unaudited' && partition === anchor.partition && incarnation === anchor.incarnation;
 }
 
-async function hashAt(ranges: RangeReader, at: TopicPartition, offset: bigint, ends: PartitionEnds) {
+async function hashAt(ranges: Pick<RangeReader, 'read'>, at: TopicPartition, offset: bigint, ends: PartitionEnds) {
   return (await pointAt(ranges, at, offset, ends))?.hash;
 }
 
 async function pointAt(
-  ranges: RangeReader,
+  ranges: Pick<RangeReader, 'read'>,
   at: TopicPartition,
   offset: bigint,
   { logStart, lastStable }: PartitionEnds,
@@ -127,7 +127,7 @@ const STEPS = [1n, 64n, 4_096n];
 
 /** The last record that was judged: what ends a transaction and what was aborted may lie behind it. */
 async function lastRecordBelow(
-  ranges: RangeReader,
+  ranges: Pick<RangeReader, 'read'>,
   at: TopicPartition,
   upper: bigint,
   { logStart, lastStable }: PartitionEnds,

@@ -1,7 +1,8 @@
 // `pmc audit explain`: finds a message by its id, its event key, its place on the log or the id of the reply to it, and asks log, rows,
 // effects and replies what became of it. Reads only.
 import type { Codec } from '../../kafka/codec.ts';
-import type { LogAdmin, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import type { LogAdmin, RangeEntry, RangeReader, TopicDescription, TopicPartition } from '../../kafka/log.ts';
+import { UUID } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
@@ -20,7 +21,7 @@ import { storedSide } from './stored-side.ts';
 
 export interface ExplainTools {
   readonly admin: LogAdmin;
-  readonly ranges: RangeReader;
+  readonly ranges: Pick<RangeReader, 'read'>;
   readonly codec: Codec;
   readonly pool: Pool;
 }
@@ -31,7 +32,6 @@ interface Place {
 }
 
 const PLACE = /^(?:(.+)-)?(\d+)@(\d+)$/;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PLACES_MAX = 20;
 
 /** One life for each record that the id names; empty where nothing is known of it. */
@@ -62,8 +62,10 @@ async function placesOf(
     }
     return [{ partition: Number(partition), offset: BigInt(offset) }];
   }
+  // Keys are written in small letters; a source's own ids are what they are.
+  const isKey = UUID.test(asked.toLowerCase());
   const { rows } = await tools.pool.query<{ partition: number; record_offset: string; kind: EventKind | null }>(
-    UUID.test(asked)
+    isKey
       ? `select partition, record_offset, kind from message_metadata where (id = $1::uuid or event_id = $1::text) and incarnation = $2
          union select partition, record_offset, null from duplicates where id = $1::uuid and incarnation = $2 limit ${PLACES_MAX}`
       : `select partition, record_offset, kind from message_metadata where event_id = $1 and incarnation = $2 limit ${PLACES_MAX}`,
@@ -80,7 +82,7 @@ async function placesOf(
       : [];
   });
   if (booked.length > 0) return booked.slice(0, PLACES_MAX);
-  const command = UUID.test(asked) ? await commandOfReply(tools, asked, onProgress) : undefined;
+  const command = isKey ? await commandOfReply(tools, asked, onProgress) : undefined;
   if (command !== undefined) return await placesOf(tools, topic, command, onProgress);
   if (stored.length > 0) return stored;
   return await scan(tools, topic, asked, onProgress);
@@ -101,7 +103,7 @@ async function scan(
         if (entry.kind !== 'record' || found.length >= PLACES_MAX) continue;
         const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
         if (!decoded.ok) continue;
-        const isAsked = decoded.value.id === asked || derivedKey(decoded.value) === asked;
+        const isAsked = decoded.value.id === asked || derivedKey(decoded.value) === asked.toLowerCase();
         if (isAsked) found.push({ partition, offset: entry.record.offset });
       }
     }
@@ -125,8 +127,7 @@ async function factsOf(
   );
   const [row] = rows;
   const { event } = read;
-  const isReadable = read.log !== 'expired' && read.log !== 'not-yet';
-  const judged = isReadable ? await classifyNow(tools, range) : undefined;
+  const judged = read.entries && (await classifyNow({ ...tools, ranges: asRead(read.entries) }, range));
   const eventKey = event === undefined ? (row?.id ?? null) : derivedKey(event);
   const said = await bookedFindings(pool, {
     ...{ isAll: false, place: { topic, incarnation, partition, offset: Number(offset) } },
@@ -211,20 +212,28 @@ function gatewayOf(event: IncomingEvent | undefined, row: RowColumns | undefined
 }
 
 async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartition, offset: bigint) {
-  const ends = (await admin.ends(at.topic)).get(at.partition);
   const nothing = { event: undefined };
+  const ends = (await admin.ends(at.topic)).get(at.partition);
   if (ends === undefined || offset >= ends.lastStable) return { ...nothing, log: 'not-yet' as const };
   if (offset < ends.logStart) return { ...nothing, log: 'expired' as const };
-  for await (const entries of ranges.read(at, offset, offset + 1n)) {
-    for (const entry of entries) {
-      if (entry.kind !== 'record') return { ...nothing, log: entry.kind };
-      const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
-      if (!decoded.ok) return { ...nothing, log: 'unreadable' as const };
-      const { value: event } = decoded;
-      const received = entry.record.headers[RECEIVED_HEADER];
-      const isAsReceived = received === undefined || String(received) === payloadHash(event.payload);
-      return { event, log: isAsReceived ? ('record' as const) : ('altered' as const) };
-    }
-  }
-  return { ...nothing, log: 'hole' as const };
+  const entries: RangeEntry[] = [];
+  for await (const some of ranges.read(at, offset, offset + 1n)) entries.push(...some);
+  const [entry] = entries;
+  if (entry === undefined) return { ...nothing, entries, log: 'hole' as const };
+  if (entry.kind !== 'record') return { ...nothing, entries, log: entry.kind };
+  const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
+  if (!decoded.ok) return { ...nothing, entries, log: 'unreadable' as const };
+  const { value: event } = decoded;
+  const received = entry.record.headers[RECEIVED_HEADER];
+  const isAsReceived = received === undefined || String(received) === payloadHash(event.payload);
+  return { event, entries, log: isAsReceived ? ('record' as const) : ('altered' as const) };
+}
+
+/** What was read, for who reads it to judge it: read again, it could be another answer. */
+function asRead(entries: readonly RangeEntry[]): ExplainTools['ranges'] {
+  return {
+    async *read() {
+      yield entries;
+    },
+  };
 }

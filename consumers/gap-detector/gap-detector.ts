@@ -99,6 +99,7 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
       health.set('audit', false, `a round has taken ${seconds} s so far: ${audit.doing}`);
       logger.warn({ seconds, doing: audit.doing }, 'audit.round.slow');
     },
+    onDone: (tookMs) => metrics.roundDuration.observe(tookMs / 1_000),
     onFailed: (error) => {
       metrics.rounds.inc({ outcome: 'failed' });
       if (failingSinceMs === undefined) {

@@ -1,4 +1,5 @@
 // A set of whole numbers as the runs it is made of: as large as they are many, however wide each of them is. Pure.
+import { firstWhere } from '../../service/first-where.ts';
 
 /** Lower inclusive, upper exclusive. */
 export interface Range {
@@ -70,15 +71,4 @@ export class Intervals {
   #firstUpTo(value: number): number {
     return firstWhere(this.#uppers, (upper) => upper >= value);
   }
-}
-
-/** Of items of which the condition holds from some place on: that place. By halves: there may be very many. */
-export function firstWhere<T>(items: ArrayLike<T>, holds: (item: T) => boolean): number {
-  let [lower, upper] = [0, items.length];
-  while (lower < upper) {
-    const middle = (lower + upper) >>> 1;
-    if (holds(items[middle] as T)) upper = middle;
-    else lower = middle + 1;
-  }
-  return lower;
 }

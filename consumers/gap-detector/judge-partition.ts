@@ -17,7 +17,7 @@ import type { Finding } from './verdict.ts';
 
 export interface Sides {
   readonly pool: Pool;
-  readonly ranges: RangeReader;
+  readonly ranges: Pick<RangeReader, 'read'>;
   readonly codec: Codec;
   /** Compares the texts alone, not the derived columns. */
   readonly isContentOnly?: boolean;

@@ -82,7 +82,7 @@ function observe<E extends Content>(
 
 /** Reads one bucket again, in full, for the merge with the rows; `payloads` are those of the offsets that are `wanted`. */
 export async function readBucket(
-  reader: RangeReader,
+  reader: Pick<RangeReader, 'read'>,
   codec: Codec,
   range: BucketRange,
   wanted: ReadonlyMap<bigint, unknown>,

@@ -2,7 +2,8 @@
 // them as runs. Numbers may come in any order at the same cost (partitions are read one after the other, so neighbours arrive far
 // apart). What is kept grows with the numbers that came one by one and, at the end, with the gaps; never with how far apart
 // somebody puts them, nor with the width of a range. Ranges are lower inclusive, upper exclusive. Pure.
-import { firstWhere, Intervals, type Range } from './intervals.ts';
+import { firstWhere } from '../../service/first-where.ts';
+import { Intervals, type Range } from './intervals.ts';
 
 const CHUNK = 1_024;
 const WORD = 32;

@@ -10,7 +10,7 @@ import type { Rules } from './rules.ts';
 
 export interface LogTools {
   readonly admin: Pick<LogAdmin, 'ends'>;
-  readonly ranges: RangeReader;
+  readonly ranges: Pick<RangeReader, 'read'>;
   /** For long reads; whoever opened them stops them. They do not know the drill's broken rules. */
   readonly threads?: ReadingThreads;
   readonly rules?: Rules;

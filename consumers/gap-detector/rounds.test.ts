@@ -14,17 +14,21 @@ test('a round that takes long says so until it ends, and the next one begins', a
   const stopping = new AbortController();
   const slow: number[] = [];
   const failed: unknown[] = [];
+  const done: number[] = [];
+  let beganMs = 0;
   const rounds: PromiseWithResolvers<void>[] = [];
   const ended = repeatRounds({
     intervalMs: 1,
     slowMs: 1_000,
     signal: stopping.signal,
     round: () => {
+      beganMs = performance.now();
       const round = Promise.withResolvers<void>();
       rounds.push(round);
       return round.promise;
     },
     onSlow: (tookMs) => slow.push(Math.round(tookMs)),
+    onDone: (tookMs) => done.push(tookMs),
     onFailed: (error) => failed.push(error),
   });
 
@@ -37,9 +41,12 @@ test('a round that takes long says so until it ends, and the next one begins', a
   await vi.advanceTimersByTimeAsync(900);
   expect(slow).toHaveLength(2);
 
+  const tookMs = performance.now() - beganMs;
   stopping.abort();
   rounds[1]?.resolve();
   await ended;
+  // Of the failed one nobody knows how long it would have taken.
+  expect(done).toEqual([tookMs]);
   await vi.advanceTimersByTimeAsync(5_000);
   expect([rounds.length, slow.length]).toEqual([2, 2]);
 });

@@ -11,6 +11,8 @@ export interface RoundsOptions {
   readonly round: () => Promise<void>;
   /** Milliseconds that the round has taken so far. */
   readonly onSlow: (tookMs: number) => void;
+  /** Milliseconds that a round took which did not fail. */
+  readonly onDone: (tookMs: number) => void;
   readonly onFailed: (error: unknown) => void;
 }
 
@@ -21,7 +23,7 @@ export async function repeatRounds({ intervalMs, slowMs, signal, ...of }: Rounds
     const watch = setInterval(() => of.onSlow(performance.now() - beganMs), slowMs);
     await of
       .round()
-      .catch(of.onFailed)
+      .then(() => of.onDone(performance.now() - beganMs), of.onFailed)
       .finally(() => clearInterval(watch));
     await pause(intervalMs, signal);
   }

@@ -1,7 +1,7 @@
 // What happened beside the findings: gateways and sources that came and went, rebalances, leader changes, outages, actions of
 // operators. Coincidence is no cause; it is where a person begins to look. Pure.
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
-import { firstWhere } from './intervals.ts';
+import { firstWhere } from '../../service/first-where.ts';
 import type { Finding } from './verdict.ts';
 
 export const TIMELINE_KINDS = [

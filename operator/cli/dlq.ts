@@ -7,11 +7,10 @@ import { redriver } from '../../consumers/persistence/redrive.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { kafkaSettings } from '../../kafka/config.ts';
 import { readSettings } from '../../service/config.ts';
-import { createPool, databaseSettings, type Pool } from '../../service/database.ts';
+import { createPool, databaseSettings, type Pool, withConnection } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { createLogger } from '../../service/logger.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './database-client.ts';
 import {
   countEntries,
   type Entry,
@@ -68,7 +67,7 @@ export function addDlq(program: Command, cli: Cli): void {
 }
 
 async function list({ all = false, code, limit, json = false }: ListFlags, cli: Cli): Promise<void> {
-  const { entries, matching, open } = await withDatabase(databaseUrlOf(cli), async (client) => ({
+  const { entries, matching, open } = await withConnection(databaseUrlOf(cli), async (client) => ({
     entries: await oldestEntries(client, { all, code }, limit),
     matching: await countEntries(client, { all, code }),
     open: await countEntries(client, EVERY_OPEN),
@@ -93,7 +92,7 @@ async function show(
   { json = false, raw = false }: { json?: boolean; raw?: boolean },
   cli: Cli,
 ): Promise<void> {
-  const found = await withDatabase(databaseUrlOf(cli), async (client) =>
+  const found = await withConnection(databaseUrlOf(cli), async (client) =>
     withBytes(client, await entriesAt(client, [recordPlaceOf(place)])),
   );
   const [entry] = found as [EntryWithBytes];
@@ -121,7 +120,7 @@ async function redrive(places: readonly string[], flags: RedriveFlags, cli: Cli)
     throw new PmcError('PMC_USAGE', 'name either places, --code or --all');
   const environment = serverEnvironment(cli, execute ? ['DATABASE_URL', 'PMC_REGISTRY_URL'] : ['DATABASE_URL']);
   const { databaseUrl } = readSettings(environment, databaseSettings);
-  await withDatabase(databaseUrl, async (client) => {
+  await withConnection(databaseUrl, async (client) => {
     const pages = places.length > 0 ? [await namedEntries(client, places, cli)] : openEntries(client, code);
     if (!execute) return await wouldRedrive(pages, json, cli);
     const { registryUrl } = readSettings(environment, { registryUrl: kafkaSettings.registryUrl });

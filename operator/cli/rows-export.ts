@@ -6,9 +6,8 @@ import type pg from 'pg';
 import { csvLine } from '../../producers/chaos-socket/verdict/csv.ts';
 import { ROW_COLUMNS } from '../../producers/chaos-socket/verdict/exported-row.ts';
 import { readSettings } from '../../service/config.ts';
-import { databaseSettings } from '../../service/database.ts';
+import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './database-client.ts';
 import { addRowsPurge } from './rows-purge.ts';
 import { serverEnvironment } from './server-environment.ts';
 
@@ -43,7 +42,7 @@ export function addRows(program: Command, cli: Cli): void {
 
 async function exportRows({ source, since }: Flags, cli: Cli): Promise<void> {
   const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
-  await withDatabase(databaseUrl, async (client) => {
+  await withConnection(databaseUrl, async (client) => {
     await client.query('begin transaction isolation level repeatable read read only');
     await client.query(SELECT, [source ?? null, since ?? null]);
     cli.stdout.write(csvLine(ROW_COLUMNS));

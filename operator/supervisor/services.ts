@@ -61,6 +61,11 @@ export interface StackSecrets {
   readonly controlToken: string;
 }
 
+/** Where Node keeps what it has compiled of the services. */
+export function compiledFolder(home: string): string {
+  return join(home, 'compiled');
+}
+
 export function serviceEnvironment(
   name: ServiceName,
   inherited: Environment,
@@ -71,7 +76,7 @@ export function serviceEnvironment(
     ...absolute(inherited, ['PMC_CHAOS_SCHEDULE', 'PMC_CHAOS_REPLAY_FRAMES']),
     NODE_ENV: 'production',
     // Compiled once: a service that is started again starts sooner, and needs no compiler in its memory.
-    NODE_COMPILE_CACHE: inherited['NODE_COMPILE_CACHE'] ?? join(secrets.home, 'compiled'),
+    NODE_COMPILE_CACHE: inherited['NODE_COMPILE_CACHE'] ?? compiledFolder(secrets.home),
     ...(name === 'persistence' ? { NODE_OPTIONS: PERSISTENCE_NODE_OPTIONS } : {}),
     ...(name === 'communicator' ? { NODE_OPTIONS: COMMUNICATOR_NODE_OPTIONS } : {}),
     KAFKAJS_NO_PARTITIONER_WARNING: '1',

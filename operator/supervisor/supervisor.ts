@@ -30,6 +30,7 @@ import { listen } from '../../service/health-server.ts';
 import { identityOf } from '../../service/process-identity.ts';
 import { writeStackFile } from '../../service/stack-file.ts';
 import { type Bootstrap, stackBootstrap } from './bootstrap.ts';
+import { sweepCompiled } from './compiled.ts';
 import type { SupervisorConfig } from './config.ts';
 import { controlServer } from './control-server.ts';
 import { reapPreviousRun } from './previous-run.ts';
@@ -37,6 +38,7 @@ import { CONFIG_EXIT, ServiceFleet } from './service-fleet.ts';
 import { checkServiceSettings } from './service-settings.ts';
 import {
   activeServices,
+  compiledFolder,
   consoleUrlOf,
   controlUrlOf,
   gatewayUrlOf,
@@ -99,6 +101,7 @@ export class Supervisor {
       progress.note(`pmc: a previous run ended without cleaning up; ${what}`);
     }
     await this.#check();
+    await sweepCompiled(compiledFolder(folder.home));
     this.#refuseIfStopping();
     const children = new Children({ registerFile, logsFolder: folder.logs });
     this.#children = children;

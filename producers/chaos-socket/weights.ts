@@ -1,4 +1,5 @@
-// Choosing by weight: cumulative sums and a binary search, so that a draw among 10,000 senders costs a dozen steps.
+// Choosing by weight: cumulative sums and a search by halves, so that a draw among 10,000 senders costs a dozen steps.
+import { firstWhere } from '../../service/first-where.ts';
 import type { Random } from '../../service/random.ts';
 
 /** Draws an index in proportion to its weight. At least one weight must be above zero, none below. */
@@ -9,16 +10,11 @@ export function weightedIndex(weights: readonly number[]): (random: Random) => n
     total += weight;
     sums[index] = total;
   });
+  // The last one's is what is left: rounding must not lead beyond it.
+  const ends = sums.subarray(0, -1);
   return (random) => {
     const point = random() * total;
-    let lower = 0;
-    let upper = sums.length - 1;
-    while (lower < upper) {
-      const middle = (lower + upper) >>> 1;
-      if ((sums[middle] ?? 0) > point) upper = middle;
-      else lower = middle + 1;
-    }
-    return lower;
+    return firstWhere(ends, (sum) => sum > point);
   };
 }
 

@@ -1,5 +1,6 @@
 // The numbers of one stream's epoch that are missing, and the gaps that they were missed in: asked for again, filled, given up,
 // told once. Bounded, for a peer can make as many as it likes. Pure; the clock is an argument.
+import { firstWhere } from '../../service/first-where.ts';
 
 /** Inclusive, as the protocol has them. */
 export interface SeqRange {
@@ -228,12 +229,5 @@ function gapOf(
 
 /** Of sorted ranges: the index of the last that begins at or below the number, -1 for none. */
 function lastFrom(ranges: readonly SeqRange[], seq: number): number {
-  let lower = 0;
-  let upper = ranges.length;
-  while (lower < upper) {
-    const middle = (lower + upper) >>> 1;
-    if ((ranges[middle] as SeqRange).from <= seq) lower = middle + 1;
-    else upper = middle;
-  }
-  return lower - 1;
+  return firstWhere(ranges, ({ from }) => from > seq) - 1;
 }

@@ -2,8 +2,8 @@
 // do not race. A migration that was changed after it had been applied is refused: the database would not be what it says.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import pg from 'pg';
-import { connectionError } from '../../service/database.ts';
+import type pg from 'pg';
+import { withConnection } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -27,11 +27,7 @@ export function readMigrations(): readonly Migration[] {
 
 /** Brings the database to the newest schema; returns the names of the migrations applied now. */
 export async function migrateDatabase(databaseUrl: string): Promise<readonly string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
-  try {
-    await client.connect().catch((cause: unknown) => {
-      throw connectionError(databaseUrl, cause);
-    });
+  return await withConnection(databaseUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY]);
     await client.query(
       'create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())',
@@ -50,9 +46,7 @@ export async function migrateDatabase(databaseUrl: string): Promise<readonly str
       fresh.push(migration.name);
     }
     return fresh;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
@@ -65,7 +59,8 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
     ]);
     await client.query('commit');
   } catch (error) {
-    await client.query('rollback');
+    // Fails where the connection is lost, which has rolled it back and is the error.
+    await client.query('rollback').catch(() => undefined);
     throw error;
   }
 }

@@ -42,7 +42,7 @@ function deathsAt(name: string): number {
 describe('a communicator killed three times', () => {
   test.for(SEEDS)(
     'loses nothing that it took, and tells no peer otherwise, seed %i',
-    { timeout: 120_000 },
+    { timeout: 900_000 },
     async (seed) => {
       const run = await killRun(bench, seed);
       runs.push(run);

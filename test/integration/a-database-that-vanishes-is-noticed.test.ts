@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { pino } from 'pino';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { NamespaceLink } from '../../experiment/faults/namespace-link.ts';
-import { createPool } from '../../service/database.ts';
+import { migrateDatabase } from '../../schemas/database/migrate.ts';
+import { createPool, withConnection } from '../../service/database.ts';
 
 const PORT = 4_000;
 /** Lets everybody in, by PostgreSQL's own messages (authentication ok, ready), and answers no query. */
@@ -26,20 +27,25 @@ test.runIf(support.isAvailable && support.outages.includes('blackhole'))(
     onTestFinished(() => void server.kill('SIGKILL'));
     let said = '';
     server.stdout.on('data', (chunk) => (said += String(chunk)));
-    const eventually = (word: string) => vi.waitFor(() => expect(said).toContain(word), 30_000);
-    await eventually('ready');
+    await vi.waitFor(() => expect(said).toContain('ready'), 30_000);
 
-    const pool = createPool(`postgres://x@${link.host}:${PORT}/x`, pino({ level: 'silent' }), 1);
+    const url = `postgres://x@${link.host}:${PORT}/x`;
+    const pool = createPool(url, pino({ level: 'silent' }), 1);
     onTestFinished(() => pool.end());
+    const waiting = [
+      pool.query('select 1'),
+      withConnection(url, async (client) => await client.query('select 1')),
+      migrateDatabase(url),
+    ];
     const ended: unknown[] = [];
-    const query = pool.query('select 1').catch((error: unknown) => ended.push(error));
-    await eventually('asked');
+    const all = Promise.all(waiting.map((one) => one.catch((error: unknown) => ended.push(error))));
+    await vi.waitFor(() => expect(said.match(/asked/g)).toHaveLength(waiting.length), 30_000);
     // Longer than a silence may be, with a machine at the other end.
     await new Promise((resolve) => setTimeout(resolve, 30_000));
     expect(ended).toEqual([]);
 
     await link.begin('blackhole');
-    await query;
-    expect(ended).toMatchObject([{ code: 'ETIMEDOUT' }]);
+    await all;
+    expect(ended).toMatchObject(waiting.map(() => ({ code: 'ETIMEDOUT' })));
   },
 );

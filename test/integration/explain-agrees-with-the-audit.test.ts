@@ -30,6 +30,35 @@ async function purge({ offset }: Appended): Promise<void> {
   );
 }
 
+test('a record that expires while it is told of is told of as it was read', async () => {
+  const [record] = (await system.append(1)) as [Appended];
+  await system.store([record]);
+  let isThere = true;
+  const [life] = await system.explain(at(record), {
+    async *read(...range) {
+      if (!isThere) return;
+      isThere = false;
+      yield* system.servers.ranges.read(...range);
+    },
+  });
+  expect(life).toMatchObject({ verdict: 'pass', findings: [] });
+  expect(life?.stages.find(({ stage }) => stage === 'stored')).toMatchObject({
+    state: 'seen',
+    evidence: 'the row has the text and the columns of the record',
+  });
+});
+
+test('an event key is one in whatever letters it is written', async () => {
+  const [record] = (await system.append(1)) as [Appended];
+  await system.store([record]);
+  const { rows } = await system.pool.query<{ id: string }>('select id from message_metadata');
+  const key = rows[0]?.id ?? '';
+  const place = { offset: Number(record.offset) };
+  expect(await system.explain(key.toUpperCase())).toMatchObject([{ eventKey: key, place }]);
+  await system.pool.query('delete from message_metadata');
+  expect(await system.explain(key.toUpperCase())).toMatchObject([{ eventKey: key, place }]);
+});
+
 test('a row that retention has deleted is well in both', async () => {
   const records = await system.append(5);
   await system.store(records);

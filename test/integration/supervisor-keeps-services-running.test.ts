@@ -1,6 +1,6 @@
 // A stack whose servers are somebody else's: what the supervisor does with services, a second start and bad surroundings.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, expect, inject, test, vi } from 'vitest';
@@ -42,8 +42,11 @@ afterAll(async () => {
 test('a crashed service comes back, a stopped one stays away, a signal ends all, and stdout holds one line', async () => {
   const home = newHome();
   const environment = { ...externalServers(), ...(await scratchPorts()) };
+  const ofAnotherNode = join(home, 'compiled', 'v0.0.1-x64-964aae3f-0');
+  mkdirSync(ofAnotherNode, { recursive: true });
   const run = start(home, environment);
   const status = await run.ready();
+  expect(existsSync(ofAnotherNode)).toBe(false);
   expect(status).toMatchObject({
     schemaVersion: 1,
     ready: true,

@@ -28,7 +28,6 @@ function toolsOf({ servers, names, pool }: AuditedSystem, nowMs: () => number): 
   };
   const reader: AuditTools['ranges'] = {
     read: ({ topic, partition }, ...of) => ranges.read({ topic: named(topic), partition }, ...of),
-    stop: () => Promise.resolve(),
   };
   return { admin: renamed as AuditTools['admin'], ranges: reader, codec, pool, clock: { nowMs } };
 }

@@ -214,8 +214,8 @@ export class AuditedSystem implements AsyncDisposable {
   }
 
   /** What `pmc audit explain` tells of an id or a place. */
-  async explain(asked: string): Promise<readonly Life[]> {
-    const { admin, ranges, codec } = this.servers;
+  async explain(asked: string, ranges: Pick<RangeReader, 'read'> = this.servers.ranges): Promise<readonly Life[]> {
+    const { admin, codec } = this.servers;
     const own: Pick<LogAdmin, 'topics' | 'ends' | 'committed'> = {
       topics: () => admin.topics([this.names.incoming]),
       ends: (topic) => admin.ends(topic),

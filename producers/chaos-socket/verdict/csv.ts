@@ -1,10 +1,17 @@
 // CSV as RFC 4180 has it, in portions: a quoted field may hold commas, quotes and line ends, and a portion may end anywhere.
-// Pure.
+// A spreadsheet calculates what begins like a formula, and senders choose their ids: such a field is written behind an apostrophe, as
+// OWASP advises, and read without it. Pure.
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
 const LINE_FEED = 0x0a;
 const RETURN = 0x0d;
+
+/** What begins like a formula, perhaps behind the apostrophes that then cannot be told from ours. */
+const FORMULA = /^'*[=+\-@\t\r\n＝＋－＠]/;
+const NUMBER_BELOW_ZERO = /^-\d+(?:\.\d+)?$/;
+/** A spreadsheet may take semicolons and tabs for the ends of fields. */
+const SPECIAL = /[",;\t\r\n]/;
 
 export type CsvRecord = readonly string[];
 
@@ -55,7 +62,8 @@ export class CsvReader {
   }
 
   #endField(): void {
-    this.#record.push(this.#field);
+    const isGuarded = this.#field.startsWith("'") && FORMULA.test(this.#field);
+    this.#record.push(isGuarded ? this.#field.slice(1) : this.#field);
     this.#field = '';
     this.#state = 'start';
   }
@@ -80,5 +88,10 @@ function plainEnd(text: string, from: number): number {
 
 /** One line, with its line end. */
 export function csvLine(fields: readonly string[]): string {
-  return `${fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')}\n`;
+  return `${fields.map(csvField).join(',')}\n`;
+}
+
+function csvField(text: string): string {
+  const guard = FORMULA.test(text) && !NUMBER_BELOW_ZERO.test(text) ? "'" : '';
+  return guard !== '' || SPECIAL.test(text) ? `"${guard}${text.replaceAll('"', '""')}"` : text;
 }

@@ -9,7 +9,11 @@ import { hashOf, perfectRun, sentLine } from './verdict.testing.ts';
 import { verdictText } from './verdict-text.ts';
 
 test('CSV comes back as it was written, in whatever portions', () => {
-  const table = fc.array(fc.array(fc.string({ unit: 'binary' }), { minLength: 2, maxLength: 4 }), { minLength: 1 });
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom(...`'=+-@\t\r\n＝,;"1.`.split('')) }),
+  );
+  const table = fc.array(fc.array(text, { minLength: 2, maxLength: 4 }), { minLength: 1 });
   fc.assert(
     fc.property(table, fc.integer({ min: 1, max: 7 }), (records, size) => {
       // A lone carriage return is a line end to some: such a field is quoted, and kept.
@@ -20,6 +24,18 @@ test('CSV comes back as it was written, in whatever portions', () => {
       expect([...read, ...reader.end()]).toEqual(records);
     }),
   );
+});
+
+test.for([
+  ...['=1+1', '+1', '-1+1', '-a', '@SUM(A1)', '\t=1', '\r=1', '\n=1', '＝1', '＋1', '－1', '＠a'],
+  // Else whoever takes off what was put in front would take this too.
+  ...["'=1", "''-a"],
+])('a cell that a spreadsheet would calculate is a text in quotes: %j', (text) => {
+  expect(csvLine([text, 'a'])).toBe(`"'${text}",a\n`);
+});
+
+test('nothing else is changed: not a number below zero, not a sign further back', () => {
+  expect(csvLine(['-1', '-1.5', '0', '', "it's", 'a=b', "'", ' ='])).toBe("-1,-1.5,0,,it's,a=b,', =\n");
 });
 
 describe('an export', () => {
