@@ -1,11 +1,9 @@
 // The gateway killed at every step of its order of effects, by seed, under peers that count and one that does not. In the long form
 // (PMC_FAULTS=long) 200 seeds; its last result is kept in last-kill-run.json.
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GatewayBench } from '../support/gateway/gateway-bench.ts';
 import { KILL_POINTS, type KillRun, killRun } from '../support/gateway/kill-run.ts';
-import { IS_LONG } from '../support/log/suite-form.ts';
+import { IS_LONG, keepResult } from '../support/log/suite-form.ts';
 
 const RESULT = new URL('./last-kill-run.json', import.meta.url);
 const SEEDS = Array.from({ length: IS_LONG ? 200 : 20 }, (_, index) => index + 1);
@@ -20,19 +18,15 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await bench?.stop();
-  if (!IS_LONG || runs.length < SEEDS.length) return;
+  if (runs.length < SEEDS.length) return;
   const total = (what: keyof KillRun['counts']): number => runs.reduce((sum, { counts }) => sum + counts[what], 0);
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cores: cpus().length,
+  keepResult(RESULT, {
     seeds: runs.length,
     deaths: Object.fromEntries(KILL_POINTS.map((name) => [name, deathsAt(name)])),
     ...Object.fromEntries(
       Object.keys(runs[0]?.counts ?? {}).map((what) => [what, total(what as keyof KillRun['counts'])]),
     ),
-  };
-  writeFileSync(RESULT, `${JSON.stringify(result, null, 2)}\n`);
+  });
 });
 
 function deathsAt(name: string): number {
