@@ -3,6 +3,7 @@
 // how many records there are. What is measured runs in a process of its own.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { READING_V8_FLAGS } from '../consumers/gap-detector/v8-flags.ts';
 import { ensureTopics } from '../kafka/bootstrap.ts';
 import { registerSchemas } from '../kafka/schema-registration.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
@@ -64,7 +65,10 @@ async function measured(what: 'fill' | 'audit', { addresses }: ScratchServers, r
   const { brokers, registryUrl, databaseUrl } = addresses;
   const args = [what, brokers.join(','), registryUrl, databaseUrl, String(records)];
   // The heap is what is still in use after a collection, not what nobody has collected yet.
-  const child = fork(MEASURED, args, { stdio: ['ignore', 2, 2, 'ipc'], execArgv: ['--expose-gc'] });
+  const child = fork(MEASURED, args, {
+    stdio: ['ignore', 2, 2, 'ipc'],
+    execArgv: ['--expose-gc', ...READING_V8_FLAGS],
+  });
   return await new Promise((resolve, reject) => {
     let answer: AuditMeasure | undefined;
     child.once('message', (message) => {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { COMMUNICATOR_NODE_OPTIONS } from '../operator/supervisor/services.ts';
+import { SERVICE_FLAGS } from '../operator/supervisor/services.ts';
 import { createPool } from '../service/database.ts';
 import { createLogger } from '../service/logger.ts';
 import { createToken } from '../service/token-store.ts';
@@ -38,10 +38,9 @@ export async function startGatewayProcess(
   const token = await userToken(addresses.databaseUrl);
   const [gatewayPort = 0, healthPort = 0, nobody = 0] = await freePorts(3);
   const flags = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-  const child = spawn(process.execPath, [...flags, COMMUNICATOR], {
+  const child = spawn(process.execPath, [...flags, ...SERVICE_FLAGS.communicator, COMMUNICATOR], {
     stdio: ['ignore', 2, 2],
     env: {
-      NODE_OPTIONS: COMMUNICATOR_NODE_OPTIONS,
       ...{ NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1', PMC_LOG_LEVEL: 'warn' },
       ...{ PMC_HOME: home, PMC_SPOOL_FOLDER: join(home, 'spool') },
       ...{ PMC_KAFKA_BROKERS: addresses.brokers.join(','), PMC_REGISTRY_URL: addresses.registryUrl },

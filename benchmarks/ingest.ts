@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ensureTopics } from '../kafka/bootstrap.ts';
 import { registerSchemas } from '../kafka/schema-registration.ts';
-import { COMMUNICATOR_NODE_OPTIONS } from '../operator/supervisor/services.ts';
+import { SERVICE_FLAGS } from '../operator/supervisor/services.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
 import type { Environment } from '../service/config.ts';
 import { type Figure, spread } from './figures.ts';
@@ -127,7 +127,7 @@ async function idleFigures(servers: ScratchServers): Promise<readonly Figure[]> 
     undefined,
     async (gateway) => await idleBytes(gateway, gateway.residentBytes),
   );
-  const bareServer = fork(BARE, [], { execArgv: [COMMUNICATOR_NODE_OPTIONS], stdio: ['ignore', 2, 2, 'ipc'] });
+  const bareServer = fork(BARE, [], { execArgv: [...SERVICE_FLAGS.communicator], stdio: ['ignore', 2, 2, 'ipc'] });
   const { port } = await answerOf<{ port: number }>(bareServer);
   const bare = await idleBytes({ url: `ws://127.0.0.1:${port}`, token: '' }, () => residentBytesOf(bareServer));
   bareServer.disconnect();

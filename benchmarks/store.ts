@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { ensureTopics } from '../kafka/bootstrap.ts';
 import { registerSchemas } from '../kafka/schema-registration.ts';
-import { PERSISTENCE_NODE_OPTIONS } from '../operator/supervisor/services.ts';
+import { SERVICE_FLAGS } from '../operator/supervisor/services.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
 import type { Environment } from '../service/config.ts';
 import { startDebezium } from './connect/debezium.ts';
@@ -125,10 +125,14 @@ async function runService(bench: Bench, group: string): Promise<Measured> {
   const { brokers, registryUrl, databaseUrl } = bench.servers.addresses;
   const env = {
     ...{ PATH: bench.path, NODE_ENV: 'production', PMC_LOG_LEVEL: 'warn', PMC_HEALTH_PORT: '0' },
-    ...{ NODE_OPTIONS: PERSISTENCE_NODE_OPTIONS, NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled') },
+    NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled'),
     ...{ PMC_KAFKA_BROKERS: brokers.join(','), PMC_REGISTRY_URL: registryUrl, DATABASE_URL: databaseUrl },
   };
-  const child = fork(SERVICE, [group], { env, stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = fork(SERVICE, [group], {
+    env,
+    execArgv: [...SERVICE_FLAGS.persistence],
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
   const [{ healthUrl }] = (await once(child, 'message')) as [{ healthUrl: string }];
   const memory: number[] = [];
   const watch = setInterval(() => {

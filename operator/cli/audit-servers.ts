@@ -1,8 +1,10 @@
 // The servers that the audit's verbs look at: those of the running stack, or those that the environment names; opened, checked
 // and closed again, and one line of progress on a terminal.
+import { setFlagsFromString } from 'node:v8';
 import { InvalidArgumentError } from 'commander';
 import { auditSettings } from '../../consumers/gap-detector/config.ts';
 import { ReadingThreads } from '../../consumers/gap-detector/reading-threads.ts';
+import { READING_V8_FLAGS } from '../../consumers/gap-detector/v8-flags.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { openAdmin, openConfirmedRangeReader } from '../../kafka/connect.ts';
 import { systemClock } from '../../service/clock.ts';
@@ -42,6 +44,7 @@ export async function withAuditDatabase<T>(cli: Cli, work: (pool: Pool) => Promi
 }
 
 function openServers(cli: Cli) {
+  setFlagsFromString(READING_V8_FLAGS.join(' '));
   const config = readSettings(serverEnvironment(cli, SERVERS), auditSettings);
   const logger = createLogger('audit', 'silent');
   const clients = { config, clientId: 'pmc-audit', logger };

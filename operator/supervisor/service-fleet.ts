@@ -6,7 +6,7 @@ import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { refusedConfig } from './refused-config.ts';
 import { isReady, serviceProcess } from './service-process.ts';
-import { type ServiceName, STOP_DEADLINE_MS, STOP_GROUPS } from './services.ts';
+import { SERVICE_FLAGS, type ServiceName, STOP_DEADLINE_MS, STOP_GROUPS } from './services.ts';
 import type { ServiceStatus, ServiceVerb } from './stack-status.ts';
 
 const COMMAND_WAIT_MS = 60_000;
@@ -30,6 +30,7 @@ export class ServiceFleet {
       const service = serviceProcess({
         name,
         main: mains[name],
+        flags: SERVICE_FLAGS[name],
         environment: environmentOf(name),
         projectFolder,
         children,

@@ -13,8 +13,9 @@ const startedSchema = z.object({ started: z.literal(true), healthUrl: z.string()
 
 export interface ServiceLaunch {
   readonly name: string;
-  /** The file to run. */
+  /** The file to run, and how V8 keeps house there. */
   readonly main: string;
+  readonly flags: readonly string[];
   readonly environment: Environment;
   readonly projectFolder: string;
   readonly children: Children;
@@ -23,11 +24,12 @@ export interface ServiceLaunch {
 export function serviceProcess({
   name,
   main,
+  flags,
   environment,
   projectFolder,
   children,
 }: ServiceLaunch): Omit<Supervised, 'onChange'> {
-  const args = ['--enable-source-maps', join(projectFolder, main)];
+  const args = ['--enable-source-maps', ...flags, join(projectFolder, main)];
   return {
     name,
     launch: () =>

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { SERVICE_MAINS, type ServiceName } from '../../operator/supervisor/services.ts';
+import { SERVICE_FLAGS, SERVICE_MAINS, type ServiceName } from '../../operator/supervisor/services.ts';
 import { plainEnvironment } from './plain-environment.ts';
 
 const READY_WITHIN = { timeout: 90_000, interval: 100 };
@@ -26,7 +26,9 @@ export class ServiceProcess {
       KAFKAJS_NO_PARTITIONER_WARNING: '1',
       ...environment,
     };
-    return new ServiceProcess(spawn(process.execPath, [main], { stdio: ['ignore', 'pipe', 'pipe'], env }));
+    return new ServiceProcess(
+      spawn(process.execPath, [...SERVICE_FLAGS[name], main], { stdio: ['ignore', 'pipe', 'pipe'], env }),
+    );
   }
 
   private constructor(started: ChildProcess) {
