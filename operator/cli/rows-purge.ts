@@ -1,14 +1,12 @@
 // `pmc rows purge --before TIME`: retention. Deletes the oldest rows of every partition, from its beginning up to the first row that was
 // received at or after the time. Each batch is a transaction that deletes and writes to `purged`, where the audit finds them, the
-// offsets of the rows that it deleted and no others: what had no row is as lost as it was. What was made of rows that are gone follows
-// (purge-derived.ts). Without --execute it only counts.
+// offsets of the rows that it deleted and no others: what had no row is as lost as it was. Without --execute it only counts.
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { readSettings } from '../../service/config.ts';
 import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
-import { deleteStates, purgeDerived } from './purge-derived.ts';
 import { serverEnvironment } from './server-environment.ts';
 
 const ROWS_PER_BATCH = 5_000;
@@ -58,12 +56,7 @@ async function purge({ before, execute = false, json = false, reason }: Flags, c
       const { incarnation, partition, lower, upper } = range;
       done.push({ incarnation, partition, from: Number(lower), to: Number(upper - 1n), rows });
     }
-    if (!execute) return done;
-    const { states, conversations } = await purgeDerived(client, before);
-    cli.stderr.write(
-      `${states} states of messages that are gone and ${conversations} conversations without any deleted\n`,
-    );
-    if (done.length > 0) {
+    if (execute && done.length > 0) {
       const deleted = done.reduce((sum, one) => sum + one.rows, 0);
       const detail = `pmc rows purge --before ${before} --execute: ${deleted} rows deleted (${reason})`;
       await storeTimeline(client, [{ atMs: Date.now(), kind: 'operator-action', subject: 'rows', detail }]);
@@ -164,11 +157,13 @@ async function purgeBatch(
        returning record_offset, source, case when kind = 'message' then event_id end as event_id`,
       [incarnation, partition, String(lower), String(next)],
     );
+    const messages = deleted.rows.filter(({ event_id }) => event_id !== null);
     // What became of a message goes with the message.
-    const messages = deleted.rows.flatMap(({ source, event_id }) =>
-      event_id === null ? [] : [{ source, message_id: event_id }],
+    await client.query(
+      `delete from message_state using unnest($1::text[], $2::text[]) as given (source, message_id)
+       where message_state.source = given.source and message_state.message_id = given.message_id`,
+      [messages.map(({ source }) => source), messages.map(({ event_id }) => event_id)],
     );
-    await deleteStates(client, messages);
     const offsets = deleted.rows.map(({ record_offset }) => record_offset);
     if (offsets.length > 0) await putOnTheBooks(client, [incarnation, partition, offsets, reason]);
     await client.query('commit');

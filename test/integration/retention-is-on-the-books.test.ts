@@ -1,13 +1,11 @@
 // Excludes: retention that deletes without being told to, deletes what it should keep, or leaves what it deleted off the books.
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { purgedRanges, storedSide, unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import { loadTimeline } from '../../consumers/gap-detector/timeline-store.ts';
-import { foldSome } from '../../consumers/persistence/fold-some.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import { Store } from '../../consumers/persistence/store.ts';
-import type { IncomingEvent } from '../../schemas/generated.ts';
 import { below, seededRandom } from '../../service/random.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { pmcCommand } from '../support/pmc-command.ts';
@@ -134,64 +132,6 @@ test('what is on the books is each offset that had a row and no other, whatever 
     );
     expect(rows.map(({ place }) => BigInt(place))).toEqual(placed.filter((offset) => offset >= BigInt(upTo)));
   }
-});
-
-describe('what follows from rows', () => {
-  const partition = 9;
-  const LATER_MS = START_MS + 86_400_000;
-  const EDITED_MS = LATER_MS + 3_600_000;
-
-  async function store(offset: bigint, payload: object, more: Partial<IncomingEvent>): Promise<void> {
-    const make = storeBatches(incarnation);
-    const batch = make.batch([make.candidate(offset, payload, partition, more)], [], partition);
-    await new Store({ pool, breakerPercent: 50 }).write(batch, ALIVE);
-    await foldSome(pool, { incarnation, partition }, ALIVE);
-  }
-  const edit = (offset: bigint, to: string, chat: string, receivedAt: number) =>
-    store(offset, { message_id: to, new_content: 'late' }, { id: `edit-${offset}`, kind: 'edit', chat, receivedAt });
-  const purgedBefore = async (timeMs: number): Promise<void> => {
-    const time = new Date(timeMs).toISOString();
-    const { code } = await pmcCommand({ DATABASE_URL: database.url }, 'rows', 'purge', '--before', time, '--execute');
-    expect(code).toBe(0);
-  };
-  const states = async () =>
-    (
-      await pool.query<{ id: string }>(
-        `select message_id as id from message_state where message_id like 'late-%' order by 1`,
-      )
-    ).rows.map(({ id }) => id);
-  const conversations = async () =>
-    (await pool.query<{ chat: string }>(`select chat from conversations where chat like 'late-%' order by 1`)).rows.map(
-      ({ chat }) => chat,
-    );
-
-  test('goes when the last of them has, also what came late: no chat and no state is for ever', async () => {
-    const aheadMs = Date.now() + 3_600_000;
-    await store(0n, {}, { id: 'late-gone', chat: 'late-gone', receivedAt: START_MS });
-    await edit(1n, 'late-gone', 'late-gone', START_MS + 1);
-    await edit(2n, 'late-kept', 'late-kept', START_MS + 2);
-    await store(3n, {}, { id: 'late-kept', chat: 'late-kept', receivedAt: aheadMs });
-    expect([await states(), await conversations()]).toEqual([
-      ['late-gone', 'late-kept'],
-      ['late-gone', 'late-kept'],
-    ]);
-
-    await purgedBefore(LATER_MS);
-    expect([await states(), await conversations()]).toEqual([['late-kept'], ['late-kept']]);
-
-    // The message is long gone, and nobody remembers it.
-    await edit(4n, 'late-gone', 'late-gone', EDITED_MS);
-    expect([await states(), await conversations()]).toEqual([
-      ['late-gone', 'late-kept'],
-      ['late-gone', 'late-kept'],
-    ]);
-    // Its time is that of its last change, which is not over: others may still have told of it.
-    await purgedBefore(EDITED_MS + 1);
-    expect(await states()).toEqual(['late-gone', 'late-kept']);
-    const { rows } = await pool.query<{ at: Date }>('select max(updated_at) as at from message_state');
-    await purgedBefore(Number(rows[0]?.at) + 1);
-    expect([await states(), await conversations()]).toEqual([['late-kept'], ['late-kept']]);
-  });
 });
 
 test.each(['tomorrow', '2999-01-01', '2026-11-01T00:00:00', ''])('a time like %j is refused', async (time) => {
