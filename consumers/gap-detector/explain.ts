@@ -62,14 +62,14 @@ async function placesOf(
     }
     return [{ partition: Number(partition), offset: BigInt(offset) }];
   }
-  // Keys are written in small letters; a source's own ids are what they are.
+  // A key is one in any letters; a source's own ids are what they are, also where they look like one.
   const isKey = UUID.test(asked.toLowerCase());
   const { rows } = await tools.pool.query<{ partition: number; record_offset: string; kind: EventKind | null }>(
     isKey
-      ? `select partition, record_offset, kind from message_metadata where (id = $1::uuid or event_id = $1::text) and incarnation = $2
+      ? `select partition, record_offset, kind from message_metadata where (id = $1::uuid or event_id = $3) and incarnation = $2
          union select partition, record_offset, null from duplicates where id = $1::uuid and incarnation = $2 limit ${PLACES_MAX}`
       : `select partition, record_offset, kind from message_metadata where event_id = $1 and incarnation = $2 limit ${PLACES_MAX}`,
-    [asked, topic.incarnation],
+    isKey ? [asked, topic.incarnation, asked] : [asked, topic.incarnation],
   );
   const stored = rows.map((row) => ({ partition: row.partition, offset: BigInt(row.record_offset) }));
   // That a reply has arrived is stored under the reply's own id: it is told of with the command.
@@ -213,13 +213,18 @@ function gatewayOf(event: IncomingEvent | undefined, row: RowColumns | undefined
 
 async function readOne({ admin, ranges, codec }: ExplainTools, at: TopicPartition, offset: bigint) {
   const nothing = { event: undefined };
-  const ends = (await admin.ends(at.topic)).get(at.partition);
+  const endsNow = async () => (await admin.ends(at.topic)).get(at.partition);
+  const ends = await endsNow();
   if (ends === undefined || offset >= ends.lastStable) return { ...nothing, log: 'not-yet' as const };
   if (offset < ends.logStart) return { ...nothing, log: 'expired' as const };
   const entries: RangeEntry[] = [];
   for await (const some of ranges.read(at, offset, offset + 1n)) entries.push(...some);
   const [entry] = entries;
-  if (entry === undefined) return { ...nothing, entries, log: 'hole' as const };
+  if (entry === undefined) {
+    // It may have expired since the ends were asked for.
+    const isHole = offset >= ((await endsNow())?.logStart ?? 0n);
+    return isHole ? { ...nothing, entries, log: 'hole' as const } : { ...nothing, log: 'expired' as const };
+  }
   if (entry.kind !== 'record') return { ...nothing, entries, log: entry.kind };
   const decoded = await codec.decode(TOPIC.incoming, entry.record.value);
   if (!decoded.ok) return { ...nothing, entries, log: 'unreadable' as const };

@@ -59,6 +59,14 @@ test('an event key is one in whatever letters it is written', async () => {
   expect(await system.explain(key.toUpperCase())).toMatchObject([{ eventKey: key, place }]);
 });
 
+test('an id of a source that looks like a key is what it is', async () => {
+  const [record] = (await system.append(1)) as [Appended];
+  await system.store([record]);
+  const id = '6BA7B810-9DAD-11D1-80B4-00C04FD430C8';
+  await system.pool.query('update message_metadata set event_id = $1', [id]);
+  expect(await system.explain(id)).toMatchObject([{ place: { offset: Number(record.offset) } }]);
+});
+
 test('a row that retention has deleted is well in both', async () => {
   const records = await system.append(5);
   await system.store(records);
