@@ -3,12 +3,12 @@
 // how many records there are. What is measured runs in a process of its own.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { READING_V8_FLAGS } from '../consumers/gap-detector/v8-flags.ts';
 import { ensureTopics } from '../kafka/bootstrap.ts';
 import { registerSchemas } from '../kafka/schema-registration.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
 import { TOPIC } from '../schemas/topics.ts';
 import type { Environment } from '../service/config.ts';
+import { READING_V8_FLAGS } from '../service/v8-flags.ts';
 import type { AuditMeasure } from './audit-client.ts';
 import { type Figure, spread } from './figures.ts';
 import { readRateOf } from './peer-output.ts';

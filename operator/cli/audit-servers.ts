@@ -4,13 +4,13 @@ import { setFlagsFromString } from 'node:v8';
 import { InvalidArgumentError } from 'commander';
 import { auditSettings } from '../../consumers/gap-detector/config.ts';
 import { ReadingThreads } from '../../consumers/gap-detector/reading-threads.ts';
-import { READING_V8_FLAGS } from '../../consumers/gap-detector/v8-flags.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { openAdmin, openConfirmedRangeReader } from '../../kafka/connect.ts';
 import { systemClock } from '../../service/clock.ts';
 import { readSettings } from '../../service/config.ts';
 import { checkDatabase, createPool, databaseSettings, type Pool } from '../../service/database.ts';
 import { createLogger } from '../../service/logger.ts';
+import { READING_V8_FLAGS } from '../../service/v8-flags.ts';
 import type { Cli } from './cli.ts';
 import { type ServerVariable, serverEnvironment } from './server-environment.ts';
 

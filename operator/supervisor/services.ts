@@ -2,9 +2,9 @@
 import { join, resolve } from 'node:path';
 import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
-import { READING_V8_FLAGS } from '../../consumers/gap-detector/v8-flags.ts';
 import type { Environment } from '../../service/config.ts';
 import { isLoopback } from '../../service/loopback.ts';
+import { READING_V8_FLAGS } from '../../service/v8-flags.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
 
 export const SERVICE_NAMES = [
