@@ -13,22 +13,8 @@ export function payloadHash(payload: Uint8Array): string {
 
 /** The first 6 bytes of a hash that is written as hexadecimal text, as a whole number below 2^48. */
 export function first6(sha256: string): number {
-  return digits(sha256, 0) * 2 ** 24 + digits(sha256, 6);
+  return Number.parseInt(sha256.slice(0, 12), 16);
 }
-
-function digits(text: string, from: number): number {
-  let value = 0;
-  for (let index = from; index < from + 6; index += 1) {
-    const code = text.charCodeAt(index);
-    value = value * 16 + (code <= DIGIT_9 ? code - DIGIT_0 : code - BEFORE_A);
-  }
-  return value;
-}
-
-const DIGIT_0 = 48;
-const DIGIT_9 = 57;
-/** `a` stands for ten. */
-const BEFORE_A = 87;
 
 /** Of one record where it lies, as the anchors keep it: the first 8 bytes of SHA-256(int8 offset ‖ SHA-256(payload)), signed. */
 export function recordHash(offset: bigint, payload: Uint8Array): bigint {
