@@ -3,11 +3,12 @@
 // One more thing it cannot be trusted with: after a failed send it forgets its producer id and all sequence numbers, while a send
 // that waits for metadata at that moment goes on with the old id and numbers from 0, which the broker may take for a duplicate.
 // So metadata is made fresh before a send, and kept for longer inside it: between reading the id and numbering it never waits.
-import { ProduceAcks, Producer, ProtocolError, stringSerializer, UserError } from '@platformatic/kafka';
+import { ProduceAcks, ProtocolError, UserError } from '@platformatic/kafka';
 import { Appending, type Producing } from '../appending.ts';
 import type { AppenderOptions, ClientOptions } from '../client-options.ts';
 import { connectionFailure } from '../connection-failures.ts';
 import type { Appender, AppendRecord, Offset, TopicPartition } from '../log.ts';
+import { BatchProducer } from './batch-producer.ts';
 import { accessOptions } from './client.ts';
 import { failedAppend } from './failures.ts';
 
@@ -20,11 +21,8 @@ export function platformaticAppender(options: AppenderOptions): Appender {
 }
 
 async function connect(options: ClientOptions): Promise<Producing> {
-  const producer = new Producer<Buffer | null, Buffer, string, string>({
+  const producer = new BatchProducer({
     ...accessOptions(options),
-    // Without these a header of text makes every send fail inside the library.
-    serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
-    idempotent: true,
     acks: ProduceAcks.ALL,
     autocreateTopics: false,
     timeout: REQUEST_TIMEOUT_MS,
@@ -49,16 +47,7 @@ async function connect(options: ClientOptions): Promise<Producing> {
     if (partition >= (producer.currentMetadata?.topics.get(topic)?.partitionsCount ?? 0)) {
       throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null);
     }
-    const { offsets = [] } = await producer.send({
-      messages: records.map(({ key, value, headers, timestampMs }) => ({
-        topic,
-        partition,
-        key: key === null ? null : Buffer.from(key),
-        value,
-        headers,
-        timestamp: BigInt(timestampMs),
-      })),
-    });
+    const { offsets = [] } = await producer.send({ messages: records.map((value) => ({ topic, partition, value })) });
     const [answer, ...others] = offsets;
     if (answer === undefined || answer.partition !== partition || others.length > 0) {
       throw new Error(`send() answered for ${offsets.length} partitions, not for the one that was asked`);

@@ -19,8 +19,6 @@ export interface Lane {
   isHandling: boolean;
   /** Not fetched before this time, after an error. */
   notBeforeMs: number;
-  /** Was in a response that could not be read: it is asked alone until an answer shows whether it was the cause. */
-  isSuspect: boolean;
   /** Grows when the position is moved: whoever handles what was fetched before then leaves it. */
   moves: number;
   /** When it was last handed over, as a number that only grows. */
@@ -32,7 +30,7 @@ export class AssignedLanes {
   #turns = 0;
 
   constructor(positions: readonly { readonly of: TopicPartition; readonly position: Offset }[]) {
-    const fresh = { waiting: undefined, isHandling: false, notBeforeMs: 0, isSuspect: false, moves: 0, turn: 0 };
+    const fresh = { waiting: undefined, isHandling: false, notBeforeMs: 0, moves: 0, turn: 0 };
     this.#lanes = new Map(positions.map(({ of, position }) => [laneOf(of), { of, position, ...fresh }]));
   }
 
@@ -42,14 +40,12 @@ export class AssignedLanes {
 
   /**
    * What to ask for among these: first what had no turn for longest, because a broker fills an answer in the order of the question where
-   * it does not remember an earlier one; one suspect goes alone, before all others.
+   * it does not remember an earlier one.
    */
   fetchable(among: readonly Lane[], nowMs: number): readonly Lane[] {
-    const free = among
+    return among
       .filter((lane) => lane.waiting === undefined && lane.notBeforeMs <= nowMs)
       .sort((a, b) => a.turn - b.turn);
-    const suspect = free.find((lane) => lane.isSuspect);
-    return suspect === undefined ? free : [suspect];
   }
 
   /** Takes what has to be handed over next: each partition has its turn. */

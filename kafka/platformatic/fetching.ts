@@ -3,23 +3,18 @@
 // them apart becomes quadratic, and commits under a generation that it may have got after the record.
 //
 // Topics are asked for by id: one that was deleted and created again under the same name is refused by the broker, not read.
-import {
-  Consumer,
-  FetchIsolationLevels,
-  GenericError,
-  MultipleErrors,
-  ResponseError,
-  UnsupportedCompressionError,
-} from '@platformatic/kafka';
+import { FetchIsolationLevels } from '@platformatic/kafka';
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
-import type { PartitionEnds, RangeReader, ReaderOptions, TopicPartition } from '../log.ts';
+import type { PartitionEnds, ReaderOptions, TopicPartition } from '../log.ts';
 import { GATHERED_BYTES } from '../reading.ts';
 import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
+import { answerIn, BatchConsumer, type FetchedPartition } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
+import { decodeBatches } from './decode-batches.ts';
 import { brokerErrorsOf } from './failures.ts';
-import { rangeOfBatches, rangeOfEntries } from './stored-batches.ts';
+import { rangeOfBatches } from './stored-batches.ts';
 
 /**
  * Size of a response, which one partition may fill: with less for each, a batch as large as a topic may hold waits until its partition
@@ -38,8 +33,6 @@ const UNKNOWN_EPOCH = -1;
 const OFFSET_OUT_OF_RANGE = 1;
 
 export interface FetchingOptions extends ClientOptions, Pick<ReaderOptions, 'gatherMs'> {
-  /** Reads ranges in which transactions were aborted. */
-  readonly ranges: RangeReader;
   ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
   onProgress(): void;
 }
@@ -56,13 +49,9 @@ export interface FetchTask {
   onRecreated(topic: string, before: string | undefined, now: string): void;
 }
 
-/** The client does not publish this type by name. */
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
-type Answered = FetchResponse['responses'][number]['partitions'][number];
-
 export class Fetching {
   readonly #options: FetchingOptions;
-  readonly #client: Consumer;
+  readonly #client: BatchConsumer;
   /** Aborted to end the waits of brokers' loops that had nothing to ask for. */
   #idle = new AbortController();
 
@@ -71,7 +60,7 @@ export class Fetching {
     // A client of its own for every assignment: a fetch that still waits for the one before it would get the client's fetch
     // session out of step with the broker's. The group id is demanded but never joined: fetch() bypasses the group. Every retry is
     // made here. A request that times out destroys its connection, so a broker that vanished without a word is dialled anew.
-    this.#client = new Consumer({
+    this.#client = new BatchConsumer({
       ...accessOptions(options),
       groupId: `${options.clientId}-ungrouped`,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -129,8 +118,7 @@ export class Fetching {
         failures = 0;
       } catch (error) {
         failures += 1;
-        if (isUnreadable(error)) this.#unreadable(asked, error);
-        else await this.#failed(asked, error, failures, signal);
+        await this.#failed(asked, error, failures, signal);
       }
     }
   }
@@ -152,11 +140,10 @@ export class Fetching {
     const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
     const minBytes = this.#options.gatherMs === undefined ? 1 : GATHERED_BYTES;
     const request = { node, topics, minBytes, maxBytes: BYTES_MAX, maxWaitTime, isolationLevel };
-    const response = await this.#client.fetch(request).catch(answerIn);
+    const answer = await this.#client.fetchStored(request).catch(answerIn);
     this.#options.onProgress();
-    for (const lane of lanes) lane.isSuspect = false;
     let isQuiet = true;
-    for (const { topicId, partitions } of response.responses) {
+    for (const { topicId, partitions } of answer.responses) {
       for (const answered of partitions) {
         const lane = lanes.find(
           ({ of }) => incarnations.get(of.topic) === topicId && of.partition === answered.partitionIndex,
@@ -164,9 +151,9 @@ export class Fetching {
         const asked = lane === undefined ? undefined : from.get(lane);
         // Sought or lost in the meantime: what comes is not what is wanted.
         if (lane === undefined || asked !== lane.position || signal.aborted) continue;
-        const fetched = answered.errorCode === 0 ? await this.#read(lane, answered, signal) : undefined;
+        const fetched = answered.errorCode === 0 ? this.#read(lane, answered) : undefined;
         if (answered.errorCode !== 0) await this.#refused(lane, answered, task);
-        else if (fetched !== undefined && asked === lane.position && !signal.aborted) {
+        else if (fetched !== undefined) {
           isQuiet = false;
           lane.position = fetched.next;
           task.onFetched(lane, fetched);
@@ -176,23 +163,24 @@ export class Fetching {
     return isQuiet;
   }
 
-  /** Undefined where there is nothing yet. */
-  async #read(lane: Lane, answered: Answered, signal: AbortSignal): Promise<FetchedRange | undefined> {
-    const { highWatermark, lastStableOffset, abortedTransactions } = answered;
+  /** Undefined where there is nothing yet, or nothing that can be read: its partition waits then, the others go on. */
+  #read(lane: Lane, { stored, abortedTransactions, highWatermark }: FetchedPartition): FetchedRange | undefined {
     const { of, position } = lane;
-    // The client takes aborted data away, but not all of it, and then cannot tell them from holes: read as they are stored.
-    if ((abortedTransactions ?? []).length > 0) {
-      for await (const entries of this.#options.ranges.read(of, position, lastStableOffset, signal)) {
-        if (entries.length > 0) return { ...rangeOfEntries(of, entries, position), highWatermark };
-      }
+    try {
+      const range = rangeOfBatches(of, decodeBatches(stored), abortedTransactions ?? [], position);
+      return range.next <= position ? undefined : { ...range, highWatermark };
+    } catch (cause) {
+      lane.notBeforeMs = Date.now() + UNREADABLE_PAUSE_MS;
+      const { topic, partition } = of;
+      const message = `a batch of ${topic}-${partition} from offset ${position} on cannot be read; its partition waits`;
+      const error = new PmcError('PMC_COMPRESSION_UNREADABLE', message, { topic, partition }, { cause });
+      this.#options.logger.error({ topic, partition, error: describeError(error) }, 'kafka.reader.batch.unreadable');
       return undefined;
     }
-    const range = rangeOfBatches(of, answered.records ?? [], position);
-    return range.next <= position ? undefined : { ...range, highWatermark };
   }
 
   /** Retention that overtook the reader, or a log that became shorter: the reader goes on where the log begins, and says so. */
-  async #refused(lane: Lane, { errorCode }: Answered, task: FetchTask): Promise<void> {
+  async #refused(lane: Lane, { errorCode }: FetchedPartition, task: FetchTask): Promise<void> {
     lane.notBeforeMs = Date.now() + REFUSED_PAUSE_MS;
     const { topic, partition } = lane.of;
     this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
@@ -205,18 +193,6 @@ export class Fetching {
     const { topics } = await this.#client.metadata({ topics: [topic], forceUpdate: true });
     const [before, now] = [task.incarnations.get(topic), topics.get(topic)?.id];
     if (now !== undefined && now !== before && !task.signal.aborted) task.onRecreated(topic, before, now);
-  }
-
-  /** The answer came and could not be taken apart. Who is asked alone and still unreadable waits; the others go on. */
-  #unreadable(asked: readonly Lane[], cause: unknown): void {
-    const [lane, ...others] = asked;
-    for (const one of asked) one.isSuspect = true;
-    if (lane === undefined || others.length > 0) return;
-    lane.notBeforeMs = Date.now() + UNREADABLE_PAUSE_MS;
-    const { topic, partition } = lane.of;
-    const message = `a batch of ${topic}-${partition} from offset ${lane.position} on cannot be read; its partition waits`;
-    const error = new PmcError('PMC_COMPRESSION_UNREADABLE', message, { topic, partition }, { cause });
-    this.#options.logger.error({ topic, partition, error: describeError(error) }, 'kafka.reader.batch.unreadable');
   }
 
   async #failed(lanes: readonly Lane[], error: unknown, failures: number, signal: AbortSignal): Promise<void> {
@@ -241,22 +217,4 @@ export class Fetching {
 
 function topicsOf(lanes: readonly { readonly of: TopicPartition }[]): string[] {
   return [...new Set(lanes.map(({ of }) => of.topic))];
-}
-
-/** A fetch in which one partition was refused is thrown as an error that carries the whole answer. */
-function answerIn(error: unknown): FetchResponse {
-  const response: unknown = error instanceof ResponseError ? error['response'] : undefined;
-  if (isFetchResponse(response) && response.errorCode === 0) return response;
-  throw error;
-}
-
-function isFetchResponse(response: unknown): response is FetchResponse {
-  return typeof response === 'object' && response !== null && 'responses' in response;
-}
-
-/** Not one of the library's errors, which are about the connection and the broker, but of taking the answer apart. */
-function isUnreadable(error: unknown): boolean {
-  if (error instanceof PmcError) return false;
-  const isOfLibrary = error instanceof GenericError || error instanceof MultipleErrors;
-  return !isOfLibrary || error instanceof UnsupportedCompressionError;
 }

@@ -1,20 +1,18 @@
 // A consumer-group reader on @platformatic/kafka: its membership and its fetches, kept together by kafka/reading.ts. Nothing of it
 // is ever ended by an error of a handler or of a broker; what waiting cannot cure is reported through `onFatal`.
 import type { ClientOptions } from '../client-options.ts';
-import type { Offset, RangeReader, Reader, TopicPartition } from '../log.ts';
+import type { Offset, Reader, TopicPartition } from '../log.ts';
 import { Reading, type ReadingOptions } from '../reading.ts';
 import { AssignedReading } from './assigned-reading.ts';
 import { Fetching } from './fetching.ts';
 import { commitAs, GroupCommits, type Member } from './group-commits.ts';
 import { Membership } from './membership.ts';
-import { platformaticRangeReader } from './range-reader.ts';
 
 export interface PlatformaticReaderOptions extends ReadingOptions, ClientOptions {}
 
 class PlatformaticReader implements Reader {
   readonly #options: PlatformaticReaderOptions;
   readonly #reading: Reading;
-  readonly #ranges: RangeReader;
   readonly #membership: Membership;
   readonly #running = new Set<Promise<void>>();
   #current: AssignedReading | undefined;
@@ -23,7 +21,6 @@ class PlatformaticReader implements Reader {
   constructor(options: PlatformaticReaderOptions) {
     this.#options = options;
     this.#reading = new Reading({ ...options, onGrown: () => this.#membership.rejoin('more partitions') });
-    this.#ranges = platformaticRangeReader(options);
     this.#membership = new Membership({
       ...options,
       onJoined: (partitions, member) => this.#joined(partitions, member),
@@ -71,7 +68,7 @@ class PlatformaticReader implements Reader {
     this.#reading.stop();
     // A commit that is on its way reaches the coordinator before the goodbye: both take the same connection.
     await Promise.all(this.#running);
-    await Promise.all([this.#membership.stop(), this.#ranges.stop()]);
+    await this.#membership.stop();
   }
 
   #joined(partitions: readonly TopicPartition[], member: Member): void {
@@ -91,7 +88,6 @@ class PlatformaticReader implements Reader {
     });
     const fetching = new Fetching({
       ...this.#options,
-      ranges: this.#ranges,
       ends: (topic) => admin.ends(topic),
       onProgress: () => reading.progressed(),
     });

@@ -1,0 +1,70 @@
+// The library's idempotent producer with one thing replaced: how the records of a send become bytes (encode-batch.ts). Its producer id,
+// sequence numbers, retries and metadata stay its own. A send carries records of one partition.
+import {
+  type API,
+  type Callback,
+  createAPI,
+  kGetApi,
+  Producer,
+  type ProducerOptions,
+  produceV9,
+  Writer,
+} from '@platformatic/kafka';
+import type { AppendRecord, TopicPartition } from '../log.ts';
+import { encodeBatch } from './encode-batch.ts';
+
+/** What the library makes of a message that has no key and no headers of its own. */
+interface Sent extends TopicPartition {
+  readonly value: AppendRecord;
+}
+
+interface SendState {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** Of the first record, by `topic:partition`. */
+  readonly sequences: ReadonlyMap<string, number>;
+}
+
+const PRODUCE = 0;
+/** The first with compact lengths; brokers since 2.8 take it. */
+const VERSION = 9;
+
+const api = createAPI(PRODUCE, VERSION, produceRequest, produceV9.parseResponse);
+
+export class BatchProducer extends Producer<null, AppendRecord, string, string> {
+  /** For appends of one partition each, by a producer that is idempotent. */
+  constructor(options: Omit<ProducerOptions<null, AppendRecord, string, string>, 'idempotent' | 'serializers'>) {
+    super({ ...options, idempotent: true });
+  }
+
+  override [kGetApi]<Request extends unknown[], Response>(
+    name: string,
+    callback: Callback<API<Request, Response>>,
+  ): void {
+    // The library asks for it by name and calls what it gets.
+    if (name === 'Produce') callback(null, api as unknown as API<Request, Response>);
+    else super[kGetApi](name, callback);
+  }
+}
+
+function produceRequest(acks: number, timeoutMs: number, sent: readonly Sent[], state: SendState): Writer {
+  const [first] = sent;
+  if (first === undefined) throw new Error('a send has at least one record');
+  const { topic, partition } = first;
+  const { producerId, producerEpoch, sequences } = state;
+  const baseSequence = sequences.get(`${topic}:${partition}`) ?? 0;
+  const batch = encodeBatch(
+    sent.map(({ value }) => value),
+    { producerId, producerEpoch, baseSequence },
+  );
+  return Writer.create()
+    .appendString(null)
+    .appendInt16(acks)
+    .appendInt32(timeoutMs)
+    .appendArray([topic], (writer) => {
+      writer.appendString(topic).appendArray([partition], () => {
+        writer.appendInt32(partition).appendBytes(batch);
+      });
+    })
+    .appendTaggedFields();
+}

@@ -1,0 +1,148 @@
+// What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
+// library makes an array, a BigInt and a copy of every number that it reads. Pure.
+import { compressionsAlgorithmsByBitmask, UnsupportedCompressionError } from '@platformatic/kafka';
+import type { LogRecord, Offset, TopicPartition } from '../log.ts';
+import { ByteCursor } from './varint.ts';
+
+/** Base offset and length: what a batch has before the bytes that its length counts. */
+const PREFIX_BYTES = 12;
+const HEADER_BYTES = 61;
+const MAGIC = 2;
+const COMPRESSION = 0x07;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+/** An abort marker is a control record whose key is (version 0, type 0). */
+const ABORT_MARKER_TYPE = 0;
+
+/** The batches that are there whole: a broker cuts off the last one wherever the answer is full. RangeError at what is no batch. */
+export function decodeBatches(bytes: Buffer): readonly StoredBatch[] {
+  const batches: StoredBatch[] = [];
+  for (let at = 0; at + PREFIX_BYTES <= bytes.length; ) {
+    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
+    if (end > bytes.length) break;
+    if (end < at + HEADER_BYTES || bytes[at + 16] !== MAGIC) throw new RangeError(`no batch of format 2 at byte ${at}`);
+    batches.push(new StoredBatch(bytes, at, end));
+    at = end;
+  }
+  return batches;
+}
+
+export class StoredBatch {
+  readonly #bytes: Buffer;
+  readonly #at: number;
+  readonly #end: number;
+  readonly #attributes: number;
+  readonly baseOffset: Offset;
+  /** One past the last offset that the batch covers, which a compacted batch may have no record at. */
+  readonly end: Offset;
+
+  constructor(bytes: Buffer, at: number, end: number) {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = end;
+    this.#attributes = bytes.readInt16BE(at + 21);
+    this.baseOffset = bytes.readBigInt64BE(at);
+    this.end = this.baseOffset + BigInt(bytes.readInt32BE(at + 23)) + 1n;
+  }
+
+  get leaderEpoch(): number {
+    return this.#bytes.readInt32BE(this.#at + 12);
+  }
+
+  get producerId(): bigint {
+    return this.#bytes.readBigInt64BE(this.#at + 43);
+  }
+
+  get isTransactional(): boolean {
+    return (this.#attributes & TRANSACTIONAL) !== 0;
+  }
+
+  get isControl(): boolean {
+    return (this.#attributes & CONTROL) !== 0;
+  }
+
+  /** Whether this is a control batch that says that its producer's transaction was aborted. */
+  get isAbortMarker(): boolean {
+    if (!this.isControl) return false;
+    const { key } = this.records({ topic: '', partition: 0 })[0] ?? { key: null };
+    return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER_TYPE;
+  }
+
+  /** RangeError where the bytes are no records; UnsupportedCompressionError where they cannot be unpacked. */
+  records(of: TopicPartition): readonly LogRecord[] {
+    const baseTimestampMs = Number(this.#bytes.readBigInt64BE(this.#at + 27));
+    const count = this.#bytes.readInt32BE(this.#at + 57);
+    const cursor = this.#unpacked();
+    const records: LogRecord[] = [];
+    for (let index = 0; index < count; index += 1) {
+      records.push(new StoredRecord(of, cursor, this.baseOffset, baseTimestampMs));
+    }
+    return records;
+  }
+
+  #unpacked(): ByteCursor {
+    const from = this.#at + HEADER_BYTES;
+    const kind = this.#attributes & COMPRESSION;
+    if (kind === 0) return new ByteCursor(this.#bytes, from, this.#end);
+    const algorithm = compressionsAlgorithmsByBitmask[kind];
+    if (algorithm === undefined) throw new UnsupportedCompressionError(`compression ${kind} is not known`);
+    const unpacked = algorithm.decompressSync(this.#bytes.subarray(from, this.#end));
+    return new ByteCursor(unpacked, 0, unpacked.length);
+  }
+}
+
+/** A record where it lies: whoever does not ask for its key or its headers does not pay for them. */
+class StoredRecord implements LogRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: Offset;
+  readonly timestampMs: number;
+  readonly value: Buffer | null;
+  readonly #bytes: Buffer;
+  readonly #keyAt: number;
+  readonly #headersAt: number;
+  readonly #end: number;
+
+  /** Reads the record at the cursor and moves behind it. */
+  constructor({ topic, partition }: TopicPartition, cursor: ByteCursor, baseOffset: Offset, baseTimestampMs: number) {
+    const length = cursor.varint();
+    const end = cursor.at + length;
+    // Nothing uses the attributes of a record yet.
+    cursor.skip(1);
+    this.topic = topic;
+    this.partition = partition;
+    this.timestampMs = baseTimestampMs + cursor.varint();
+    this.offset = baseOffset + BigInt(cursor.varint());
+    this.#bytes = cursor.bytes;
+    this.#keyAt = cursor.at;
+    cursor.skip(Math.max(0, cursor.varint()));
+    this.value = readBytes(cursor);
+    this.#headersAt = cursor.at;
+    this.#end = end;
+    if (end < cursor.at || end > cursor.end)
+      throw new RangeError(`a record of ${length} bytes ends at ${end}, not here`);
+    cursor.at = end;
+  }
+
+  get key(): Buffer | null {
+    return readBytes(new ByteCursor(this.#bytes, this.#keyAt, this.#end));
+  }
+
+  get headers(): Readonly<Record<string, Buffer>> {
+    const cursor = new ByteCursor(this.#bytes, this.#headersAt, this.#end);
+    const headers: Record<string, Buffer> = {};
+    for (let left = cursor.varint(); left > 0; left -= 1) {
+      const [name, content] = [readBytes(cursor), readBytes(cursor)];
+      if (name !== null && content !== null) headers[name.toString('utf8')] = content;
+    }
+    return headers;
+  }
+}
+
+/** A length below zero stands for null. */
+function readBytes(cursor: ByteCursor): Buffer | null {
+  const length = cursor.varint();
+  if (length < 0) return null;
+  const from = cursor.skip(length);
+  return cursor.bytes.subarray(from, from + length);
+}

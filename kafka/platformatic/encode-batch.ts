@@ -1,0 +1,131 @@
+// Records as one batch of the log's format (magic 2, uncompressed), written into one buffer: sizes first, then bytes. The library
+// makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
+// and it loses what a timestamp has beyond 2^31 ms from its neighbours'. Pure.
+import { crc32c } from '@platformatic/kafka';
+import type { AppendRecord, Headers } from '../log.ts';
+import { sizeOfVarint, writeVarint } from './varint.ts';
+
+/** Who appends, and the number of the first record in its sequence for the partition. */
+export interface ProducerState {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+}
+
+const MAGIC = 2;
+const LENGTH_AT = 8;
+const MAGIC_AT = 16;
+const CRC_AT = 17;
+const ATTRIBUTES_AT = 21;
+const HEADER_BYTES = 61;
+const NULL_LENGTH = -1;
+
+/** At least one record, each as `invalidRecord` lets it through. */
+export function encodeBatch(records: readonly AppendRecord[], producer: ProducerState): Buffer {
+  return new Encoding(records).finish(producer);
+}
+
+class Encoding {
+  readonly #records: readonly AppendRecord[];
+  readonly #baseTimestampMs: number;
+  /** Of each record, without its own length in front. */
+  readonly #sizes: readonly number[];
+  readonly #batch: Buffer;
+  /** The names of headers with their lengths: the same few in all records. */
+  readonly #names = new Map<string, Buffer>();
+  #at = HEADER_BYTES;
+
+  constructor(records: readonly AppendRecord[]) {
+    this.#records = records;
+    this.#baseTimestampMs = records[0]?.timestampMs ?? 0;
+    this.#sizes = records.map((record, index) => this.#sizeOf(record, index));
+    this.#batch = Buffer.allocUnsafe(this.#sizes.reduce((sum, size) => sum + sizeOfVarint(size) + size, HEADER_BYTES));
+  }
+
+  finish({ producerId, producerEpoch, baseSequence }: ProducerState): Buffer {
+    const batch = this.#batch;
+    const count = this.#records.length;
+    let maxTimestampMs = this.#baseTimestampMs;
+    for (const [index, record] of this.#records.entries()) {
+      maxTimestampMs = Math.max(maxTimestampMs, record.timestampMs);
+      this.#write(record, index);
+    }
+    // Base offset and leader epoch are the broker's to set; no attribute is.
+    batch.fill(0, 0, ATTRIBUTES_AT + 2);
+    batch.writeInt32BE(batch.length - LENGTH_AT - 4, LENGTH_AT);
+    batch[MAGIC_AT] = MAGIC;
+    batch.writeInt32BE(count - 1, 23);
+    batch.writeBigInt64BE(BigInt(this.#baseTimestampMs), 27);
+    batch.writeBigInt64BE(BigInt(maxTimestampMs), 35);
+    batch.writeBigInt64BE(producerId, 43);
+    batch.writeInt16BE(producerEpoch, 51);
+    batch.writeInt32BE(baseSequence, 53);
+    batch.writeInt32BE(count, 57);
+    batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+    return batch;
+  }
+
+  #sizeOf({ key, value, headers, timestampMs }: AppendRecord, index: number): number {
+    let size = 1 + sizeOfVarint(timestampMs - this.#baseTimestampMs) + sizeOfVarint(index);
+    size += key === null ? sizeOfVarint(NULL_LENGTH) : sizeOfText(key);
+    size += sizeOfVarint(value.length) + value.length + sizeOfVarint(countOf(headers));
+    for (const name in headers) size += this.#name(name).length + sizeOfText(headers[name] as string);
+    return size;
+  }
+
+  #write({ key, value, headers, timestampMs }: AppendRecord, index: number): void {
+    this.#varint(this.#sizes[index] as number);
+    this.#batch[this.#at] = 0;
+    this.#at += 1;
+    this.#varint(timestampMs - this.#baseTimestampMs);
+    this.#varint(index);
+    if (key === null) this.#varint(NULL_LENGTH);
+    else this.#text(key);
+    this.#varint(value.length);
+    this.#bytes(value);
+    this.#varint(countOf(headers));
+    for (const name in headers) {
+      this.#bytes(this.#name(name));
+      this.#text(headers[name] as string);
+    }
+  }
+
+  #varint(value: number): void {
+    this.#at = writeVarint(this.#batch, this.#at, value);
+  }
+
+  #bytes(bytes: Buffer): void {
+    this.#batch.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Nearly every text has a byte for each of its units: its length is written by that guess. */
+  #text(text: string): void {
+    const [from, guessed] = [this.#at, sizeOfVarint(text.length)];
+    const written = this.#batch.write(text, from + guessed);
+    const size = sizeOfVarint(written);
+    writeVarint(this.#batch, from, written);
+    if (size !== guessed) this.#batch.write(text, from + size);
+    this.#at = from + size + written;
+  }
+
+  #name(name: string): Buffer {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const encoded = Buffer.allocUnsafe(sizeOfText(name));
+    encoded.write(name, writeVarint(encoded, 0, Buffer.byteLength(name)));
+    this.#names.set(name, encoded);
+    return encoded;
+  }
+}
+
+function sizeOfText(text: string): number {
+  const bytes = Buffer.byteLength(text);
+  return sizeOfVarint(bytes) + bytes;
+}
+
+function countOf(headers: Headers): number {
+  let count = 0;
+  for (const _name in headers) count += 1;
+  return count;
+}
