@@ -1,6 +1,7 @@
 // How many rows a second the persistence service makes of a topic that is full, beside Debezium's JDBC sink into the same table, and
 // beside PostgreSQL's COPY of the same rows from a file on its own disk, which no program that reads a log can reach. All three
-// write the same rows, which is checked. They take turns; the first round does not count.
+// write the same rows, which is checked. They take turns; the first round does not count. The service reads by each of the log's
+// clients; the figures without a client's name are those of the faster one, whatever the environment says.
 //
 // A clock runs from the first row that is there to the last, so that neither starting a process nor joining a group counts.
 
@@ -29,6 +30,8 @@ const MEMORY_POLL_MS = 500;
 const TABLE = 'message_metadata';
 const FOLDED = ['message_state', 'conversations', 'fold_positions'];
 const WRITTEN = [TABLE, 'duplicates', 'quarantine', 'coverage', ...FOLDED];
+/** The faster one first. */
+const READERS = ['platformatic', 'kafkajs'] as const;
 const SERVICE = fileURLToPath(new URL('./store-service/main.ts', import.meta.url));
 
 interface Measured {
@@ -38,8 +41,10 @@ interface Measured {
   readonly memoryGrowthMb: number;
 }
 
+type ReaderName = (typeof READERS)[number];
+
 interface Round {
-  readonly ours: Measured;
+  readonly ours: Readonly<Record<ReaderName, Measured>>;
   readonly debezium: number;
   readonly copy: number;
 }
@@ -82,18 +87,25 @@ export async function store(environment: Environment, runs: number): Promise<rea
 }
 
 export function figuresOf(rounds: readonly Round[]): readonly Figure[] {
-  const ours = (pick: (measured: Measured) => number) => spread(rounds.map((round) => pick(round.ours)));
-  const ratio = (pick: (round: Round) => number) =>
-    spread(rounds.map((round) => round.ours.rowsPerSecond / pick(round)));
   return [
-    { figure: 'store.rows', unit: 'rows/s', value: ours(({ rowsPerSecond }) => rowsPerSecond) },
-    { figure: 'store.cpu', unit: 'us/row', value: ours(({ cpuMicrosPerRow }) => cpuMicrosPerRow) },
-    { figure: 'store.rss-mb', unit: 'MB', value: ours(({ memoryMb }) => memoryMb) },
-    { figure: 'store.rss-growth-mb', unit: 'MB', value: ours(({ memoryGrowthMb }) => memoryGrowthMb) },
+    ...READERS.flatMap((reader) => figuresOfReader(rounds, reader)),
     { figure: 'store.debezium.rows', unit: 'rows/s', value: spread(rounds.map(({ debezium }) => debezium)) },
     { figure: 'store.copy.rows', unit: 'rows/s', value: spread(rounds.map(({ copy }) => copy)) },
-    { figure: 'store.debezium', unit: 'ratio', value: ratio(({ debezium }) => debezium) },
-    { figure: 'store.copy', unit: 'ratio', value: ratio(({ copy }) => copy) },
+  ];
+}
+
+function figuresOfReader(rounds: readonly Round[], reader: ReaderName): readonly Figure[] {
+  const suffix = reader === READERS[0] ? '' : ` (${reader})`;
+  const ours = (pick: (measured: Measured) => number) => spread(rounds.map((round) => pick(round.ours[reader])));
+  const ratio = (pick: (round: Round) => number) =>
+    spread(rounds.map((round) => round.ours[reader].rowsPerSecond / pick(round)));
+  return [
+    { figure: `store.rows (${reader})`, unit: 'rows/s', value: ours(({ rowsPerSecond }) => rowsPerSecond) },
+    { figure: `store.cpu (${reader})`, unit: 'us/row', value: ours(({ cpuMicrosPerRow }) => cpuMicrosPerRow) },
+    { figure: `store.rss-mb${suffix}`, unit: 'MB', value: ours(({ memoryMb }) => memoryMb) },
+    { figure: `store.rss-growth-mb${suffix}`, unit: 'MB', value: ours(({ memoryGrowthMb }) => memoryGrowthMb) },
+    { figure: `store.debezium${suffix}`, unit: 'ratio', value: ratio(({ debezium }) => debezium) },
+    { figure: `store.copy${suffix}`, unit: 'ratio', value: ratio(({ copy }) => copy) },
   ];
 }
 
@@ -101,10 +113,14 @@ async function measureRound(bench: Bench, round: number): Promise<Round> {
   await emptied(bench.superuser);
   const debezium = await runDebezium(bench, `debezium-${round}`);
   const theirs = await digest(bench);
-  await emptied(bench.superuser);
-  const ours = await runService(bench, `bench-${round}`);
-  const digested = await digest(bench);
-  if (digested !== theirs) throw new Error(`the rows differ: ${digested} here, ${theirs} by the peer`);
+  const stored = async (reader: ReaderName): Promise<Measured> => {
+    await emptied(bench.superuser);
+    const measured = await runService(bench, reader, `bench-${reader}-${round}`);
+    const digested = await digest(bench);
+    if (digested !== theirs) throw new Error(`the rows differ: ${digested} here, ${theirs} by the peer`);
+    return measured;
+  };
+  const ours = { platformatic: await stored('platformatic'), kafkajs: await stored('kafkajs') };
   const copy = await runCopy(bench);
   if ((await digest(bench)) !== theirs) throw new Error('the rows that COPY wrote differ');
   return { ours, debezium, copy };
@@ -121,11 +137,11 @@ async function runDebezium(bench: Bench, name: string): Promise<number> {
   return rate;
 }
 
-async function runService(bench: Bench, group: string): Promise<Measured> {
+async function runService(bench: Bench, reader: ReaderName, group: string): Promise<Measured> {
   const { brokers, registryUrl, databaseUrl } = bench.servers.addresses;
   const env = {
     ...{ PATH: bench.path, NODE_ENV: 'production', PMC_LOG_LEVEL: 'warn', PMC_HEALTH_PORT: '0' },
-    NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled'),
+    ...{ NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled'), PMC_KAFKA_READER: reader },
     ...{ PMC_KAFKA_BROKERS: brokers.join(','), PMC_REGISTRY_URL: registryUrl, DATABASE_URL: databaseUrl },
   };
   const child = fork(SERVICE, [group], {

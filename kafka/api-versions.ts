@@ -48,7 +48,8 @@ type ApiName = (typeof NEEDED)[ClientRole][number];
 
 /**
  * What is spoken by the versions in package.json. The lower ends are ours where we need more than the library: records with
- * headers and an idempotent producer (Produce 3, Fetch 4), no topic created by asking (Metadata 4), topic ids (Metadata 10).
+ * headers and an idempotent producer (Produce 3, Fetch 4), no topic created by asking (Metadata 4), topic ids (Metadata 10). Records
+ * are written and read here for the second library, from the versions on that batch-producer.ts and batch-consumer.ts understand.
  */
 export const SPOKEN: Readonly<Record<ClientName, Readonly<Partial<Record<ApiName, VersionRange>>>>> = {
   kafkajs: {
@@ -71,9 +72,9 @@ export const SPOKEN: Readonly<Record<ClientName, Readonly<Partial<Record<ApiName
   platformatic: {
     ApiVersions: [1, 4],
     Metadata: [10, 12],
-    Produce: [3, 11],
+    Produce: [9, 11],
     InitProducerId: [0, 5],
-    Fetch: [4, 17],
+    Fetch: [13, 17],
     ListOffsets: [2, 9],
     FindCoordinator: [0, 6],
     JoinGroup: [0, 9],

@@ -7,17 +7,27 @@ import {
   Consumer,
   createAPI,
   fetchV13,
+  fetchV14,
+  fetchV15,
+  fetchV16,
+  fetchV17,
   kGetApi,
   type Reader,
   ResponseError,
   readKnownTaggedFields,
 } from '@platformatic/kafka';
 import type { Offset } from '../log.ts';
+import { ourVersion } from './replaced-api.ts';
 import type { AbortedTransaction } from './stored-batches.ts';
 
 const FETCH = 1;
-/** The first that names topics by their ids; brokers since 3.1 take it. */
-const VERSION = 13;
+/** By version: those that name topics by their ids, whose answers differ in what is skipped here. */
+const APIS = new Map(
+  [fetchV13, fetchV14, fetchV15, fetchV16, fetchV17].map(({ api: { version }, createRequest }) => [
+    version,
+    createAPI(FETCH, version, createRequest, parseAnswer),
+  ]),
+);
 
 export interface FetchedPartition {
   readonly partitionIndex: number;
@@ -37,8 +47,6 @@ export interface FetchAnswer {
 type FetchRequest = Parameters<Consumer['fetch']>[0];
 type Errors = Record<string, [code: number, message: null]>;
 
-const api = createAPI(FETCH, VERSION, fetchV13.createRequest, parseAnswer);
-
 export class BatchConsumer extends Consumer {
   /** Rejects with the library's errors; a partition that was refused has the whole answer in `response` of its ResponseError. */
   async fetchStored(request: FetchRequest): Promise<FetchAnswer> {
@@ -49,9 +57,7 @@ export class BatchConsumer extends Consumer {
     name: string,
     callback: Callback<API<Request, Response>>,
   ): void {
-    // The library asks for it by name and calls what it gets.
-    if (name === 'Fetch') callback(null, api as unknown as API<Request, Response>);
-    else super[kGetApi](name, callback);
+    super[kGetApi](name, name === 'Fetch' ? ourVersion(APIS, callback) : callback);
   }
 }
 

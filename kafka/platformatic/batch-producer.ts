@@ -8,10 +8,13 @@ import {
   Producer,
   type ProducerOptions,
   produceV9,
+  produceV10,
+  produceV11,
   Writer,
 } from '@platformatic/kafka';
 import type { AppendRecord, TopicPartition } from '../log.ts';
 import { encodeBatch } from './encode-batch.ts';
+import { ourVersion } from './replaced-api.ts';
 
 /** What the library makes of a message that has no key and no headers of its own. */
 interface Sent extends TopicPartition {
@@ -26,10 +29,13 @@ interface SendState {
 }
 
 const PRODUCE = 0;
-/** The first with compact lengths; brokers since 2.8 take it. */
-const VERSION = 9;
-
-const api = createAPI(PRODUCE, VERSION, produceRequest, produceV9.parseResponse);
+/** By version: those with compact lengths, whose requests are the same. */
+const APIS = new Map(
+  [produceV9, produceV10, produceV11].map(({ api: { version }, parseResponse }) => [
+    version,
+    createAPI(PRODUCE, version, produceRequest, parseResponse),
+  ]),
+);
 
 export class BatchProducer extends Producer<null, AppendRecord, string, string> {
   /** For appends of one partition each, by a producer that is idempotent. */
@@ -41,9 +47,7 @@ export class BatchProducer extends Producer<null, AppendRecord, string, string> 
     name: string,
     callback: Callback<API<Request, Response>>,
   ): void {
-    // The library asks for it by name and calls what it gets.
-    if (name === 'Produce') callback(null, api as unknown as API<Request, Response>);
-    else super[kGetApi](name, callback);
+    super[kGetApi](name, name === 'Produce' ? ourVersion(APIS, callback) : callback);
   }
 }
 

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkCluster } from '../../kafka/connect.ts';
 import type { Appender } from '../../kafka/log.ts';
-import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
+import { AppendLedger, FIRST_MS, numbered } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
 import { type AppendVerdict, judgeAppends, NONE } from '../support/log/append-verdict.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
@@ -121,6 +121,15 @@ describe.for(CLIENTS)('%s', (client) => {
     });
     expect(Math.max(...ledger.attempts.map(({ ids }) => ids.length))).toBeLessThanOrEqual(500);
     expect(await verdict()).toMatchObject({ violations: NONE, acked: 20_000, copies: 0 });
+  });
+
+  test('row 38 · records that are months apart keep their times in one batch', async () => {
+    const to = { topic, partition: 0 };
+    const times = [FIRST_MS, FIRST_MS - 2 ** 31, FIRST_MS - 2 ** 32, FIRST_MS - 2 ** 35, FIRST_MS + 1];
+    const records = times.map((timestampMs, number) => ({ ...numbered(to, number), timestampMs }));
+    expect(await ledger.append(to, records)).toMatchObject({ outcome: 'acked', baseOffset: 0n });
+    const stored = await recorder.stored(topic);
+    expect(stored.map(({ timestampMs }) => timestampMs)).toEqual(times);
   });
 
   test('row 37 · a broker that no longer takes what the client speaks is refused before anything is opened', async () => {

@@ -190,6 +190,11 @@ const ROWS: readonly Row[] = [
     'after an upgrade connections drop without a reason',
     'versions are compared before anything is opened',
   ],
+  [
+    'a timestamp more than 24 days from the first one of its batch loses its high bits (@platformatic/kafka)',
+    'what a spool kept for long is stored under another time, by which it may expire at once',
+    'batches are written by this project, and read back from a broker',
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({
