@@ -2,6 +2,7 @@
 // beside PostgreSQL's COPY of the same rows from a file on its own disk, which no program that reads a log can reach. All three
 // write the same rows, which is checked. They take turns; the first round does not count. The service reads by each of the log's
 // clients; the figures without a client's name are those of the faster one, whatever the environment says.
+// With PMC_BENCH_PROFILE=FOLDER each of its runs leaves a CPU profile there.
 //
 // A clock runs from the first row that is there to the last, so that neither starting a process nor joining a group counts.
 
@@ -52,6 +53,7 @@ interface Round {
 interface Bench {
   readonly servers: ScratchServers;
   readonly path: string | undefined;
+  readonly profileFolder: string | undefined;
   readonly database: pg.Client;
   readonly superuser: pg.Client;
   readonly filled: Filled;
@@ -72,7 +74,14 @@ export async function store(environment: Environment, runs: number): Promise<rea
     await Promise.all([database.connect(), superuser.connect()]);
     const filled = await fillTopics(servers, PEER_TOPIC, count);
     process.stderr.write(`bytes a record: ours ${filled.bytes.ours / count}, peer ${filled.bytes.peer / count}\n`);
-    const bench: Bench = { servers, path: environment['PATH'], database, superuser, filled };
+    const bench: Bench = {
+      servers,
+      path: environment['PATH'],
+      profileFolder: environment['PMC_BENCH_PROFILE'],
+      database,
+      superuser,
+      filled,
+    };
     const rounds: Round[] = [];
     for (let round = 0; round <= runs; round += 1) {
       const measured = await measureRound(bench, round);
@@ -144,9 +153,11 @@ async function runService(bench: Bench, reader: ReaderName, group: string): Prom
     ...{ NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled'), PMC_KAFKA_READER: reader },
     ...{ PMC_KAFKA_BROKERS: brokers.join(','), PMC_REGISTRY_URL: registryUrl, DATABASE_URL: databaseUrl },
   };
+  const { profileFolder } = bench;
+  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = fork(SERVICE, [group], {
     env,
-    execArgv: [...SERVICE_FLAGS.persistence],
+    execArgv: [...SERVICE_FLAGS.persistence, ...profiling],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   const [{ healthUrl }] = (await once(child, 'message')) as [{ healthUrl: string }];
