@@ -1,5 +1,5 @@
 // What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
-// library makes an array, a BigInt and a copy of every number that it reads. Pure.
+// library makes an array, a BigInt and a copy of every number that it reads.
 import { compressionsAlgorithmsByBitmask, UnsupportedCompressionError } from '@platformatic/kafka';
 import type { LogRecord, Offset, TopicPartition } from '../log.ts';
 import { ByteCursor } from './varint.ts';

@@ -1,6 +1,6 @@
 // Records as one batch of the log's format (magic 2, uncompressed), written into one buffer: sizes first, then bytes. The library
 // makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
-// and it loses what a timestamp has beyond 2^31 ms from its neighbours'. Pure.
+// and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
 import { crc32c } from '@platformatic/kafka';
 import type { AppendRecord, Headers } from '../log.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';

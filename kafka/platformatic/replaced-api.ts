@@ -10,7 +10,7 @@ export function ourVersion<Request extends unknown[], Response>(
     if (error !== null || theirs === undefined) return callback(error, theirs);
     const api = ours.get(theirs.version);
     if (api === undefined)
-      callback(new UnsupportedApiError(`version ${theirs.version} is not one of ${[...ours.keys()]}`));
+      callback(new UnsupportedApiError(`version ${theirs.version} is not one of ${[...ours.keys()].join(', ')}`));
     else callback(null, api as API<Request, Response>);
   };
 }
