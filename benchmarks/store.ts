@@ -109,7 +109,7 @@ function figuresOfReader(rounds: readonly Round[], reader: ReaderName): readonly
   const ratio = (pick: (round: Round) => number) =>
     spread(rounds.map((round) => round.ours[reader].rowsPerSecond / pick(round)));
   return [
-    { figure: `store.rows (${reader})`, unit: 'rows/s', value: ours(({ rowsPerSecond }) => rowsPerSecond) },
+    { figure: `store.rows${suffix}`, unit: 'rows/s', value: ours(({ rowsPerSecond }) => rowsPerSecond) },
     { figure: `store.cpu (${reader})`, unit: 'us/row', value: ours(({ cpuMicrosPerRow }) => cpuMicrosPerRow) },
     { figure: `store.rss-mb${suffix}`, unit: 'MB', value: ours(({ memoryMb }) => memoryMb) },
     { figure: `store.rss-growth-mb${suffix}`, unit: 'MB', value: ours(({ memoryGrowthMb }) => memoryGrowthMb) },

@@ -6,6 +6,8 @@ import type { AppendRecord, TopicPartition } from './log.ts';
 const BATCH_OVERHEAD_BYTES = 61;
 const RECORD_OVERHEAD_BYTES = 30;
 const HEADER_OVERHEAD_BYTES = 10;
+/** What a number of variable length has room for, exactly. */
+const TIMESTAMP_MS_MAX = 2 ** 52;
 /** In UTF-8, of one unit of a JavaScript text. */
 const UNIT_BYTES_MAX = 3;
 
@@ -16,7 +18,7 @@ export function invalidRecord(to: TopicPartition, record: AppendRecord): PmcErro
     ? `its value is ${kindOf(value)}, not bytes`
     : key !== null && typeof key !== 'string'
       ? `its key is ${kindOf(key)}, not text or null`
-      : !Number.isSafeInteger(timestampMs) || Number(timestampMs) < 0
+      : !Number.isSafeInteger(timestampMs) || Number(timestampMs) < 0 || Number(timestampMs) > TIMESTAMP_MS_MAX
         ? `its timestamp is ${String(timestampMs)}, not milliseconds since 1970`
         : headerProblem(headers);
   if (problem === undefined) return undefined;

@@ -96,6 +96,13 @@ export const LOG_ERROR_CODES = {
     action: 'The message names the request and both ranges: upgrade the broker, or choose the other client.',
     exitCode: 4,
   },
+  PMC_BATCH_DAMAGED: {
+    retriable: false,
+    meaning: 'A batch on the log has not the bytes that its checksum is of, or its records do not end where it does.',
+    action:
+      "Nothing is skipped, the partition waits: check the broker's disk and memory, and let a replica that has the batch lead the partition.",
+    exitCode: 1,
+  },
   PMC_COMPRESSION_UNREADABLE: {
     retriable: false,
     meaning: 'A batch on the log is compressed in a way that the chosen client cannot undo.',

@@ -22,7 +22,7 @@ export interface OutgoingTools {
 const REPLIES_MAX = 200_000;
 const NOTHING = Buffer.alloc(0);
 
-interface Logged extends LogRecord {
+interface Logged extends Pick<LogRecord, 'partition' | 'offset' | 'value'> {
   readonly dispatch: Dispatch;
 }
 
@@ -76,8 +76,9 @@ async function repliesOf(
   const logged: Logged[] = [];
   for (const entry of entries) {
     if (entry.kind !== 'record') continue;
-    const decoded = await codec.decode(TOPIC.outgoing, entry.record.value);
-    if (decoded.ok) logged.push({ ...entry.record, dispatch: decoded.value });
+    const { partition, offset, value } = entry.record;
+    const decoded = await codec.decode(TOPIC.outgoing, value);
+    if (decoded.ok) logged.push({ partition, offset, value, dispatch: decoded.value });
   }
   const sent = await sentOf(pool, logged);
   return logged.map(({ dispatch, partition, offset, value }) => {

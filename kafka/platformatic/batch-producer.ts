@@ -52,11 +52,15 @@ export class BatchProducer extends Producer<null, AppendRecord, string, string> 
 }
 
 function produceRequest(acks: number, timeoutMs: number, sent: readonly Sent[], state: SendState): Writer {
-  const [first] = sent;
+  const [first, ...others] = sent;
   if (first === undefined) throw new Error('a send has at least one record');
   const { topic, partition } = first;
+  if (others.some((one) => one.topic !== topic || one.partition !== partition))
+    throw new Error('a send has one partition');
   const { producerId, producerEpoch, sequences } = state;
-  const baseSequence = sequences.get(`${topic}:${partition}`) ?? 0;
+  const baseSequence = sequences.get(`${topic}:${partition}`);
+  // A number that is used again would be taken for a duplicate.
+  if (baseSequence === undefined) throw new Error(`a send without a sequence number for ${topic}-${partition}`);
   const batch = encodeBatch(
     sent.map(({ value }) => value),
     { producerId, producerEpoch, baseSequence },

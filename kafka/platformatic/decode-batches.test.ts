@@ -1,4 +1,4 @@
-import { Reader, readRecordsBatch } from '@platformatic/kafka';
+import { crc32c, Reader, readRecordsBatch } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LogRecord } from '../log.ts';
@@ -49,7 +49,7 @@ describe('what is stored', () => {
         COMPRESSION,
         (contents, baseOffset, compression) => {
           const bytes = storedBytes(contents, { baseOffset, compression });
-          const [batch, ...others] = decodeBatches(bytes);
+          const [batch, ...others] = [...decodeBatches(bytes)];
           expect(others).toEqual([]);
           expect(batch?.records(FROM).map(plain)).toEqual(byLibrary(bytes));
           expect(batch).toMatchObject({ baseOffset, end: baseOffset + BigInt(contents.length) });
@@ -72,28 +72,48 @@ describe('what is stored', () => {
     const both = Buffer.concat([first, second]);
     for (let length = 0; length <= both.length; length += 1) {
       const whole = length === both.length ? [5n, 7n] : length >= first.length ? [5n] : [];
-      expect(decodeBatches(both.subarray(0, length)).map(({ baseOffset }) => baseOffset)).toEqual(whole);
+      expect([...decodeBatches(both.subarray(0, length))].map(({ baseOffset }) => baseOffset)).toEqual(whole);
     }
   });
 
-  test('is nothing else when its bytes are damaged: read, or an error that names a place', () => {
+  test('is an error where a byte is another one: no record is made of it', () => {
+    const bytes = storedBytes([{ key: Buffer.from('k'), value: Buffer.from('hello'), timestamp: 1n }], {
+      baseOffset: 0n,
+    });
+    // Before that stand what the broker sets after the checksum (offset, length, leader epoch), which has tests of its own.
+    for (let at = 16; at < bytes.length; at += 1) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = (damaged[at] as number) ^ 0x10;
+      expect(() => [...decodeBatches(damaged)], `byte ${at}`).toThrow(RangeError);
+    }
+  });
+
+  test('is an error where records and batch do not end together, whatever its checksum says', () => {
     fc.assert(
       fc.property(
         fc.array(CONTENT, { minLength: 1, maxLength: 4 }),
         fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-        (contents, damages) => {
+        fc.integer({ min: -2, max: 6 }),
+        (contents, damages, count) => {
           const bytes = storedBytes(contents, { baseOffset: 0n });
-          // Behind the length: what is too short is cut off, which the test above has.
-          for (const [at, byte] of damages) bytes[12 + (at % (bytes.length - 12))] = byte;
+          for (const [at, byte] of damages) bytes[61 + (at % (bytes.length - 61))] = byte;
+          bytes.writeInt32BE(count, 57);
+          bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
+          const [batch] = [...decodeBatches(bytes)];
           try {
-            for (const batch of decodeBatches(bytes)) batch.records(FROM).map(plain);
+            expect(batch?.records(FROM)).toHaveLength(count);
           } catch (error) {
-            // A compression that was never there is the library's own errors.
-            if ((bytes.readInt16BE(21) & 0x07) === 0) expect(error).toBeInstanceOf(RangeError);
+            if (!(error instanceof RangeError)) throw error;
           }
         },
       ),
       { numRuns: 1_000 },
     );
+  });
+
+  test.for([5, 6, 7])('is an error where it is packed as nothing is known: type %s', (type) => {
+    const bytes = storedBytes([{ value: Buffer.from('a'), timestamp: 1n }], { baseOffset: 0n, attributes: type });
+    const [batch] = [...decodeBatches(bytes)];
+    expect(() => batch?.records(FROM)).toThrow(expect.objectContaining({ code: 'PMC_COMPRESSION_UNREADABLE' }));
   });
 });

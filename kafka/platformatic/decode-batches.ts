@@ -1,12 +1,15 @@
 // What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
 // library makes an array, a BigInt and a copy of every number that it reads.
-import { compressionsAlgorithmsByBitmask, UnsupportedCompressionError } from '@platformatic/kafka';
+import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka';
+import { PmcError } from '../../service/errors.ts';
 import type { LogRecord, Offset, TopicPartition } from '../log.ts';
 import { ByteCursor } from './varint.ts';
 
 /** Base offset and length: what a batch has before the bytes that its length counts. */
 const PREFIX_BYTES = 12;
 const HEADER_BYTES = 61;
+/** What the checksum is of begins there. */
+const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
 const COMPRESSION = 0x07;
 const TRANSACTIONAL = 0x10;
@@ -14,17 +17,18 @@ const CONTROL = 0x20;
 /** An abort marker is a control record whose key is (version 0, type 0). */
 const ABORT_MARKER_TYPE = 0;
 
-/** The batches that are there whole: a broker cuts off the last one wherever the answer is full. RangeError at what is no batch. */
-export function decodeBatches(bytes: Buffer): readonly StoredBatch[] {
-  const batches: StoredBatch[] = [];
+/** The batches that are there whole: a broker cuts off the last one where the answer is full. RangeError at what is none, or damaged. */
+export function* decodeBatches(bytes: Buffer): Generator<StoredBatch> {
   for (let at = 0; at + PREFIX_BYTES <= bytes.length; ) {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
-    if (end > bytes.length) break;
+    if (end > bytes.length) return;
     if (end < at + HEADER_BYTES || bytes[at + 16] !== MAGIC) throw new RangeError(`no batch of format 2 at byte ${at}`);
-    batches.push(new StoredBatch(bytes, at, end));
+    if (crc32c(bytes.subarray(at + ATTRIBUTES_AT, end)) !== bytes.readUInt32BE(at + 17)) {
+      throw new RangeError(`the batch at offset ${bytes.readBigInt64BE(at)} has not the bytes that its checksum is of`);
+    }
+    yield new StoredBatch(bytes, at, end);
     at = end;
   }
-  return batches;
 }
 
 export class StoredBatch {
@@ -40,7 +44,7 @@ export class StoredBatch {
     this.#bytes = bytes;
     this.#at = at;
     this.#end = end;
-    this.#attributes = bytes.readInt16BE(at + 21);
+    this.#attributes = bytes.readInt16BE(at + ATTRIBUTES_AT);
     this.baseOffset = bytes.readBigInt64BE(at);
     this.end = this.baseOffset + BigInt(bytes.readInt32BE(at + 23)) + 1n;
   }
@@ -68,7 +72,7 @@ export class StoredBatch {
     return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER_TYPE;
   }
 
-  /** RangeError where the bytes are no records; UnsupportedCompressionError where they cannot be unpacked. */
+  /** RangeError where the bytes are no records; PMC_COMPRESSION_UNREADABLE where they cannot be unpacked. */
   records(of: TopicPartition): readonly LogRecord[] {
     const baseTimestampMs = Number(this.#bytes.readBigInt64BE(this.#at + 27));
     const count = this.#bytes.readInt32BE(this.#at + 57);
@@ -77,17 +81,28 @@ export class StoredBatch {
     for (let index = 0; index < count; index += 1) {
       records.push(new StoredRecord(of, cursor, this.baseOffset, baseTimestampMs));
     }
+    if (cursor.at !== cursor.end)
+      throw new RangeError(`${cursor.end - cursor.at} bytes behind the last of ${count} records`);
     return records;
   }
 
   #unpacked(): ByteCursor {
     const from = this.#at + HEADER_BYTES;
-    const kind = this.#attributes & COMPRESSION;
-    if (kind === 0) return new ByteCursor(this.#bytes, from, this.#end);
-    const algorithm = compressionsAlgorithmsByBitmask[kind];
-    if (algorithm === undefined) throw new UnsupportedCompressionError(`compression ${kind} is not known`);
-    const unpacked = algorithm.decompressSync(this.#bytes.subarray(from, this.#end));
+    const type = this.#attributes & COMPRESSION;
+    if (type === 0) return new ByteCursor(this.#bytes, from, this.#end);
+    const unpacked = unpack(this.#bytes.subarray(from, this.#end), type);
     return new ByteCursor(unpacked, 0, unpacked.length);
+  }
+}
+
+function unpack(bytes: Buffer, type: number): Buffer {
+  try {
+    const algorithm = compressionsAlgorithmsByBitmask[type];
+    if (algorithm === undefined) throw new RangeError('no such type is known');
+    return algorithm.decompressSync(bytes);
+  } catch (cause) {
+    const message = `a batch with compression type ${type} cannot be read`;
+    throw new PmcError('PMC_COMPRESSION_UNREADABLE', message, { type }, { cause });
   }
 }
 

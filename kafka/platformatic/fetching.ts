@@ -10,11 +10,11 @@ import type { ClientOptions } from '../client-options.ts';
 import type { PartitionEnds, ReaderOptions, TopicPartition } from '../log.ts';
 import { GATHERED_BYTES } from '../reading.ts';
 import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
-import { answerIn, BatchConsumer, type FetchedPartition } from './batch-consumer.ts';
+import { BatchConsumer } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
-import { decodeBatches } from './decode-batches.ts';
 import { brokerErrorsOf } from './failures.ts';
-import { rangeOfBatches } from './stored-batches.ts';
+import { answerIn, type FetchedPartition } from './fetch-answer.ts';
+import { rangeOf } from './stored-batches.ts';
 
 /**
  * Size of a response, which one partition may fill: with less for each, a batch as large as a topic may hold waits until its partition
@@ -164,16 +164,17 @@ export class Fetching {
   }
 
   /** Undefined where there is nothing yet, or nothing that can be read: its partition waits then, the others go on. */
-  #read(lane: Lane, { stored, abortedTransactions, highWatermark }: FetchedPartition): FetchedRange | undefined {
+  #read(lane: Lane, answered: FetchedPartition): FetchedRange | undefined {
     const { of, position } = lane;
     try {
-      const range = rangeOfBatches(of, decodeBatches(stored), abortedTransactions ?? [], position);
-      return range.next <= position ? undefined : { ...range, highWatermark };
+      const range = rangeOf(of, answered, position);
+      return range.next <= position ? undefined : { ...range, highWatermark: answered.highWatermark };
     } catch (cause) {
       lane.notBeforeMs = Date.now() + UNREADABLE_PAUSE_MS;
       const { topic, partition } = of;
       const message = `a batch of ${topic}-${partition} from offset ${position} on cannot be read; its partition waits`;
-      const error = new PmcError('PMC_COMPRESSION_UNREADABLE', message, { topic, partition }, { cause });
+      const code = cause instanceof PmcError ? cause.code : 'PMC_BATCH_DAMAGED';
+      const error = new PmcError(code, message, { topic, partition }, { cause });
       this.#options.logger.error({ topic, partition, error: describeError(error) }, 'kafka.reader.batch.unreadable');
       return undefined;
     }

@@ -6,20 +6,14 @@ import type { ClusterAccess } from '../client-options.ts';
 import { connectionFailure } from '../connection-failures.ts';
 import type { Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts';
 import { offsetOf } from '../offsets.ts';
-import { BatchConsumer, type FetchedPartition } from './batch-consumer.ts';
+import { BatchConsumer } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
-import { decodeBatches } from './decode-batches.ts';
-import { BatchKinds, entriesOf } from './stored-batches.ts';
+import { entriesOf } from './stored-batches.ts';
 
 /** Small on purpose: what was taken apart is dead before a collection has to move it. With 4 MiB a record cost three times as much. */
 const FETCH_BYTES_MAX = 262_144;
 const FETCH_WAIT_MS = 500;
 const NO_EPOCH = -1;
-
-interface Stored {
-  readonly entries: readonly RangeEntry[];
-  readonly next: Offset;
-}
 
 class PlatformaticRangeReader implements RangeReader {
   readonly #access: ClusterAccess;
@@ -65,7 +59,7 @@ class PlatformaticRangeReader implements RangeReader {
   }
 
   /** What is stored from this offset on, as much as one answer holds, and where it ends. */
-  async #fetch(from: TopicPartition, position: Offset, isRepeated = false): Promise<Stored> {
+  async #fetch(from: TopicPartition, position: Offset, isRepeated = false): Promise<ReturnType<typeof entriesOf>> {
     const { topic, partition } = from;
     const metadata = await this.#consumer.metadata({ topics: [topic] }).catch((error: unknown) => {
       throw connectionFailure(error, this.#access);
@@ -92,7 +86,8 @@ class PlatformaticRangeReader implements RangeReader {
         // Up to the last stable offset, with the aborted transactions among it by name.
         isolationLevel: FetchIsolationLevels.READ_COMMITTED,
       });
-      return storedIn(from, position, answer.responses[0]?.partitions[0]);
+      const answered = answer.responses[0]?.partitions[0];
+      return answered === undefined ? { entries: [], next: position } : entriesOf(from, answered, position);
     } catch (cause) {
       await this.#consumer.metadata({ topics: [topic], forceUpdate: true }).catch(() => undefined);
       // The leader may have moved, or the topic may have been made again, since it was asked last.
@@ -101,18 +96,6 @@ class PlatformaticRangeReader implements RangeReader {
       throw new PmcError('PMC_RANGE_UNREADABLE', message, { topic, partition, offset: String(position) }, { cause });
     }
   }
-}
-
-function storedIn(from: TopicPartition, position: Offset, answered: FetchedPartition | undefined): Stored {
-  if (answered === undefined) return { entries: [], next: position };
-  const batches = decodeBatches(answered.stored);
-  const kinds = new BatchKinds(answered.abortedTransactions ?? []);
-  // A batch is sent whole, also when the offset asked for lies within it.
-  const entries = batches.flatMap((batch) => {
-    const ofBatch = entriesOf(from, batch, kinds);
-    return batch.baseOffset >= position ? ofBatch : ofBatch.filter((entry) => offsetOf(entry) >= position);
-  });
-  return { entries, next: batches.at(-1)?.end ?? position };
 }
 
 export function platformaticRangeReader(access: ClusterAccess): RangeReader {

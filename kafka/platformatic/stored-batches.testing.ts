@@ -1,5 +1,5 @@
 // Batches as a broker would store them, made by the library's own writer.
-import { type CompressionAlgorithmValue, createRecordsBatch } from '@platformatic/kafka';
+import { type CompressionAlgorithmValue, crc32c, createRecordsBatch } from '@platformatic/kafka';
 
 export interface Shape {
   readonly baseOffset: bigint;
@@ -28,5 +28,6 @@ export function storedBytes(
   const bytes = Buffer.from(createRecordsBatch(messages as never, options as never).buffer);
   bytes.writeBigInt64BE(baseOffset, 0);
   bytes.writeInt16BE(bytes.readInt16BE(21) | attributes, 21);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
   return bytes;
 }

@@ -1,7 +1,7 @@
-// Batches as a broker stores them, told apart record by record: records, control records, and data of aborted transactions. Pure.
+// What a broker stores, told apart record by record: records, control records, and data of aborted transactions.
 import type { LogRecord, Offset, RangeEntry, TopicPartition } from '../log.ts';
 import type { FetchedRange } from './assigned-lanes.ts';
-import type { StoredBatch } from './decode-batches.ts';
+import { decodeBatches, type StoredBatch } from './decode-batches.ts';
 
 export interface AbortedTransaction {
   readonly producerId: bigint;
@@ -9,7 +9,7 @@ export interface AbortedTransaction {
 }
 
 /** Tells batches apart that come in the order of the log: aborted is what a producer wrote from an aborted transaction's first offset to its marker. */
-export class BatchKinds {
+class BatchKinds {
   readonly #pending: AbortedTransaction[];
   readonly #aborting = new Set<bigint>();
 
@@ -19,48 +19,82 @@ export class BatchKinds {
 
   of(batch: StoredBatch): RangeEntry['kind'] {
     const { producerId, isControl, isTransactional } = batch;
+    // At markers too: of a transaction whose data lies before what was fetched, only its marker comes.
+    while (this.#pending[0] !== undefined && this.#pending[0].firstOffset < batch.end) {
+      this.#aborting.add((this.#pending.shift() as AbortedTransaction).producerId);
+    }
     if (isControl) {
       if (batch.isAbortMarker) this.#aborting.delete(producerId);
       return 'control';
     }
-    if (!isTransactional) return 'record';
-    while (this.#pending[0] !== undefined && this.#pending[0].firstOffset < batch.end) {
-      this.#aborting.add((this.#pending.shift() as AbortedTransaction).producerId);
-    }
-    return this.#aborting.has(producerId) ? 'aborted' : 'record';
+    return isTransactional && this.#aborting.has(producerId) ? 'aborted' : 'record';
   }
 }
 
-export function entriesOf(from: TopicPartition, batch: StoredBatch, kinds: BatchKinds): readonly RangeEntry[] {
-  const kind = kinds.of(batch);
-  const { leaderEpoch } = batch;
-  return batch
-    .records(from)
-    .map((record) => (kind === 'record' ? { kind, leaderEpoch, record } : { kind, offset: record.offset }));
+/** What one answer brought of a partition. */
+export interface Answered {
+  readonly stored: Buffer;
+  readonly abortedTransactions: readonly AbortedTransaction[] | null;
+}
+
+interface Entries {
+  readonly entries: readonly RangeEntry[];
+  /** One past the last offset that is answered for. */
+  readonly next: Offset;
+}
+
+/** All of it as entries. Throws as `walk` does. */
+export function entriesOf(from: TopicPartition, answered: Answered, position: Offset): Entries {
+  const entries: RangeEntry[] = [];
+  const next = walk(answered, position, (batch, kind) => {
+    const { leaderEpoch } = batch;
+    for (const record of wanted(batch, from, position)) {
+      entries.push(kind === 'record' ? { kind, leaderEpoch, record } : { kind, offset: record.offset });
+    }
+  });
+  return { entries, next };
 }
 
 type Range = Omit<FetchedRange, 'highWatermark'>;
 
-/** What a fetch from an offset on returned. */
-export function rangeOfBatches(
-  from: TopicPartition,
-  batches: readonly StoredBatch[],
-  aborted: readonly AbortedTransaction[],
-  position: Offset,
-): Range {
-  const kinds = new BatchKinds(aborted);
+/** Its records. Throws as `walk` does. */
+export function rangeOf(from: TopicPartition, answered: Answered, position: Offset): Range {
   const passed: { readonly lower: Offset; readonly upper: Offset }[] = [];
-  const records = batches.flatMap((batch) => {
-    const { baseOffset, end } = batch;
-    if (kinds.of(batch) !== 'record') {
-      passed.push({ lower: baseOffset, upper: end });
-      return [];
-    }
-    const stored = batch.records(from);
-    // A batch is sent whole, also when the offset asked for lies within it.
-    return baseOffset >= position ? stored : stored.filter(({ offset }) => offset >= position);
+  const records: LogRecord[] = [];
+  const next = walk(answered, position, (batch, kind) => {
+    if (kind === 'record') for (const record of wanted(batch, from, position)) records.push(record);
+    else passed.push({ lower: batch.baseOffset, upper: batch.end });
   });
-  return range(from, records, passed, position, batches.at(-1)?.end ?? position);
+  return range(from, records, passed, position, next);
+}
+
+/**
+ * Visits the batches up to the first one that cannot be read, so that what comes before it is not held up; the next fetch begins with
+ * it. Throws why it cannot be read where it is the first, and RangeError where batches do not reach behind the position.
+ */
+function walk(
+  { stored, abortedTransactions }: Answered,
+  position: Offset,
+  visit: (batch: StoredBatch, kind: RangeEntry['kind']) => void,
+): Offset {
+  const kinds = new BatchKinds(abortedTransactions ?? []);
+  let next = position;
+  try {
+    for (const batch of decodeBatches(stored)) {
+      visit(batch, kinds.of(batch));
+      next = batch.end;
+    }
+  } catch (error) {
+    if (next <= position) throw error;
+  }
+  if (stored.length > 0 && next <= position) throw new RangeError(`${stored.length} bytes without offset ${position}`);
+  return next;
+}
+
+/** A batch is sent whole, also when the offset asked for lies within it. */
+function wanted(batch: StoredBatch, from: TopicPartition, position: Offset): readonly LogRecord[] {
+  const records = batch.records(from);
+  return batch.baseOffset >= position ? records : records.filter(({ offset }) => offset >= position);
 }
 
 /** The same of entries. */

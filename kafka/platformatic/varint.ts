@@ -4,14 +4,14 @@
 const SHORT_BITS = 28;
 const LONG_BITS = 64;
 
-/** Of a safe integer: 1 to 8. */
+/** Of an integer from -2^52 to 2^52: 1 to 8. */
 export function sizeOfVarint(value: number): number {
   let size = 1;
   for (let rest = zigzag(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
   return size;
 }
 
-/** Writes a safe integer; returns where the next byte goes. */
+/** Writes an integer from -2^52 to 2^52; returns where the next byte goes. */
 export function writeVarint(into: Uint8Array, at: number, value: number): number {
   let next = at;
   let rest = zigzag(value);

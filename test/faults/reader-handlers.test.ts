@@ -8,6 +8,7 @@ import { incomingEvent } from '../support/incoming-events.ts';
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
 import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import { API } from '../support/log/kafka-frames.ts';
 import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
@@ -177,5 +178,39 @@ describe.for(CLIENTS)('%s', (client) => {
     released.resolve();
     await vi.waitFor(() => expect(recorded.records).toHaveLength(20), WAIT);
     expect(await bench.judge(topic, groupId, recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+  });
+});
+
+const platformatic = 'platformatic';
+
+describe(platformatic, () => {
+  test('row 39 · only platformatic: a batch that is damaged on its way waits, and nothing but its partition with it', async () => {
+    const bench = new ReadingBench(platformatic, cluster, commits);
+    const topic = await cluster.createTopic(2);
+    const groupId = bench.groupId();
+    const [first, second] = [0, 1].map((partition) => ({ topic, partition })) as [TopicPartition, TopicPartition];
+    const damaged = Promise.withResolvers<void>();
+    cluster.node(1).proxy.onAnswer(({ apiKey, frame }) => {
+      const at = apiKey === API.Fetch ? frame.indexOf(`${topic}/0/7 `) : -1;
+      if (at < 0) return 'pass';
+      const changed = Buffer.from(frame);
+      changed.write('8', at + `${topic}/0/`.length);
+      damaged.resolve();
+      return changed;
+    });
+    try {
+      await bench.append(first, 10);
+      const { recorded } = await bench.open({ topic, groupId });
+      await damaged.promise;
+      await bench.append(second, 10);
+      await vi.waitFor(() => expect(recorded.offsets(1)).toEqual(offsets(0, 10)), WAIT);
+      expect(recorded.offsets(0)).not.toContain(7n);
+      cluster.heal();
+      await vi.waitFor(() => expect(recorded.offsets(0)).toEqual(offsets(0, 10)), WAIT);
+      expect(await bench.judge(topic, groupId, recorded.handled)).toEqual({ violations: SOUND, repeated: 0 });
+    } finally {
+      cluster.heal();
+      await bench.stop();
+    }
   });
 });

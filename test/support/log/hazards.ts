@@ -195,6 +195,15 @@ const ROWS: readonly Row[] = [
     'what a spool kept for long is stored under another time, by which it may expire at once',
     'batches are written by this project, and read back from a broker',
   ],
+  [
+    'the checksum of a batch is not compared with its bytes',
+    'what a disk, a memory or a network changed is read as if it had been written',
+    'batches are read by this project, which compares it; the partition of a damaged one waits',
+    {
+      kafkajs: { notHeld: 'the library keeps no bytes to compare; the audit reads by the other' },
+      platformatic: 'held',
+    },
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({
