@@ -5,7 +5,13 @@ import type { AppendRecord } from '../log.ts';
 import { decodeBatches } from './decode-batches.ts';
 import { encodeBatch } from './encode-batch.ts';
 
-const TEXT = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme', maxLength: 200 }));
+const TEXT = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme', maxLength: 200 }),
+  // Longer in bytes than in units by so much that the length itself takes another byte.
+  fc.constantFrom('é'.repeat(40), '😀'.repeat(31), '\ud800'.repeat(22), '€'.repeat(4_000)),
+);
 const RECORD: fc.Arbitrary<AppendRecord> = fc.record({
   key: fc.option(TEXT),
   value: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),

@@ -106,14 +106,22 @@ describe('of transactions', () => {
     expect(range).toMatchObject({ first: 0n, next: 10n });
   });
 
-  test('whose data lies before what was fetched, only the marker comes: what the producer commits next is no aborted data', () => {
-    // The broker names a transaction as long as its marker lies at or behind the offset that was asked for.
-    const abortedTransactions = [{ producerId: one, firstOffset: 2n }];
-    const batches = [data(7n, 1), marker(8n, one, 'aborted'), data(9n, 1, TRANSACTIONAL, one)];
-    const answered = { stored: Buffer.concat(batches), abortedTransactions };
-    expect(entriesOf(FROM, answered, 7n).entries.map(({ kind }) => kind)).toEqual(['record', 'control', 'record']);
-    expect(offsetsOf(rangeOf(FROM, answered, 7n))).toEqual([7, 9]);
-  });
+  // The broker names a transaction as long as its marker lies at or behind the offset that was asked for.
+  test.for<[string, lower: bigint, kinds: readonly string[]]>([
+    ['others lie before its marker', 7n, ['record', 'control', 'record']],
+    ['its marker is the first', 8n, ['control', 'record']],
+  ])(
+    'whose data lies before what was fetched, what the producer commits next is none of it: %s',
+    ([, lower, kinds]) => {
+      const abortedTransactions = [{ producerId: one, firstOffset: 2n }];
+      const batches = [data(7n, 1), marker(8n, one, 'aborted'), data(9n, 1, TRANSACTIONAL, one)];
+      const answered = { stored: Buffer.concat(batches.slice(Number(lower - 7n))), abortedTransactions };
+      expect(entriesOf(FROM, answered, lower).entries.map(({ kind }) => kind)).toEqual(kinds);
+      expect(offsetsOf(rangeOf(FROM, answered, lower))).toEqual(
+        kinds.flatMap((kind, i) => (kind === 'record' ? [Number(lower) + i] : [])),
+      );
+    },
+  );
 });
 
 describe('a batch that cannot be read', () => {
