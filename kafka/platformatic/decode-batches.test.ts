@@ -59,6 +59,16 @@ describe('what is stored', () => {
     );
   });
 
+  test("has the broker's time where the topic says so", () => {
+    const contents = [5n, 9n, 7n].map((timestamp) => ({ value: Buffer.from('a'), timestamp }));
+    const timesOf = (attributes: number) =>
+      [...decodeBatches(storedBytes(contents, { baseOffset: 0n, attributes }))].flatMap((batch) =>
+        batch.records(FROM).map(({ timestampMs }) => timestampMs),
+      );
+    expect(timesOf(0)).toEqual([5, 9, 7]);
+    expect(timesOf(0x08)).toEqual([9, 9, 9]);
+  });
+
   test('is every batch that is whole; the one that the answer cut off is not', () => {
     const [first, second] = [5n, 7n].map((baseOffset) =>
       storedBytes(

@@ -12,6 +12,8 @@ const HEADER_BYTES = 61;
 const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
 const COMPRESSION = 0x07;
+/** The broker's time counts, which stands in the batch alone. */
+const APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 /** An abort marker is a control record whose key is (version 0, type 0). */
@@ -74,12 +76,13 @@ export class StoredBatch {
 
   /** RangeError where the bytes are no records; PMC_COMPRESSION_UNREADABLE where they cannot be unpacked. */
   records(of: TopicPartition): readonly LogRecord[] {
-    const baseTimestampMs = Number(this.#bytes.readBigInt64BE(this.#at + 27));
+    const isOfBroker = (this.#attributes & APPEND_TIME) !== 0;
+    const timeMs = Number(this.#bytes.readBigInt64BE(this.#at + (isOfBroker ? 35 : 27)));
     const count = this.#bytes.readInt32BE(this.#at + 57);
     const cursor = this.#unpacked();
     const records: LogRecord[] = [];
     for (let index = 0; index < count; index += 1) {
-      records.push(new StoredRecord(of, cursor, this.baseOffset, baseTimestampMs));
+      records.push(new StoredRecord(of, cursor, this.baseOffset, { timeMs, isOfBroker }));
     }
     if (cursor.at !== cursor.end)
       throw new RangeError(`${cursor.end - cursor.at} bytes behind the last of ${count} records`);
@@ -106,6 +109,12 @@ function unpack(bytes: Buffer, type: number): Buffer {
   }
 }
 
+/** The time of all records of a batch, or what theirs are counted from. */
+interface Time {
+  readonly timeMs: number;
+  readonly isOfBroker: boolean;
+}
+
 /** A record where it lies: whoever does not ask for its key or its headers does not pay for them. */
 class StoredRecord implements LogRecord {
   readonly topic: string;
@@ -119,14 +128,20 @@ class StoredRecord implements LogRecord {
   readonly #end: number;
 
   /** Reads the record at the cursor and moves behind it. */
-  constructor({ topic, partition }: TopicPartition, cursor: ByteCursor, baseOffset: Offset, baseTimestampMs: number) {
+  constructor(
+    { topic, partition }: TopicPartition,
+    cursor: ByteCursor,
+    baseOffset: Offset,
+    { timeMs, isOfBroker }: Time,
+  ) {
     const length = cursor.varint();
     const end = cursor.at + length;
     // Nothing uses the attributes of a record yet.
     cursor.skip(1);
     this.topic = topic;
     this.partition = partition;
-    this.timestampMs = baseTimestampMs + cursor.varint();
+    const deltaMs = cursor.varint();
+    this.timestampMs = isOfBroker ? timeMs : timeMs + deltaMs;
     this.offset = baseOffset + BigInt(cursor.varint());
     this.#bytes = cursor.bytes;
     this.#keyAt = cursor.at;
