@@ -1,8 +1,9 @@
 // What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
 // library makes an array, a BigInt and a copy of every number that it reads.
-import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka';
+import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
 import { PmcError } from '../../service/errors.ts';
 import type { LogRecord, Offset, TopicPartition } from '../log.ts';
+import { checksum } from './checksum.ts';
 import { ByteCursor } from './varint.ts';
 
 /** Base offset and length: what a batch has before the bytes that its length counts. */
@@ -25,7 +26,7 @@ export function* decodeBatches(bytes: Buffer): Generator<StoredBatch> {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
     if (end > bytes.length) return;
     if (end < at + HEADER_BYTES || bytes[at + 16] !== MAGIC) throw new RangeError(`no batch of format 2 at byte ${at}`);
-    if (crc32c(bytes.subarray(at + ATTRIBUTES_AT, end)) !== bytes.readUInt32BE(at + 17)) {
+    if (checksum(bytes.subarray(at + ATTRIBUTES_AT, end)) !== bytes.readUInt32BE(at + 17)) {
       throw new RangeError(`the batch at offset ${bytes.readBigInt64BE(at)} has not the bytes that its checksum is of`);
     }
     yield new StoredBatch(bytes, at, end);

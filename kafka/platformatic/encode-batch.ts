@@ -1,8 +1,8 @@
 // Records as one batch of the log's format (magic 2, uncompressed), written into one buffer: sizes first, then bytes. The library
 // makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
 // and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
-import { crc32c } from '@platformatic/kafka';
 import type { AppendRecord, Headers } from '../log.ts';
+import { checksum } from './checksum.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';
 
 /** Who appends, and the number of the first record in its sequence for the partition. */
@@ -61,7 +61,7 @@ class Encoding {
     batch.writeInt16BE(producerEpoch, 51);
     batch.writeInt32BE(baseSequence, 53);
     batch.writeInt32BE(count, 57);
-    batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+    batch.writeUInt32BE(checksum(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
     return batch;
   }
 
