@@ -12,6 +12,7 @@ import { createPool } from '../service/database.ts';
 import { createLogger } from '../service/logger.ts';
 import { createToken } from '../service/token-store.ts';
 import { freePorts } from '../test/support/free-ports.ts';
+import { cpuProfileFlags } from './cpu-profile.ts';
 import type { ScratchServers } from './scratch-servers.ts';
 
 const COMMUNICATOR = fileURLToPath(new URL('../producers/communicator/main.ts', import.meta.url));
@@ -37,7 +38,7 @@ export async function startGatewayProcess(
   // Before it starts, so that it knows the token at once.
   const token = await userToken(addresses.databaseUrl);
   const [gatewayPort = 0, healthPort = 0, nobody = 0] = await freePorts(3);
-  const flags = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const flags = cpuProfileFlags(profileFolder);
   const child = spawn(process.execPath, [...flags, ...SERVICE_FLAGS.communicator, COMMUNICATOR], {
     stdio: ['ignore', 2, 2],
     env: {

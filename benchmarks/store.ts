@@ -18,6 +18,7 @@ import { SERVICE_FLAGS } from '../operator/supervisor/services.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
 import type { Environment } from '../service/config.ts';
 import { startDebezium } from './connect/debezium.ts';
+import { cpuProfileFlags } from './cpu-profile.ts';
 import { type Figure, spread } from './figures.ts';
 import { kafkaTools } from './scratch-kafka.ts';
 import { type ScratchServers, startScratchServers } from './scratch-servers.ts';
@@ -153,11 +154,9 @@ async function runService(bench: Bench, reader: ReaderName, group: string): Prom
     ...{ NODE_COMPILE_CACHE: join(bench.servers.home, 'compiled'), PMC_KAFKA_READER: reader },
     ...{ PMC_KAFKA_BROKERS: brokers.join(','), PMC_REGISTRY_URL: registryUrl, DATABASE_URL: databaseUrl },
   };
-  const { profileFolder } = bench;
-  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = fork(SERVICE, [group], {
     env,
-    execArgv: [...SERVICE_FLAGS.persistence, ...profiling],
+    execArgv: [...SERVICE_FLAGS.persistence, ...cpuProfileFlags(bench.profileFolder)],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   const [{ healthUrl }] = (await once(child, 'message')) as [{ healthUrl: string }];

@@ -6,8 +6,9 @@
 // library would pass bytes of an unknown kind on as if they were records, and mention the others to nobody.
 import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
 import kafkajs from 'kafkajs';
-import { describeError, PmcError } from '../../service/errors.ts';
+import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
+import { unpack, unreadable } from '../platformatic/unpack.ts';
 
 /** All that three bits of a batch's attributes can say, besides 0 for none. */
 const TYPES = [1, 2, 3, 4, 5, 6, 7] as const;
@@ -31,18 +32,13 @@ function codecOf(type: number, logger: Logger): Codec {
       codec === undefined ? Promise.reject(unreadable(type)) : Promise.resolve(codec.compressSync(buffer)),
     decompress: (buffer) => {
       try {
-        if (codec === undefined) throw new Error('this client does not know it');
-        return Promise.resolve(codec.decompressSync(buffer));
-      } catch (cause) {
-        const error = unreadable(type, cause);
+        return Promise.resolve(unpack(buffer, type));
+      } catch (error) {
         logger.error({ error: describeError(error) }, 'kafka.reader.batch.unreadable');
-        return Promise.reject(Object.assign(new kafkajs.KafkaJSError(error, { retriable: true }), { cause: error }));
+        return Promise.reject(
+          Object.assign(new kafkajs.KafkaJSError(error as Error, { retriable: true }), { cause: error }),
+        );
       }
     },
   };
-}
-
-function unreadable(type: number, cause?: unknown): PmcError {
-  const message = `a batch with compression type ${type} cannot be read; its partition waits`;
-  return new PmcError('PMC_COMPRESSION_UNREADABLE', message, { type }, { cause });
 }

@@ -52,10 +52,10 @@ export class BatchProducer extends Producer<null, AppendRecord, string, string> 
 }
 
 function produceRequest(acks: number, timeoutMs: number, sent: readonly Sent[], state: SendState): Writer {
-  const [first, ...others] = sent;
+  const [first] = sent;
   if (first === undefined) throw new Error('a send has at least one record');
   const { topic, partition } = first;
-  if (others.some((one) => one.topic !== topic || one.partition !== partition))
+  if (sent.some((one) => one.topic !== topic || one.partition !== partition))
     throw new Error('a send has one partition');
   const { producerId, producerEpoch, sequences } = state;
   const baseSequence = sequences.get(`${topic}:${partition}`);

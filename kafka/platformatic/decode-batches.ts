@@ -1,9 +1,8 @@
 // What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
 // library makes an array, a BigInt and a copy of every number that it reads.
-import { compressionsAlgorithmsByBitmask } from '@platformatic/kafka';
-import { PmcError } from '../../service/errors.ts';
 import type { LogRecord, Offset, TopicPartition } from '../log.ts';
 import { checksum } from './checksum.ts';
+import { unpack } from './unpack.ts';
 import { ByteCursor } from './varint.ts';
 
 /** Base offset and length: what a batch has before the bytes that its length counts. */
@@ -68,9 +67,8 @@ export class StoredBatch {
     return (this.#attributes & CONTROL) !== 0;
   }
 
-  /** Whether this is a control batch that says that its producer's transaction was aborted. */
+  /** Of a control batch: whether it says that its producer's transaction was aborted. */
   get isAbortMarker(): boolean {
-    if (!this.isControl) return false;
     const { key } = this.records({ topic: '', partition: 0 })[0] ?? { key: null };
     return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER_TYPE;
   }
@@ -96,17 +94,6 @@ export class StoredBatch {
     if (type === 0) return new ByteCursor(this.#bytes, from, this.#end);
     const unpacked = unpack(this.#bytes.subarray(from, this.#end), type);
     return new ByteCursor(unpacked, 0, unpacked.length);
-  }
-}
-
-function unpack(bytes: Buffer, type: number): Buffer {
-  try {
-    const algorithm = compressionsAlgorithmsByBitmask[type];
-    if (algorithm === undefined) throw new RangeError('no such type is known');
-    return algorithm.decompressSync(bytes);
-  } catch (cause) {
-    const message = `a batch with compression type ${type} cannot be read`;
-    throw new PmcError('PMC_COMPRESSION_UNREADABLE', message, { type }, { cause });
   }
 }
 

@@ -8,7 +8,6 @@ export interface FetchedPartition extends Answered {
   readonly partitionIndex: number;
   readonly errorCode: number;
   readonly highWatermark: Offset;
-  readonly lastStableOffset: Offset;
 }
 
 export interface FetchAnswer {

@@ -8,7 +8,7 @@ import type { Offset, RangeEntry, RangeReader, TopicPartition } from '../log.ts'
 import { offsetOf } from '../offsets.ts';
 import { BatchConsumer } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
-import { entriesOf } from './stored-batches.ts';
+import { type Entries, entriesOf } from './stored-batches.ts';
 
 /** Small on purpose: what was taken apart is dead before a collection has to move it. With 4 MiB a record cost three times as much. */
 const FETCH_BYTES_MAX = 262_144;
@@ -59,7 +59,7 @@ class PlatformaticRangeReader implements RangeReader {
   }
 
   /** What is stored from this offset on, as much as one answer holds, and where it ends. */
-  async #fetch(from: TopicPartition, position: Offset, isRepeated = false): Promise<ReturnType<typeof entriesOf>> {
+  async #fetch(from: TopicPartition, position: Offset, isRepeated = false): Promise<Entries> {
     const { topic, partition } = from;
     const metadata = await this.#consumer.metadata({ topics: [topic] }).catch((error: unknown) => {
       throw connectionFailure(error, this.#access);

@@ -37,7 +37,7 @@ export interface Answered {
   readonly abortedTransactions: readonly AbortedTransaction[] | null;
 }
 
-interface Entries {
+export interface Entries {
   readonly entries: readonly RangeEntry[];
   /** One past the last offset that is answered for. */
   readonly next: Offset;
