@@ -8,7 +8,7 @@ import { registerSchemas } from '../kafka/schema-registration.ts';
 import { migrateDatabase } from '../schemas/database/migrate.ts';
 import { TOPIC } from '../schemas/topics.ts';
 import type { Environment } from '../service/config.ts';
-import { READING_V8_FLAGS } from '../service/v8-flags.ts';
+import { STREAMING_V8_FLAGS } from '../service/v8-flags.ts';
 import type { AuditMeasure } from './audit-client.ts';
 import { type Figure, spread } from './figures.ts';
 import { readRateOf } from './peer-output.ts';
@@ -67,7 +67,7 @@ async function measured(what: 'fill' | 'audit', { addresses }: ScratchServers, r
   // The heap is what is still in use after a collection, not what nobody has collected yet.
   const child = fork(MEASURED, args, {
     stdio: ['ignore', 2, 2, 'ipc'],
-    execArgv: ['--expose-gc', ...READING_V8_FLAGS],
+    execArgv: ['--expose-gc', ...STREAMING_V8_FLAGS],
   });
   return await new Promise((resolve, reject) => {
     let answer: AuditMeasure | undefined;

@@ -54,6 +54,21 @@ describe('the accumulator', () => {
     expect(appender.appends.map(({ records }) => namesOf(records))).toEqual([['a', 'b', 'c']]);
   });
 
+  test('gives all partitions that have to wait the same moment', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(31);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const appender = new ScriptedAppender();
+    const accumulator = accumulatorOn(appender, { paceMs: 12 });
+    appender.hold();
+    const outcomes = [0, 1, 2].map((partition) => accumulator.append({ ...LANE, partition }, record('a')));
+    await vi.waitUntil(() => appender.appends.length === 3);
+    pauses.length = 0;
+    appender.release();
+    await Promise.all(outcomes);
+    await accumulator.flush();
+    expect(pauses).toEqual([36 - 31]);
+  });
+
   test('leaves some time between batches of a partition that are not full, and none before one that is', async () => {
     // An append takes no time.
     vi.spyOn(performance, 'now').mockReturnValue(0);

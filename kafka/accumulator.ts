@@ -8,6 +8,7 @@ import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import { laneOf } from './group-knowledge.ts';
 import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
+import { Moment } from './moment.ts';
 import { invalidRecord, oversizeRecord } from './record-check.ts';
 
 export type RecordOutcome =
@@ -23,8 +24,8 @@ export interface AccumulatorOptions {
   /** A record above this is refused at once: its neighbours do not wait until a broker refuses their batch. */
   readonly recordBytesMax: number;
   /**
-   * Time between two batches of a partition that have not `batchRecordsMax` records, none when not given: a request costs both sides more than a record. A
-   * record that comes alone waits for nothing.
+   * A batch of less than `batchRecordsMax` records behind another one goes out at the next multiple of this, at once when not given: a request
+   * costs both sides more than a record, and what goes out at one moment can share one. A record that comes alone waits for nothing.
    */
   readonly paceMs?: number;
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
@@ -48,11 +49,16 @@ export class Accumulator {
   readonly #options: AccumulatorOptions;
   readonly #lanes = new Map<string, Lane>();
   readonly #onDrained: (() => void)[] = [];
+  /** Of the event loop, so that frames of the same tick share a batch, and their partitions a request. */
+  readonly #turn = new Moment(() => new Promise((resolve) => setImmediate(resolve)));
+  readonly #beat: Moment | undefined;
   #bytes = 0;
   #records = 0;
 
   constructor(options: AccumulatorOptions) {
     this.#options = options;
+    const { paceMs } = options;
+    if (paceMs !== undefined) this.#beat = new Moment(() => pause(paceMs - (performance.now() % paceMs)));
   }
 
   get bufferedRecords(): number {
@@ -105,13 +111,10 @@ export class Accumulator {
 
   async #run(lane: Lane): Promise<void> {
     lane.busy = true;
-    // One turn of the event loop, so that frames of the same tick share a batch.
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#turn.wait();
     while (lane.waiting.length > 0) {
-      const startedMs = performance.now();
       await this.#settle(lane.to, this.#take(lane));
-      const restMs = (this.#options.paceMs ?? 0) - (performance.now() - startedMs);
-      if (restMs > 0 && lane.waiting.length < this.#options.batchRecordsMax) await pause(restMs);
+      if (lane.waiting.length < this.#options.batchRecordsMax) await this.#beat?.wait();
     }
     lane.busy = false;
   }

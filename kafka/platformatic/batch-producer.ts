@@ -1,20 +1,20 @@
-// The library's idempotent producer with one thing replaced: how the records of a send become bytes (encode-batch.ts). Its producer id,
-// sequence numbers, retries and metadata stay its own. A send carries records of one partition.
+// The library's idempotent producer with one thing replaced: how the records of a send become bytes (encode-batch.ts), and how they get to the
+// broker (shared-requests.ts). Its producer id, sequence numbers, retries and metadata stay its own. A send carries records of one partition.
 import {
   type API,
   type Callback,
-  createAPI,
+  type Connection,
   kGetApi,
   Producer,
   type ProducerOptions,
   produceV9,
   produceV10,
   produceV11,
-  Writer,
 } from '@platformatic/kafka';
 import type { AppendRecord, TopicPartition } from '../log.ts';
 import { encodeBatch } from './encode-batch.ts';
 import { ourVersion } from './replaced-api.ts';
+import { type Send, SharedRequests } from './shared-requests.ts';
 
 /** What the library makes of a message that has no key and no headers of its own. */
 interface Sent extends TopicPartition {
@@ -28,13 +28,9 @@ interface SendState {
   readonly sequences: ReadonlyMap<string, number>;
 }
 
-const PRODUCE = 0;
 /** By version: those with compact lengths, whose requests are the same. */
 const APIS = new Map(
-  [produceV9, produceV10, produceV11].map(({ api: { version }, parseResponse }) => [
-    version,
-    createAPI(PRODUCE, version, produceRequest, parseResponse),
-  ]),
+  [produceV9, produceV10, produceV11].map(({ api: { version } }) => [version, sendingBy(new SharedRequests(version))]),
 );
 
 export class BatchProducer extends Producer<null, AppendRecord, string, string> {
@@ -51,28 +47,35 @@ export class BatchProducer extends Producer<null, AppendRecord, string, string> 
   }
 }
 
-function produceRequest(acks: number, timeoutMs: number, sent: readonly Sent[], state: SendState): Writer {
+/** As the library calls it. */
+function sendingBy(requests: SharedRequests) {
+  return (
+    connection: Connection,
+    acks: number,
+    timeoutMs: number,
+    sent: readonly Sent[],
+    state: SendState,
+    callback: Send['callback'],
+  ): void => {
+    let send: Send;
+    try {
+      send = { ...batchOf(sent, state), callback };
+    } catch (error) {
+      return callback(error as Error);
+    }
+    requests.add(connection, acks, timeoutMs, send);
+  };
+}
+
+function batchOf(sent: readonly Sent[], { producerId, producerEpoch, sequences }: SendState): Omit<Send, 'callback'> {
   const [first] = sent;
   if (first === undefined) throw new Error('a send has at least one record');
   const { topic, partition } = first;
   if (sent.some((one) => one.topic !== topic || one.partition !== partition))
     throw new Error('a send has one partition');
-  const { producerId, producerEpoch, sequences } = state;
   const baseSequence = sequences.get(`${topic}:${partition}`);
   // A number that is used again would be taken for a duplicate.
   if (baseSequence === undefined) throw new Error(`a send without a sequence number for ${topic}-${partition}`);
-  const batch = encodeBatch(
-    sent.map(({ value }) => value),
-    { producerId, producerEpoch, baseSequence },
-  );
-  return Writer.create()
-    .appendString(null)
-    .appendInt16(acks)
-    .appendInt32(timeoutMs)
-    .appendArray([topic], (writer) => {
-      writer.appendString(topic).appendArray([partition], () => {
-        writer.appendInt32(partition).appendBytes(batch);
-      });
-    })
-    .appendTaggedFields();
+  const records = sent.map(({ value }) => value);
+  return { topic, partition, batch: encodeBatch(records, { producerId, producerEpoch, baseSequence }) };
 }

@@ -10,7 +10,7 @@ import { systemClock } from '../../service/clock.ts';
 import { readSettings } from '../../service/config.ts';
 import { checkDatabase, createPool, databaseSettings, type Pool } from '../../service/database.ts';
 import { createLogger } from '../../service/logger.ts';
-import { READING_V8_FLAGS } from '../../service/v8-flags.ts';
+import { STREAMING_V8_FLAGS } from '../../service/v8-flags.ts';
 import type { Cli } from './cli.ts';
 import { type ServerVariable, serverEnvironment } from './server-environment.ts';
 
@@ -44,7 +44,7 @@ export async function withAuditDatabase<T>(cli: Cli, work: (pool: Pool) => Promi
 }
 
 function openServers(cli: Cli) {
-  setFlagsFromString(READING_V8_FLAGS.join(' '));
+  setFlagsFromString(STREAMING_V8_FLAGS.join(' '));
   const config = readSettings(serverEnvironment(cli, SERVERS), auditSettings);
   const logger = createLogger('audit', 'silent');
   const clients = { config, clientId: 'pmc-audit', logger };

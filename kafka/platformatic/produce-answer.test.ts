@@ -1,0 +1,43 @@
+import { produceV9, produceV10, produceV11, Reader } from '@platformatic/kafka';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { brokerErrorsOf } from './failures.ts';
+import { writtenAnswer } from './produce-answer.testing.ts';
+import { parseProduceAnswer, refusalIn } from './produce-answer.ts';
+
+const VERSIONS = [produceV9, produceV10, produceV11].map((one) => [one.api.version, one] as const);
+const PARTITIONS = fc.uniqueArray(
+  fc.record({
+    topic: fc.constantFrom('a', 'b', 'c'),
+    partition: fc.nat(3),
+    offset: fc.bigInt({ min: -1n, max: 2n ** 62n }),
+    leader: fc.option(fc.nat(100)),
+    message: fc.option(fc.string({ minLength: 1 })),
+  }),
+  { selector: ({ topic, partition }) => `${topic}-${partition}` },
+);
+
+test.for(VERSIONS)('an answer of version %s is read as the library reads it', ([version, { parseResponse }]) => {
+  fc.assert(
+    fc.property(PARTITIONS, (partitions) => {
+      const bytes = writtenAnswer(partitions);
+      const theirs = parseResponse(0, 0, version, Reader.from(bytes)).responses.flatMap(
+        ({ name, partitionResponses }) =>
+          partitionResponses.map(({ index, errorCode, baseOffset }) => [name, index, errorCode, baseOffset]),
+      );
+      const reader = Reader.from(bytes);
+      const ours = parseProduceAnswer(reader);
+      expect(ours.map((one) => [one.topic, one.partition, one.errorCode, one.baseOffset])).toEqual(theirs);
+      expect(reader.position).toBe(bytes.length);
+    }),
+  );
+});
+
+test('a refusal has the name and the texts that the broker gave it, and those of its records', () => {
+  const refused = { topic: 'a', partition: 0, errorCode: 87, message: 'no', recordErrors: ['no key', null] };
+  const [answer] = parseProduceAnswer(Reader.from(writtenAnswer([refused])));
+  if (answer === undefined) throw new Error('nothing was read');
+  const error = refusalIn(answer, 11);
+  expect(brokerErrorsOf(error)).toEqual(['INVALID_RECORD']);
+  expect(error?.errors).toMatchObject([{ serverErrorMessage: 'no; record 0: no key; record 1: invalid' }]);
+});

@@ -1,0 +1,49 @@
+// An answer to a Produce request, partition by partition. The library makes one error of it where one partition was refused, and an error of its
+// own where it does not know the code; and it takes what is said of single records for errors of the server, which might be over the next time.
+import { protocolErrorsCodesById, type Reader, ResponseError, readKnownTaggedFields } from '@platformatic/kafka';
+import type { Offset, TopicPartition } from '../log.ts';
+
+export interface PartitionAnswer extends TopicPartition {
+  readonly errorCode: number;
+  readonly baseOffset: Offset;
+  /** What is wrong with the batch, and with single records of it. */
+  readonly messages: readonly string[];
+}
+
+const PRODUCE = 0;
+const UNKNOWN_SERVER_ERROR = -1;
+
+/** Of every version from 9 on. */
+export function parseProduceAnswer(reader: Reader): readonly PartitionAnswer[] {
+  const topics = reader.readArray(() => {
+    const topic = reader.readString();
+    return reader.readArray(() => parsePartition(reader, topic), true, false);
+  });
+  // Milliseconds that the broker held it back, which it has done by now.
+  reader.readInt32();
+  readKnownTaggedFields(reader, {});
+  return topics.flat();
+}
+
+function parsePartition(reader: Reader, topic: string): PartitionAnswer {
+  const partition = reader.readInt32();
+  const errorCode = reader.readInt16();
+  const baseOffset = reader.readInt64();
+  // When it was appended, and where the log begins.
+  reader.readInt64();
+  reader.readInt64();
+  const ofRecords = reader.readArray((record) => [record.readInt32(), record.readNullableString()] as const);
+  const ofBatch = reader.readNullableString();
+  readKnownTaggedFields(reader, {});
+  const messages = [ofBatch, ...ofRecords.map(([index, text]) => `record ${index}: ${text ?? 'invalid'}`)];
+  return { topic, partition, errorCode, baseOffset, messages: messages.filter((text) => typeof text === 'string') };
+}
+
+/** As the library would say it of a request with this partition alone; undefined where it was appended. */
+export function refusalIn({ errorCode, messages }: PartitionAnswer, apiVersion: number): ResponseError | undefined {
+  if (errorCode === 0) return undefined;
+  const isKnown = errorCode in protocolErrorsCodesById;
+  const text = [...(isKnown ? [] : [`code ${errorCode}`]), ...messages].join('; ');
+  const error: [number, string | null] = [isKnown ? errorCode : UNKNOWN_SERVER_ERROR, text === '' ? null : text];
+  return new ResponseError(PRODUCE, apiVersion, { '/responses/0/partition_responses/0': error }, {});
+}
