@@ -9,6 +9,8 @@ import { createLogger } from '../../service/logger.ts';
 
 const RECORDS = 64;
 const TOPIC_BYTES_MAX = 20_000;
+/** Brokers take an hour. */
+const FUTURE_MS = 2 * 3_600_000;
 const logger = createLogger('test', 'silent');
 const topic = `test-${randomUUID()}`;
 const TO = { topic, partition: 0 };
@@ -70,6 +72,16 @@ describe.for(['kafkajs', 'platformatic'] as const)('%s', (client) => {
     expect(offsets).toEqual([...offsets].sort((a, b) => Number(a - b)));
     expect(new Set(offsets).size).toBe(RECORDS - 1);
     expect(appends).toBeLessThanOrEqual(1 + 2 * Math.log2(RECORDS));
+  });
+
+  test('row 11 · a record whose time the broker does not take is refused with its reason, and its neighbours are not', async () => {
+    const limits = { batchRecordsMax: 500, batchBytesMax: 500_000, bytesMax: 10_000_000, recordBytesMax: 1_000_000 };
+    const accumulator = new Accumulator({ appender, logger, ...limits });
+    const times = [1, 2, Date.now() + FUTURE_MS, 3];
+    const outcomes = await Promise.all(
+      times.map((timestampMs) => accumulator.append(TO, { ...record(), timestampMs })),
+    );
+    expect(outcomes.map(codeOf)).toEqual(['acked', 'acked', 'PMC_RECORD_INVALID', 'acked']);
   });
 
   test('row 11 · a record without a value is refused unsent, and the next append is none the worse', async () => {
