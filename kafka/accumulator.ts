@@ -24,8 +24,8 @@ export interface AccumulatorOptions {
   /** A record above this is refused at once: its neighbours do not wait until a broker refuses their batch. */
   readonly recordBytesMax: number;
   /**
-   * A batch of less than `batchRecordsMax` records behind another one goes out at the next multiple of this, at once when not given: a request
-   * costs both sides more than a record, and what goes out at one moment can share one. A record that comes alone waits for nothing.
+   * What is no full batch, behind one that took less than this, goes out at the next multiple of it, at once when not given: a request costs
+   * both sides more than a record, and what goes out at one moment can share one. A record that comes alone waits for nothing.
    */
   readonly paceMs?: number;
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
@@ -40,6 +40,8 @@ interface Pending {
 interface Lane {
   readonly to: TopicPartition;
   readonly waiting: Pending[];
+  /** Of those that wait. */
+  bytes: number;
   busy: boolean;
 }
 
@@ -86,9 +88,10 @@ export class Accumulator {
     this.#bytes += sizeBytes;
     this.#records += 1;
     const name = laneOf(to);
-    const lane = this.#lanes.get(name) ?? { to, waiting: [], busy: false };
+    const lane = this.#lanes.get(name) ?? { to, waiting: [], bytes: 0, busy: false };
     this.#lanes.set(name, lane);
     lane.waiting.push({ record, sizeBytes, settle });
+    lane.bytes += sizeBytes;
     if (!lane.busy) void this.#run(lane);
   }
 
@@ -113,13 +116,21 @@ export class Accumulator {
     lane.busy = true;
     await this.#turn.wait();
     while (lane.waiting.length > 0) {
+      const startedMs = performance.now();
       await this.#settle(lane.to, this.#take(lane));
-      if (lane.waiting.length < this.#options.batchRecordsMax) await this.#beat?.wait();
+      // What took longer than the pace has set one itself, for all that were answered with it.
+      const isPaced = performance.now() - startedMs >= (this.#options.paceMs ?? 0);
+      if (!isPaced && !this.#hasBatch(lane)) await this.#beat?.wait();
     }
     lane.busy = false;
   }
 
-  #take({ waiting }: Lane): readonly Pending[] {
+  #hasBatch({ waiting, bytes }: Lane): boolean {
+    return waiting.length >= this.#options.batchRecordsMax || bytes >= this.#options.batchBytesMax;
+  }
+
+  #take(lane: Lane): readonly Pending[] {
+    const { waiting } = lane;
     let bytes = 0;
     let count = 0;
     for (const { sizeBytes } of waiting) {
@@ -128,6 +139,7 @@ export class Accumulator {
       bytes += sizeBytes;
       count += 1;
     }
+    lane.bytes -= bytes;
     return waiting.splice(0, count);
   }
 

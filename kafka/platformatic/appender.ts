@@ -13,6 +13,8 @@ import { accessOptions } from './client.ts';
 import { failedAppend } from './failures.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Of the broker, for all replicas to have it. Shorter: its answer says which partition of a request it is that has to wait. */
+const REPLICAS_TIMEOUT_MS = 7_000;
 const METADATA_AGE_MAX_MS = 30_000;
 
 /** An appender that connects in the background and keeps trying; appends wait for the connection. */
@@ -25,7 +27,7 @@ async function connect(options: ClientOptions): Promise<Producing> {
     ...accessOptions(options),
     acks: ProduceAcks.ALL,
     autocreateTopics: false,
-    timeout: REQUEST_TIMEOUT_MS,
+    timeout: REPLICAS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     metadataMaxAge: 10 * METADATA_AGE_MAX_MS,
     // Fewer than two would be taken for "for ever" by an idempotent producer.

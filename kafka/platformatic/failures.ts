@@ -20,10 +20,13 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
     : unanswered(name, to, error);
 }
 
-/** Whether any part of the error is an attempt that got no answer from the broker. */
+/** Whether any part of the error is an attempt that the broker did not refuse: one without an answer, or with one that says nothing of it. */
 function hasUnanswered(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!(error instanceof Error)) return true;
   if ('code' in error && (error.code === 'PLT_KFK_NETWORK' || error.code === 'PLT_KFK_TIMEOUT')) return true;
-  if (error instanceof AggregateError && error.errors.some(hasUnanswered)) return true;
-  return hasUnanswered(error.cause);
+  const parts = [
+    ...(error instanceof AggregateError ? error.errors : []),
+    ...(error.cause === undefined ? [] : [error.cause]),
+  ];
+  return parts.length === 0 ? !('apiId' in error) : parts.some(hasUnanswered);
 }

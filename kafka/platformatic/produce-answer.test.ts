@@ -1,9 +1,11 @@
-import { produceV9, produceV10, produceV11, Reader } from '@platformatic/kafka';
+import { produceV9, produceV10, produceV11, Reader, ResponseError } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { brokerErrorsOf } from './failures.ts';
 import { writtenAnswer } from './produce-answer.testing.ts';
 import { parseProduceAnswer, refusalIn } from './produce-answer.ts';
+
+type ProduceResponse = ReturnType<typeof produceV9.parseResponse>;
 
 const VERSIONS = [produceV9, produceV10, produceV11].map((one) => [one.api.version, one] as const);
 const PARTITIONS = fc.uniqueArray(
@@ -13,15 +15,27 @@ const PARTITIONS = fc.uniqueArray(
     offset: fc.bigInt({ min: -1n, max: 2n ** 62n }),
     leader: fc.option(fc.nat(100)),
     message: fc.option(fc.string({ minLength: 1 })),
+    errorCode: fc.constantFrom<number[]>(0, 0, 0, 6, 10, 87),
+    recordErrors: fc.array(fc.option(fc.string({ minLength: 1 })), { maxLength: 2 }),
   }),
   { selector: ({ topic, partition }) => `${topic}-${partition}` },
 );
+
+/** The answer also where the library makes an error of it. */
+function answered(parse: () => ProduceResponse): ProduceResponse {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ResponseError) return error['response'] as ProduceResponse;
+    throw error;
+  }
+}
 
 test.for(VERSIONS)('an answer of version %s is read as the library reads it', ([version, { parseResponse }]) => {
   fc.assert(
     fc.property(PARTITIONS, (partitions) => {
       const bytes = writtenAnswer(partitions);
-      const theirs = parseResponse(0, 0, version, Reader.from(bytes)).responses.flatMap(
+      const theirs = answered(() => parseResponse(0, 0, version, Reader.from(bytes))).responses.flatMap(
         ({ name, partitionResponses }) =>
           partitionResponses.map(({ index, errorCode, baseOffset }) => [name, index, errorCode, baseOffset]),
       );

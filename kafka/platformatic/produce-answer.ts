@@ -19,7 +19,7 @@ export function parseProduceAnswer(reader: Reader): readonly PartitionAnswer[] {
     const topic = reader.readString();
     return reader.readArray(() => parsePartition(reader, topic), true, false);
   });
-  // Milliseconds that the broker held it back, which it has done by now.
+  // Milliseconds for which the broker reads nothing more.
   reader.readInt32();
   readKnownTaggedFields(reader, {});
   return topics.flat();
@@ -39,7 +39,7 @@ function parsePartition(reader: Reader, topic: string): PartitionAnswer {
   return { topic, partition, errorCode, baseOffset, messages: messages.filter((text) => typeof text === 'string') };
 }
 
-/** As the library would say it of a request with this partition alone; undefined where it was appended. */
+/** As an error of the library, for its way with what it may retry; undefined where it was appended. A code that it does not know it does not retry. */
 export function refusalIn({ errorCode, messages }: PartitionAnswer, apiVersion: number): ResponseError | undefined {
   if (errorCode === 0) return undefined;
   const isKnown = errorCode in protocolErrorsCodesById;

@@ -53,11 +53,11 @@ class Sending {
   readonly outcomes: unknown[] = [];
   readonly #requests = new SharedRequests(VERSION);
 
-  add({ connection }: ScriptedConnection, to: TopicPartition): void {
+  add({ connection }: ScriptedConnection, to: TopicPartition, sizeBytes = 0): void {
     const index = this.outcomes.push('open') - 1;
     this.#requests.add(connection, ALL, TIMEOUT_MS, {
       ...to,
-      batch: Buffer.from(`batch of ${to.topic}-${to.partition}`),
+      batch: Buffer.from(`batch of ${to.topic}-${to.partition}`.padEnd(sizeBytes)),
       callback: (error, answer) => {
         const [topic, ...others] = answer?.responses ?? [];
         const [partition] = topic?.partitionResponses ?? [];
@@ -98,6 +98,22 @@ test('what one turn sends waits for nothing of the next, nor of another connecti
   sending.add(broker, OTHER);
   await turn();
   expect([broker.sent.length, another.sent.length]).toEqual([2, 1]);
+});
+
+test('a request that is large enough goes out at once, and what follows in the turn in another', async () => {
+  const [broker, sending] = [new ScriptedConnection(), new Sending()];
+  sending.add(broker, ONE, 3 * 1_048_576);
+  sending.add(broker, TWO, 1_048_576);
+  expect(broker.sent).toHaveLength(1);
+  sending.add(broker, OTHER);
+  await turn();
+  expect(broker.sent).toHaveLength(2);
+  broker.answer([
+    { ...ONE, offset: 1n },
+    { ...TWO, offset: 2n },
+  ]);
+  broker.answer([{ ...OTHER, offset: 3n }]);
+  expect(sending.outcomes).toEqual([1n, 2n, 3n]);
 });
 
 test('a partition that is refused fails alone, by the name that the broker gave it', async () => {

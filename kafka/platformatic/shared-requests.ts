@@ -21,13 +21,20 @@ export interface Appended {
 
 type Request = readonly [acks: number, timeoutMs: number, sends: readonly Send[]];
 
+interface Waiting {
+  readonly sends: Send[];
+  bytes: number;
+}
+
 const PRODUCE = 0;
+/** What has this size goes out at once: one answer, within one time limit, is for all of it, and brokers take 100 MiB at most. */
+const REQUEST_BYTES_MAX = 4 * 1_048_576;
 
 export class SharedRequests {
   readonly #version: number;
   readonly #api: API<[...Request], readonly PartitionAnswer[]>;
   /** What goes out at the end of this turn. All of a connection are of one producer, and so of the same acks and time limit. */
-  readonly #waiting = new Map<Connection, Send[]>();
+  readonly #waiting = new Map<Connection, Waiting>();
 
   /** A version from 9 on, where lengths are compact. */
   constructor(version: number) {
@@ -38,18 +45,19 @@ export class SharedRequests {
 
   /** A partition has one send at a time: the next one's sequence numbers hang on its outcome. */
   add(connection: Connection, acks: number, timeoutMs: number, send: Send): void {
-    const waiting = this.#waiting.get(connection);
-    if (waiting !== undefined) {
-      waiting.push(send);
-      return;
-    }
-    this.#waiting.set(connection, [send]);
+    const waiting = this.#waiting.get(connection) ?? { sends: [], bytes: 0 };
+    waiting.sends.push(send);
+    waiting.bytes += send.batch.length;
+    if (waiting.bytes >= REQUEST_BYTES_MAX) return this.#flush(connection, acks, timeoutMs);
+    if (waiting.sends.length > 1) return;
+    this.#waiting.set(connection, waiting);
     // When all that the turn set off has come as far as this, and before anything else is read.
     process.nextTick(() => this.#flush(connection, acks, timeoutMs));
   }
 
   #flush(connection: Connection, acks: number, timeoutMs: number): void {
-    const sends = this.#waiting.get(connection) ?? [];
+    const { sends } = this.#waiting.get(connection) ?? { sends: [] };
+    if (sends.length === 0) return;
     this.#waiting.delete(connection);
     this.#api(connection, acks, timeoutMs, sends, (error, answers = []) => {
       for (const send of sends) {

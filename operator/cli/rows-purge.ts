@@ -56,6 +56,7 @@ async function purge({ before, execute = false, json = false, reason }: Flags, c
       const { incarnation, partition, lower, upper } = range;
       done.push({ incarnation, partition, from: Number(lower), to: Number(upper - 1n), rows });
     }
+    if (execute) await purgeWhatWasFolded(client, before);
     if (execute && done.length > 0) {
       const deleted = done.reduce((sum, one) => sum + one.rows, 0);
       const detail = `pmc rows purge --before ${before} --execute: ${deleted} rows deleted (${reason})`;
@@ -172,6 +173,23 @@ async function purgeBatch(
     await client.query('rollback').catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * What was folded from rows that are gone: the state of a message that came to nobody, or was changed once more after it had been deleted, and a chat
+ * without messages. A state that was written since may have rows of its own that stay; its turn comes with theirs.
+ */
+async function purgeWhatWasFolded(client: pg.Client, before: string): Promise<void> {
+  await client.query(
+    `delete from message_state s where updated_at < $1 and not exists (
+       select from message_metadata m where m.kind = 'message' and m.source = s.source and m.event_id = s.message_id)`,
+    [before],
+  );
+  await client.query(
+    `delete from conversations c where last_at < $1 and not exists (
+       select from message_metadata m where m.kind = 'message' and m.source = c.source and m.chat = c.chat)`,
+    [before],
+  );
 }
 
 /** Offsets that follow each other are one range, also with those of ranges that are there. */

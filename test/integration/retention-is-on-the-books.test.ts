@@ -35,10 +35,19 @@ beforeAll(async () => {
     return { row: made.row, raw: event.payload };
   }).filter(({ row }) => row.recordOffset !== BAD);
   await store.write(make.batch(candidates, [poison(BAD)]), new AbortController().signal);
-  const young = make.candidate(0n, { young: true }, 1);
+  const young = make.candidate(0n, { young: true }, 1, { chat: 'has a message' });
   await store.write(make.batch([young], [], 1), new AbortController().signal);
+  const [old, since] = [new Date(START_MS), new Date(START_MS + ROWS * 1_000)];
   await pool.query(
-    `insert into message_state (source, message_id, state) values ('chaos', 'm5', '{}'), ('chaos', 'm11999', '{}')`,
+    `insert into message_state (source, message_id, state, updated_at) values
+       ('chaos', 'm5', '{}', $2), ('chaos', 'm11999', '{}', $1), ('chaos', 'never came', '{}', $1),
+       ('chaos', 'was changed since', '{}', $2), ('another', 'm11999', '{}', $1)`,
+    [old, since],
+  );
+  await pool.query(
+    `insert into conversations (source, chat, first_at, last_at) values
+       ('chaos', 'is over', $1, $1), ('chaos', 'goes on', $1, $2), ('chaos', 'has a message', $1, $1)`,
+    [old, since],
   );
 });
 afterAll(async () => {
@@ -92,8 +101,16 @@ test('with it the rows before the time are gone, the others there, and the audit
       detail: expect.stringContaining(`${KEPT_FROM - 1} rows deleted (thirty days)`),
     },
   ]);
-  const { rows } = await pool.query('select message_id from message_state');
-  expect(rows).toEqual([{ message_id: 'm11999' }]);
+});
+
+test('what was folded from rows goes when nothing of it is left, and stays while there is', async () => {
+  const { rows: states } = await pool.query<object>('select source, message_id from message_state order by message_id');
+  expect(states).toEqual([
+    { source: 'chaos', message_id: 'm11999' },
+    { source: 'chaos', message_id: 'was changed since' },
+  ]);
+  const { rows } = await pool.query<{ chat: string }>('select chat from conversations');
+  expect(new Set(rows.map(({ chat }) => chat))).toEqual(new Set(['goes on', 'has a message']));
 });
 
 test('a second time there is nothing left to delete', async () => {
