@@ -5,7 +5,8 @@ import type { AppendOutcome } from '../kafka/log.ts';
 import { type Attempt, judgeAppends, NONE } from './support/log/append-verdict.ts';
 import { CLIENTS } from './support/log/clients-under-test.ts';
 import { HAZARDS, NOT_APPLICABLE_MAX, rowsShown } from './support/log/hazards.ts';
-import { Frames, requestHead, withOfferedVersions, withProduceError } from './support/log/kafka-frames.ts';
+import { Frames, requestHead, withOfferedVersions } from './support/log/kafka-frames.ts';
+import { withProduceError } from './support/log/produce-frames.ts';
 import { parseStored, type StoredRecord } from './support/log/stored-record.ts';
 import { projectFiles } from './support/project-files.ts';
 
@@ -115,13 +116,22 @@ describe('the frames that a proxy tells apart', () => {
   });
 
   test.for([
-    ['old', 7, [...CORRELATION, 0, 0, 0, 1, 0, 1, 116, 0, 0, 0, 1, 0, 0, 0, 5], 23],
-    ['compact', 11, [...CORRELATION, 0, 2, 2, 116, 2, 0, 0, 0, 5], 17],
-  ] as const)('of a Produce have their error code where the %s form has it', ([, version, before, at]) => {
-    const changed = withProduceError(frame(Buffer.from([...before, 0, 0, 1, 2, 3])), version, 45);
-    expect(changed.readInt16BE(at)).toBe(45);
-    expect(changed.readUInt8(at + 2)).toBe(1);
-  });
+    ['old', 7, [...CORRELATION, 0, 0, 0, 1, 0, 1, 116, 0, 0, 0, 2], Array<number>(24).fill(1), []],
+    ['compact', 11, [...CORRELATION, 0, 2, 2, 116, 3], [...Array<number>(24).fill(1), 1, 0, 0], [0]],
+  ] as const)(
+    'of a Produce have the error code of each partition where the %s form has it',
+    ([, version, before, rest, tags]) => {
+      const answer = (error: number): Buffer => {
+        const partition = (index: number, code: number): readonly number[] => [0, 0, 0, index, 0, code, ...rest];
+        return frame(
+          Buffer.from([...before, ...partition(5, 0), ...partition(6, error), ...tags, 0, 0, 0, 0, ...tags]),
+        );
+      };
+      expect(
+        withProduceError(answer(0), version, 45, ({ topic, partition }) => topic === 't' && partition === 6),
+      ).toEqual(answer(45));
+    },
+  );
 
   test.for([
     ['old', 1, [0, 0, 0, 0, 0, 2], []],

@@ -9,7 +9,8 @@ import { type AppendVerdict, judgeAppends, NONE } from '../support/log/append-ve
 import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
 import type { FaultProxy } from '../support/log/fault-proxy.ts';
 import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
-import { API, withDamagedRecords, withOfferedVersions, withProduceError } from '../support/log/kafka-frames.ts';
+import { API, withOfferedVersions } from '../support/log/kafka-frames.ts';
+import { withDamagedRecords, withProduceError } from '../support/log/produce-frames.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { withCluster } from '../support/log/with-cluster.ts';
 
@@ -95,10 +96,10 @@ describe.for(CLIENTS)('%s', (client) => {
     proxy.onAnswer(({ apiKey, apiVersion, frame }) => {
       if (apiKey !== API.Produce) return 'pass';
       answers += 1;
-      return answers === 1 ? withProduceError(frame, apiVersion, 999) : 'pass';
+      return answers === 1 ? withProduceError(frame, apiVersion, 999, ({ partition }) => partition === 0) : 'pass';
     });
     await Promise.all(partitions.map((to) => ledger.settle(to, [numbered(to, 1)])));
-    // The one that was denied was written, and is appended again. One client has one request for all of a turn, the other has one for each.
+    // The first, which was denied, was written, and is appended again. One client has one request for all of a turn, the other has one for each.
     expect(answers).toBe(client === 'platformatic' ? 2 : PARTITIONS + 1);
     expect(await verdict()).toMatchObject({ violations: NONE, acked: 2 * PARTITIONS, copies: 1 });
   });

@@ -1,6 +1,7 @@
 // A broker that answers and takes no appends to one topic, as where its replicas are not in sync. The communicator says so for as long as
 // it lasts, whoever is connected and whoever comes hears of it, and afterwards all that waited is on the log, once.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { TopicPartition } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { pause } from '../../service/backoff.ts';
 import { CountingPeer } from '../support/gateway/counting-peer.ts';
@@ -8,7 +9,8 @@ import { judgeCounted, judgeTold, NOTHING_WRONG } from '../support/gateway/crash
 import { GatewayBench } from '../support/gateway/gateway-bench.ts';
 import { TellingSource } from '../support/gateway/telling-source.ts';
 import { unchanging, until } from '../support/gateway/until.ts';
-import { API, withDamagedRecords, withProduceError } from '../support/log/kafka-frames.ts';
+import { API } from '../support/log/kafka-frames.ts';
+import { withDamagedRecords, withProduceError } from '../support/log/produce-frames.ts';
 
 const NOT_ENOUGH_REPLICAS = 19;
 const LOOKS = 100;
@@ -37,10 +39,10 @@ afterAll(async () => {
 /** Nothing is written, for the broker finds the records damaged, and what it answers is what a leader says that has too few replicas in sync. */
 function takesNothing(): void {
   const { proxy } = bench.cluster.node(1);
-  const isOf = (apiKey: number, frame: Buffer): boolean => apiKey === API.Produce && frame.includes(TOPIC.incoming);
-  proxy.onRequest(({ apiKey }, frame) => (isOf(apiKey, frame) ? withDamagedRecords(frame) : frame));
+  const isIncoming = ({ topic }: TopicPartition): boolean => topic === TOPIC.incoming;
+  proxy.onRequest(({ apiKey }, frame) => (apiKey === API.Produce ? withDamagedRecords(frame, isIncoming) : frame));
   proxy.onAnswer(({ apiKey, apiVersion, frame }) =>
-    isOf(apiKey, frame) ? withProduceError(frame, apiVersion, NOT_ENOUGH_REPLICAS) : 'pass',
+    apiKey === API.Produce ? withProduceError(frame, apiVersion, NOT_ENOUGH_REPLICAS, isIncoming) : 'pass',
   );
 }
 

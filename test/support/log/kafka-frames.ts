@@ -56,36 +56,6 @@ export function withInt64(frame: Buffer, from: bigint, to: bigint): Buffer {
   return changed;
 }
 
-/** The answer to a Produce of one partition, with another error code (0: none). */
-export function withProduceError(answer: Buffer, apiVersion: number, code: number): Buffer {
-  const changed = Buffer.from(answer);
-  changed.writeInt16BE(code, produceErrorAt(answer, apiVersion));
-  return changed;
-}
-
-function produceErrorAt(answer: Buffer, apiVersion: number): number {
-  // Length and correlation id, then topics: how many, the name, how many partitions, the number of the partition.
-  if (apiVersion < 9) {
-    const nameAt = 4 + 4 + 4;
-    return nameAt + 2 + answer.readInt16BE(nameAt) + 4 + 4;
-  }
-  // Since version 9 lengths are one more and take as many bytes as they need; the head ends with its tags.
-  const [, topicsAt] = varint(answer, 4 + 4);
-  const [, nameAt] = varint(answer, topicsAt);
-  const [nameLength, textAt] = varint(answer, nameAt);
-  const [, partitionsFrom] = varint(answer, textAt + nameLength - 1);
-  return partitionsFrom + 4;
-}
-
-/** A Produce whose records have been damaged on the way: the broker finds that their checksum is wrong and writes nothing. */
-export function withDamagedRecords(request: Buffer): Buffer {
-  const changed = Buffer.from(request);
-  // Behind the records are at most a few bytes of tags.
-  const at = request.length - 8;
-  changed.writeUInt8(request.readUInt8(at) ^ 1, at);
-  return changed;
-}
-
 /** The answer to an ApiVersions, with another range of versions for one request. */
 export function withOfferedVersions(
   answer: Buffer,
@@ -110,7 +80,7 @@ export function withOfferedVersions(
 }
 
 /** The value at a place, and where the next one begins. */
-function varint(bytes: Buffer, at: number): readonly [value: number, next: number] {
+export function varint(bytes: Buffer, at: number): readonly [value: number, next: number] {
   let value = 0;
   for (let index = 0; index < 5; index += 1) {
     const byte = bytes.readUInt8(at + index);

@@ -2,7 +2,8 @@
 // which they strike are the run's own, so a seed gives the same faults in the same order and not the same interleaving.
 
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { API, withProduceError } from './kafka-frames.ts';
+import { API } from './kafka-frames.ts';
+import { withProduceError } from './produce-frames.ts';
 
 const BROKEN_FOR_MS = 300;
 const LATE_MS = 40;
