@@ -116,6 +116,17 @@ test('a request that is large enough goes out at once, and what follows in the t
   expect(sending.outcomes).toEqual([1n, 2n, 3n]);
 });
 
+test('one that is as large as a request may be by itself goes out', async () => {
+  const [broker, sending] = [new ScriptedConnection(), new Sending()];
+  sending.add(broker, ONE, 4 * 1_048_576);
+  sending.add(broker, TWO);
+  await turn();
+  expect(broker.sent).toHaveLength(2);
+  broker.answer([{ ...ONE, offset: 1n }]);
+  broker.answer([{ ...TWO, offset: 2n }]);
+  expect(sending.outcomes).toEqual([1n, 2n]);
+});
+
 test('a partition that is refused fails alone, by the name that the broker gave it', async () => {
   const [broker, sending] = [new ScriptedConnection(), new Sending()];
   for (const to of [ONE, TWO, OTHER]) sending.add(broker, to);

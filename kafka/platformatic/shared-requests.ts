@@ -48,9 +48,9 @@ export class SharedRequests {
     const waiting = this.#waiting.get(connection) ?? { sends: [], bytes: 0 };
     waiting.sends.push(send);
     waiting.bytes += send.batch.length;
+    this.#waiting.set(connection, waiting);
     if (waiting.bytes >= REQUEST_BYTES_MAX) return this.#flush(connection, acks, timeoutMs);
     if (waiting.sends.length > 1) return;
-    this.#waiting.set(connection, waiting);
     // When all that the turn set off has come as far as this, and before anything else is read.
     process.nextTick(() => this.#flush(connection, acks, timeoutMs));
   }
