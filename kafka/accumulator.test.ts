@@ -69,6 +69,33 @@ describe('the accumulator', () => {
     expect(pauses).toEqual([36 - 31]);
   });
 
+  test.for([
+    ['that took as long as the pace', 12, 1_000_000, []],
+    ['while another is full by its bytes', 0, RECORD_OVERHEAD + 1, [12]],
+    ['and some behind one that was quick', 0, 1_000_000, [12, 12]],
+  ] as const)(
+    'a pause is left between batches as it is needed: one %s',
+    async ([, tookMs, batchBytesMax, expected]) => {
+      let nowMs = 0;
+      vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+      onTestFinished(() => void vi.restoreAllMocks());
+      const appender = new ScriptedAppender(() => {
+        nowMs += tookMs;
+        return 'acked';
+      });
+      const accumulator = accumulatorOn(appender, { paceMs: 12, batchBytesMax });
+      appender.hold();
+      const first = accumulator.append(LANE, record('a'));
+      await vi.waitUntil(() => appender.appends.length === 1);
+      const second = accumulator.append(LANE, record('b'));
+      pauses.length = 0;
+      appender.release();
+      await Promise.all([first, second]);
+      await accumulator.flush();
+      expect(pauses).toEqual(expected);
+    },
+  );
+
   test('leaves some time between batches of a partition that are not full, and none before one that is', async () => {
     // An append takes no time.
     vi.spyOn(performance, 'now').mockReturnValue(0);

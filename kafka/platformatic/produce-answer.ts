@@ -10,7 +10,8 @@ export interface PartitionAnswer extends TopicPartition {
   readonly messages: readonly string[];
 }
 
-const PRODUCE = 0;
+/** The number of the request. */
+export const PRODUCE = 0;
 const UNKNOWN_SERVER_ERROR = -1;
 
 /** Of every version from 9 on. */

@@ -3,7 +3,7 @@
 // does not learn of it: each send has one partition, and keeps its sequence numbers, its retries and its outcome for itself.
 import { type API, type Callback, type Connection, createAPI, type Reader, Writer } from '@platformatic/kafka';
 import type { Offset, TopicPartition } from '../log.ts';
-import { type PartitionAnswer, parseProduceAnswer, refusalIn } from './produce-answer.ts';
+import { type PartitionAnswer, PRODUCE, parseProduceAnswer, refusalIn } from './produce-answer.ts';
 
 /** One batch for one partition, and who waits for its outcome. */
 export interface Send extends TopicPartition {
@@ -26,7 +26,6 @@ interface Waiting {
   bytes: number;
 }
 
-const PRODUCE = 0;
 /** What has this size goes out at once: one answer, within one time limit, is for all of it, and brokers take 100 MiB at most. */
 const REQUEST_BYTES_MAX = 4 * 1_048_576;
 

@@ -176,7 +176,7 @@ async function purgeBatch(
 }
 
 /**
- * What was folded from rows that are gone: the state of a message that came to nobody, or was changed once more after it had been deleted, and a chat
+ * What was folded from rows that are gone: the state of a message that never came, or was changed once more after it had been deleted, and a chat
  * without messages. A state that was written since may have rows of its own that stay; its turn comes with theirs.
  */
 async function purgeWhatWasFolded(client: pg.Client, before: string): Promise<void> {
