@@ -4,6 +4,7 @@ import pg from 'pg';
 import { setting } from './config.ts';
 import { PmcError } from './errors.ts';
 import type { Logger } from './logger.ts';
+import { SilentServer } from './silent-server.ts';
 
 export type Pool = pg.Pool;
 export type PoolClient = pg.PoolClient;
@@ -38,12 +39,15 @@ class Client extends pg.Client {
 /** Then the kernel asks whether the other end is still there, and gives it ten seconds; by itself it would ask after two hours. */
 const SILENT_MAX_MS = 10_000;
 
+const CONNECT_MAX_MS = 5_000;
+const SILENCE = { silentMs: SILENT_MAX_MS, answerMs: CONNECT_MAX_MS };
+
 /**
- * How every connection is made. A server that vanishes without a word, e.g. with its machine, fails what waits for it within half a
- * minute; one that only takes long does not.
+ * How every connection is made. A server that vanishes without a word, e.g. with its machine, or hangs, fails what waits for it within
+ * half a minute; one that only takes long does not.
  */
 const CONNECTION = {
-  connectionTimeoutMillis: 5_000,
+  connectionTimeoutMillis: CONNECT_MAX_MS,
   keepAlive: true,
   keepAliveInitialDelayMillis: SILENT_MAX_MS,
   application_name: 'pmc',
@@ -54,15 +58,18 @@ const CONNECTION = {
  * statement that takes longer.
  */
 export function createPool(databaseUrl: string, logger: Logger, connectionsMax = 5, statementTimeoutMs?: number): Pool {
+  const connection = { ...CONNECTION, connectionString: databaseUrl };
   const pool = new pg.Pool({
-    ...CONNECTION,
+    ...connection,
     Client,
-    connectionString: databaseUrl,
     max: connectionsMax,
     idleTimeoutMillis: 30_000,
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'database.connection.lost'));
+  const silence = new SilentServer(connection, SILENCE);
+  pool.on('acquire', (client) => silence.begin(client));
+  pool.on('release', (_error, client) => silence.end(client));
   // A client that is checked out has no listener of the pool's: lost between two queries of a transaction, its error event
   // would end the process. The next query on it fails, and that is where it is handled.
   pool.on('connect', (client) => {
@@ -73,15 +80,19 @@ export function createPool(databaseUrl: string, logger: Logger, connectionsMax =
 
 /** One connection for a command, ended with it. Throws what `connectionError` says where the server does not answer or let us in. */
 export async function withConnection<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...CONNECTION, connectionString: databaseUrl });
+  const connection = { ...CONNECTION, connectionString: databaseUrl };
+  const client = new pg.Client(connection);
+  const silence = new SilentServer(connection, SILENCE);
   // Lost, its error event would end the process. The query that waits fails, or the next one: that is where it is told.
   client.on('error', () => undefined);
   try {
     await client.connect().catch((error: unknown) => {
       throw connectionError(databaseUrl, error);
     });
+    silence.begin(client);
     return await work(client);
   } finally {
+    silence.end(client);
     await client.end();
   }
 }
