@@ -1,4 +1,4 @@
-// How deeply a JSON text nests, in one pass over its bytes and without parsing: a parser would recurse into what we refuse.
+// Whether a JSON text nests too deeply, told without parsing it: who reads it later may recurse into what we let pass. Pure.
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACKET = 0x5b;
@@ -6,21 +6,37 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** The deepest level of objects and arrays; 1 for `{}`. Says nothing about whether the text is JSON. */
-export function jsonDepth(text: Uint8Array): number {
+/** Whether there are more levels of objects and arrays than that; `{}` has one. Says nothing about whether the text is JSON. */
+export function nestsDeeperThan(levels: number, text: string): boolean {
+  return hasMoreOpeningsThan(levels, text) && depthOf(text) > levels;
+}
+
+/** Most texts have one or two, also counting those inside of strings, and to find them is quick. */
+function hasMoreOpeningsThan(levels: number, text: string): boolean {
+  let left = levels;
+  for (const opening of ['{', '[']) {
+    for (let at = text.indexOf(opening); at !== -1; at = text.indexOf(opening, at + 1)) {
+      if (left === 0) return true;
+      left -= 1;
+    }
+  }
+  return false;
+}
+
+function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
-    const byte = text[index];
+    const unit = text.charCodeAt(index);
     if (inString) {
-      if (byte === BACKSLASH) index += 1;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) inString = true;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (unit === BACKSLASH) index += 1;
+      else if (unit === QUOTE) inString = false;
+    } else if (unit === QUOTE) inString = true;
+    else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) {
       depth += 1;
       if (depth > deepest) deepest = depth;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
+    } else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) depth -= 1;
   }
   return deepest;
 }

@@ -1,7 +1,7 @@
 // What a frame says, or why it says nothing that can be used. Pure.
 import { isUtf8 } from 'node:buffer';
 import { PROTOCOL_ERROR, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
-import { jsonDepth } from './json-depth.ts';
+import { nestsDeeperThan } from './json-depth.ts';
 
 export interface Frame {
   readonly bytes: Buffer;
@@ -24,28 +24,29 @@ export type Parsed =
 export function parseFrame({ bytes, isBinary }: Frame): Parsed {
   if (isBinary) return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is binary, a JSON text is expected');
   if (!isUtf8(bytes)) return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is not valid UTF-8');
-  const refusal = shapeProblem(bytes);
-  const fields = objectOf(bytes);
+  const text = bytes.toString('utf8');
+  const refusal = shapeProblem(bytes.length, text);
+  const fields = objectOf(text);
   if (refusal !== undefined) return fields.ok ? { ok: false, refusal, fields: fields.fields } : { ok: false, refusal };
   return fields;
 }
 
-function shapeProblem(bytes: Buffer): Refusal | undefined {
+function shapeProblem(sizeBytes: number, text: string): Refusal | undefined {
   const { frameBytes, nesting } = PROTOCOL_LIMITS;
-  if (bytes.length > frameBytes) {
-    const reason = `the frame has ${bytes.length} bytes, the limit is ${frameBytes}`;
+  if (sizeBytes > frameBytes) {
+    const reason = `the frame has ${sizeBytes} bytes, the limit is ${frameBytes}`;
     return { code: PROTOCOL_ERROR.frameTooLarge.code, reason };
   }
-  if (jsonDepth(bytes) > nesting) {
+  if (nestsDeeperThan(nesting, text)) {
     return { code: PROTOCOL_ERROR.invalid.code, reason: `the JSON nests deeper than ${nesting} levels` };
   }
   return undefined;
 }
 
-function objectOf(bytes: Buffer): Parsed {
+function objectOf(text: string): Parsed {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is not JSON');
   }
