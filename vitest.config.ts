@@ -1,5 +1,5 @@
 // Five kinds of test. `unit`: beside the code, without servers, in parallel. `integration` and `browser`: on the real
-// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run; one file after the other. `system`: the
+// Kafka, registry and PostgreSQL, which test/support/stack.ts starts once for the run. `system`: the
 // whole system as `pmc up` starts it, one of its own for each file. `faults`: the same, and on clusters of their own behind fault
 // proxies. Both take many minutes, so they are not a part of `npm test`.
 import { defineConfig } from 'vitest/config';
@@ -14,8 +14,11 @@ const ON_REAL_SERVERS = {
   env: { NODE_ENV: 'production' },
 };
 
-/** Each file has servers of its own, and much of the time is waiting: for time-outs, for brokers, for sessions to end. */
-const EACH_WITH_ITS_OWN = { fileParallelism: true, maxWorkers: 2 };
+/**
+ * Each file has topics, databases and ports of its own, or servers, and much of the time is waiting: for time-outs, for brokers, for
+ * sessions to end.
+ */
+const TWO_AT_A_TIME = { fileParallelism: true, maxWorkers: 2 };
 
 export default defineConfig({
   test: {
@@ -36,6 +39,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           ...ON_REAL_SERVERS,
+          ...TWO_AT_A_TIME,
         },
       },
       {
@@ -52,7 +56,7 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           sequence: { groupOrder: 4 },
           ...ON_REAL_SERVERS,
-          ...EACH_WITH_ITS_OWN,
+          ...TWO_AT_A_TIME,
         },
       },
       {
@@ -61,7 +65,7 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           sequence: { groupOrder: 3 },
           ...ON_REAL_SERVERS,
-          ...EACH_WITH_ITS_OWN,
+          ...TWO_AT_A_TIME,
         },
       },
     ],
