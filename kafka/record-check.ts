@@ -29,6 +29,7 @@ export function invalidRecord(to: TopicPartition, record: AppendRecord): PmcErro
 
 /** PMC_RECORD_TOO_LARGE for what would not fit into a batch of its own of this size. */
 export function oversizeRecord(to: TopicPartition, record: AppendRecord, bytesMax: number): PmcError | undefined {
+  // Nearly every record is far below the limit.
   if (roughBytesMax(record) <= bytesMax) return undefined;
   const sizeBytes = storedBytesMax(record);
   if (sizeBytes <= bytesMax) return undefined;
@@ -36,8 +37,8 @@ export function oversizeRecord(to: TopicPartition, record: AppendRecord, bytesMa
   return new PmcError('PMC_RECORD_TOO_LARGE', message, { ...to, sizeBytes, bytesMax });
 }
 
-/** Never less than `storedBytesMax`, and found without looking at any text: nearly every record is far below the limit. */
-function roughBytesMax({ key, value, headers }: AppendRecord): number {
+/** At least what the record takes on the log when it is alone in its batch, uncompressed, found without looking at any text. */
+export function roughBytesMax({ key, value, headers }: AppendRecord): number {
   let units = key === null ? 0 : key.length;
   let bytes = BATCH_OVERHEAD_BYTES + RECORD_OVERHEAD_BYTES + value.length;
   for (const name in headers) {

@@ -1,7 +1,8 @@
-// Records as one batch of the log's format (magic 2, uncompressed), written into one buffer: sizes first, then bytes. The library
+// Records as one batch of the log's format (magic 2, uncompressed), written into one buffer in one pass. The library
 // makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
 // and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
 import type { AppendRecord, Headers } from '../log.ts';
+import { roughBytesMax } from '../record-check.ts';
 import { checksum } from './checksum.ts';
 import { sizeOfVarint, writeVarint } from './varint.ts';
 
@@ -19,6 +20,8 @@ const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const HEADER_BYTES = 61;
 const NULL_LENGTH = -1;
+/** Of nearly every record's length. */
+const LENGTH_BYTES = 2;
 
 /** At least one record, each as `invalidRecord` lets it through. */
 export function encodeBatch(records: readonly AppendRecord[], producer: ProducerState): Buffer {
@@ -28,8 +31,6 @@ export function encodeBatch(records: readonly AppendRecord[], producer: Producer
 class Encoding {
   readonly #records: readonly AppendRecord[];
   readonly #baseTimestampMs: number;
-  /** Of each record, without its own length in front. */
-  readonly #sizes: readonly number[];
   readonly #batch: Buffer;
   /** The names of headers with their lengths: the same few in all records. */
   readonly #names = new Map<string, Buffer>();
@@ -38,18 +39,17 @@ class Encoding {
   constructor(records: readonly AppendRecord[]) {
     this.#records = records;
     this.#baseTimestampMs = records[0]?.timestampMs ?? 0;
-    this.#sizes = records.map((record, index) => this.#sizeOf(record, index));
-    this.#batch = Buffer.allocUnsafe(this.#sizes.reduce((sum, size) => sum + sizeOfVarint(size) + size, HEADER_BYTES));
+    this.#batch = Buffer.allocUnsafe(records.reduce((sum, record) => sum + roughBytesMax(record), HEADER_BYTES));
   }
 
   finish({ producerId, producerEpoch, baseSequence }: ProducerState): Buffer {
-    const batch = this.#batch;
     const count = this.#records.length;
     let maxTimestampMs = this.#baseTimestampMs;
     for (const [index, record] of this.#records.entries()) {
       maxTimestampMs = Math.max(maxTimestampMs, record.timestampMs);
       this.#write(record, index);
     }
+    const batch = this.#batch.subarray(0, this.#at);
     // Base offset and leader epoch are the broker's to set; no attribute is.
     batch.fill(0, 0, ATTRIBUTES_AT + 2);
     batch.writeInt32BE(batch.length - LENGTH_AT - 4, LENGTH_AT);
@@ -65,16 +65,9 @@ class Encoding {
     return batch;
   }
 
-  #sizeOf({ key, value, headers, timestampMs }: AppendRecord, index: number): number {
-    let size = 1 + sizeOfVarint(timestampMs - this.#baseTimestampMs) + sizeOfVarint(index);
-    size += key === null ? sizeOfVarint(NULL_LENGTH) : sizeOfText(key);
-    size += sizeOfVarint(value.length) + value.length + sizeOfVarint(countOf(headers));
-    for (const name in headers) size += this.#name(name).length + sizeOfText(headers[name] as string);
-    return size;
-  }
-
   #write({ key, value, headers, timestampMs }: AppendRecord, index: number): void {
-    this.#varint(this.#sizes[index] as number);
+    const from = this.#at;
+    this.#at += LENGTH_BYTES;
     this.#batch[this.#at] = 0;
     this.#at += 1;
     this.#varint(timestampMs - this.#baseTimestampMs);
@@ -88,6 +81,16 @@ class Encoding {
       this.#bytes(this.#name(name));
       this.#text(headers[name] as string);
     }
+    this.#putLength(from, LENGTH_BYTES);
+  }
+
+  /** Of all that was written behind its place, which was chosen by a guess. */
+  #putLength(from: number, guessed: number): void {
+    const length = this.#at - from - guessed;
+    const size = sizeOfVarint(length);
+    if (size !== guessed) this.#batch.copyWithin(from + size, from + guessed, this.#at);
+    writeVarint(this.#batch, from, length);
+    this.#at = from + size + length;
   }
 
   #varint(value: number): void {
@@ -99,29 +102,23 @@ class Encoding {
     this.#at += bytes.length;
   }
 
-  /** Nearly every text has a byte for each of its units: its length is written by that guess. */
+  /** Nearly every text has a byte for each of its units. */
   #text(text: string): void {
     const [from, guessed] = [this.#at, sizeOfVarint(text.length)];
-    const written = this.#batch.write(text, from + guessed);
-    const size = sizeOfVarint(written);
-    writeVarint(this.#batch, from, written);
-    if (size !== guessed) this.#batch.write(text, from + size);
-    this.#at = from + size + written;
+    this.#at += guessed;
+    this.#at += this.#batch.write(text, this.#at);
+    this.#putLength(from, guessed);
   }
 
   #name(name: string): Buffer {
     const known = this.#names.get(name);
     if (known !== undefined) return known;
-    const encoded = Buffer.allocUnsafe(sizeOfText(name));
-    encoded.write(name, writeVarint(encoded, 0, Buffer.byteLength(name)));
+    const bytes = Buffer.byteLength(name);
+    const encoded = Buffer.allocUnsafe(sizeOfVarint(bytes) + bytes);
+    encoded.write(name, writeVarint(encoded, 0, bytes));
     this.#names.set(name, encoded);
     return encoded;
   }
-}
-
-function sizeOfText(text: string): number {
-  const bytes = Buffer.byteLength(text);
-  return sizeOfVarint(bytes) + bytes;
 }
 
 function countOf(headers: Headers): number {
