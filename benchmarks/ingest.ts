@@ -21,14 +21,14 @@ import { type ScratchServers, startScratchServers } from './scratch-servers.ts';
 const CONNECTIONS = 50;
 /** 3,200 in all: below the half of PMC_INFLIGHT_MAX at which reading stops. */
 const WINDOW_FRAMES = 64;
-const RAMP_MS = 1_500;
-const MEASURED_MS = 6_000;
+const LENGTH = { rampMs: 1_500, measuredMs: 6_000 };
 const PEER_RECORDS = 300_000;
 const RABBIT_MESSAGES = 40_000;
 const RABBIT_URL = 'amqp://guest:guest@127.0.0.1:5672';
 const IDLE_CONNECTIONS = [5_000, 10_000] as const;
 const IDLE_REST_MS = 5_000;
 const LOAD = fileURLToPath(new URL('./ingest-load.ts', import.meta.url));
+const RABBIT_GATEWAY = fileURLToPath(new URL('./rabbit-gateway.ts', import.meta.url));
 const RABBIT = fileURLToPath(new URL('./rabbit-publisher.ts', import.meta.url));
 const BARE = fileURLToPath(new URL('./bare-web-socket-server.ts', import.meta.url));
 
@@ -39,6 +39,8 @@ interface Round {
   readonly producerPerformance: number;
   readonly quorum: number;
   readonly classic: number;
+  /** Frames a second through a gateway that publishes to quorum queues. */
+  readonly rabbitGateway: number;
 }
 
 type KafkaPeer = Pick<ScratchKafka, 'broker' | 'runTool'>;
@@ -69,17 +71,16 @@ async function measure(gateway: GatewayProcess, kafka: KafkaPeer, rabbitUrl: str
     const rounds: Round[] = [];
     for (let round = 0; round <= runs; round += 1) {
       const cpuBefore = gateway.cpuSeconds();
-      const length = { rampMs: RAMP_MS, measuredMs: MEASURED_MS };
-      const full = await ask({ do: 'saturate', windowFrames: WINDOW_FRAMES, ...length });
-      const perSecond = (full.acked * 1_000) / full.tookMs;
+      const perSecond = perSecondOf(await ask({ do: 'saturate', windowFrames: WINDOW_FRAMES, ...LENGTH }));
       // Of the ramp as well: about the same a frame.
-      const frames = (perSecond * (RAMP_MS + MEASURED_MS)) / 1_000;
+      const frames = (perSecond * (LENGTH.rampMs + LENGTH.measuredMs)) / 1_000;
       const cpuMicros = ((gateway.cpuSeconds() - cpuBefore) * 1e6) / frames;
-      const half = await ask({ do: 'steady', perSecond: perSecond / 2, ...length });
+      const half = await ask({ do: 'steady', perSecond: perSecond / 2, ...LENGTH });
       if (half.latenciesMs === undefined) throw new Error('the load measured no latencies');
       const producerPerformance = await producerPerformanceRate(kafka, round);
       const quorum = await rabbitRate(rabbitUrl, 'quorum');
       const classic = await rabbitRate(rabbitUrl, 'classic');
+      const rabbitGateway = await rabbitGatewayRate(rabbitUrl);
       if (round > 0) {
         rounds.push({
           acked: perSecond,
@@ -88,6 +89,7 @@ async function measure(gateway: GatewayProcess, kafka: KafkaPeer, rabbitUrl: str
           producerPerformance,
           quorum,
           classic,
+          rabbitGateway,
         });
       }
     }
@@ -109,6 +111,10 @@ function ingestFigures(rounds: readonly Round[]): readonly Figure[] {
       ratio: of((round) => round.acked / round.quorum),
     },
     {
+      ...{ figure: 'ingest.gateway-share', unit: 'frames/s', value: acked, against: 'a gateway on RabbitMQ' },
+      ratio: of((round) => round.acked / round.rabbitGateway),
+    },
+    {
       ...{ figure: 'ingest.append-share', unit: 'frames/s', value: acked, against: 'ProducerPerformance' },
       ratio: of((round) => round.acked / round.producerPerformance),
     },
@@ -116,6 +122,7 @@ function ingestFigures(rounds: readonly Round[]): readonly Figure[] {
     { figure: `ingest.cpu (${APPENDER})`, unit: 'us/frame', value: of(({ cpuMicros }) => cpuMicros) },
     { figure: 'ingest.ProducerPerformance', unit: 'records/s', value: of((round) => round.producerPerformance) },
     { figure: 'ingest.RabbitMQ-quorum', unit: 'messages/s', value: of((round) => round.quorum) },
+    { figure: 'ingest.RabbitMQ-gateway', unit: 'frames/s', value: of((round) => round.rabbitGateway) },
     { figure: 'ingest.RabbitMQ-classic', unit: 'messages/s', value: of((round) => round.classic) },
   ];
 }
@@ -176,6 +183,30 @@ async function rabbitRate(url: string, kind: 'quorum' | 'classic'): Promise<numb
   const { recordsPerSecond } = await answerOf<{ recordsPerSecond: number }>(child);
   await closed;
   return recordsPerSecond;
+}
+
+/** The same load through V1's way: WebSocket in, publisher confirms, acknowledgement out. */
+async function rabbitGatewayRate(url: string): Promise<number> {
+  const child = fork(RABBIT_GATEWAY, [url, 'quorum'], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    const { port } = await answerOf<{ port: number }>(child);
+    const rate = await withLoad({ url: `ws://127.0.0.1:${port}`, token: '' }, async (ask) => {
+      await ask({ do: 'connect', connections: CONNECTIONS });
+      return perSecondOf(await ask({ do: 'saturate', windowFrames: WINDOW_FRAMES, ...LENGTH }));
+    });
+    child.send('count');
+    const counted = await answerOf<{ readonly failure?: string }>(child);
+    if (counted.failure !== undefined) throw new Error(`gateway on RabbitMQ: ${counted.failure}`);
+    return rate;
+  } finally {
+    if (child.connected) child.disconnect();
+    await exited;
+  }
+}
+
+function perSecondOf({ acked, tookMs }: LoadAnswer): number {
+  return (acked * 1_000) / tookMs;
 }
 
 async function withGateway<T>(

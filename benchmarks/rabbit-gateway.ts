@@ -1,0 +1,56 @@
+// The same task as ours on RabbitMQ, in a process of its own: `rabbit-gateway.ts URL quorum|classic`. Users' frames come in by WebSocket,
+// are parsed and published as they are, persistent, and acknowledged when confirmed. It does no more than the load needs: no
+// tokens, no account of numbers or duplicates, no envelope, no spool; what ours does beyond that is in our figure. Tells its parent
+// where it listens, and after its parent's word how many messages it has published, which both queues must hold.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { openExchange } from './rabbit-exchange.ts';
+
+const [url = '', kind] = process.argv.slice(2);
+const exchange = await openExchange(url, kind === 'quorum' ? 'quorum' : 'classic');
+const { channel, name } = exchange;
+let published = 0;
+
+process.once('disconnect', () => void exchange.remove().finally(() => process.exit()));
+process.once('message', () => {
+  void exchange.assertHolds(published).then(
+    () => process.send?.({ published }),
+    (error: unknown) => process.send?.({ failure: String(error) }),
+  );
+});
+
+const http = createServer();
+const server = new WebSocketServer({
+  server: http,
+  maxPayload: 1_048_576,
+  perMessageDeflate: false,
+  handleProtocols: ([first]) => first ?? false,
+});
+server.on('connection', serve);
+http.listen(0, '127.0.0.1', () => process.send?.({ port: (http.address() as AddressInfo).port }));
+
+function serve(socket: WebSocket): void {
+  let epoch = '';
+  let upto = 0;
+  let isDue = false;
+  const acknowledge = (): void => {
+    isDue = false;
+    socket.send(JSON.stringify({ op: 'ack', epoch, upto }));
+  };
+  socket.on('message', (data: Buffer) => {
+    const frame = JSON.parse(data.toString()) as { op?: string; epoch: string; seq: number };
+    if (frame.op === 'hello') {
+      ({ epoch } = frame);
+      return socket.send(JSON.stringify({ op: 'welcome', v: 1 }));
+    }
+    channel.publish(name, '', data, { persistent: true }, (error: Error | null) => {
+      if (error !== null) return socket.close(1011);
+      // Confirmed in order on one channel. One acknowledgement for all that one turn of the event loop brings.
+      upto = frame.seq;
+      published += 1;
+      if (!isDue) setImmediate(acknowledge);
+      isDue = true;
+    });
+  });
+}
