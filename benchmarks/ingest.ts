@@ -185,14 +185,16 @@ async function rabbitRate(url: string, kind: 'quorum' | 'classic'): Promise<numb
   return recordsPerSecond;
 }
 
-/** The same load through V1's way: WebSocket in, publisher confirms, acknowledgement out. */
+/** The same load through V1's way: WebSocket in, publisher confirms, acknowledgement out. With Node's options as ours, and warm. */
 async function rabbitGatewayRate(url: string): Promise<number> {
-  const child = fork(RABBIT_GATEWAY, [url, 'quorum'], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const execArgv = [...SERVICE_FLAGS.communicator];
+  const child = fork(RABBIT_GATEWAY, [url, 'quorum'], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   try {
     const { port } = await answerOf<{ port: number }>(child);
     const rate = await withLoad({ url: `ws://127.0.0.1:${port}`, token: '' }, async (ask) => {
       await ask({ do: 'connect', connections: CONNECTIONS });
+      await ask({ do: 'saturate', windowFrames: WINDOW_FRAMES, ...LENGTH });
       return perSecondOf(await ask({ do: 'saturate', windowFrames: WINDOW_FRAMES, ...LENGTH }));
     });
     child.send('count');

@@ -17,10 +17,20 @@ export async function openExchange(url: string, kind: QueueKind): Promise<Rabbit
   const channel = await connection.createConfirmChannel();
   const name = `pmc-bench-${process.pid}-${Date.now().toString(36)}`;
   const queues = [`${name}-store`, `${name}-reply`];
-  await channel.assertExchange(name, 'fanout', { durable: true });
-  for (const queue of queues) {
-    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': kind } });
-    await channel.bindQueue(queue, name, '');
+  const remove = async (): Promise<void> => {
+    for (const queue of queues) await channel.deleteQueue(queue);
+    await channel.deleteExchange(name);
+    await connection.close();
+  };
+  try {
+    await channel.assertExchange(name, 'fanout', { durable: true });
+    for (const queue of queues) {
+      await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': kind } });
+      await channel.bindQueue(queue, name, '');
+    }
+  } catch (error) {
+    await remove().catch(() => undefined);
+    throw error;
   }
   return {
     name,
@@ -31,10 +41,6 @@ export async function openExchange(url: string, kind: QueueKind): Promise<Rabbit
         if (messageCount !== messages) throw new Error(`${queue} holds ${messageCount} of ${messages} messages`);
       }
     },
-    remove: async () => {
-      for (const queue of queues) await channel.deleteQueue(queue);
-      await channel.deleteExchange(name);
-      await connection.close();
-    },
+    remove,
   };
 }

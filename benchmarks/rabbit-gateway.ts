@@ -7,12 +7,17 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { openExchange } from './rabbit-exchange.ts';
 
+const REMOVE_MAX_MS = 10_000;
 const [url = '', kind] = process.argv.slice(2);
-const exchange = await openExchange(url, kind === 'quorum' ? 'quorum' : 'classic');
+const opening = openExchange(url, kind === 'quorum' ? 'quorum' : 'classic');
+process.once('disconnect', () => {
+  setTimeout(() => process.exit(1), REMOVE_MAX_MS).unref();
+  void opening.then(({ remove }) => remove()).finally(() => process.exit());
+});
+const exchange = await opening;
 const { channel, name } = exchange;
 let published = 0;
 
-process.once('disconnect', () => void exchange.remove().finally(() => process.exit()));
 process.once('message', () => {
   void exchange.assertHolds(published).then(
     () => process.send?.({ published }),
@@ -47,7 +52,7 @@ function serve(socket: WebSocket): void {
     channel.publish(name, '', data, { persistent: true }, (error: Error | null) => {
       if (error !== null) return socket.close(1011);
       // Confirmed in order on one channel. One acknowledgement for all that one turn of the event loop brings.
-      upto = frame.seq;
+      upto = Math.max(upto, frame.seq);
       published += 1;
       if (!isDue) setImmediate(acknowledge);
       isDue = true;

@@ -6,7 +6,7 @@
 import { backoffMs, pause } from '../service/backoff.ts';
 import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
-import { laneOf } from './group-knowledge.ts';
+import { ByPartition } from './by-partition.ts';
 import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
 import { Moment } from './moment.ts';
 import { invalidRecord, oversizeRecord } from './record-check.ts';
@@ -49,7 +49,7 @@ const RETRY_BACKOFF = { initialMs: 100, maxMs: 5_000 };
 
 export class Accumulator {
   readonly #options: AccumulatorOptions;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new ByPartition<Lane>();
   readonly #onDrained: (() => void)[] = [];
   /** Of the event loop, so that frames of the same tick share a batch, and their partitions a request. */
   readonly #turn = new Moment(() => new Promise((resolve) => setImmediate(resolve)));
@@ -87,9 +87,7 @@ export class Accumulator {
     const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
     this.#bytes += sizeBytes;
     this.#records += 1;
-    const name = laneOf(to);
-    const lane = this.#lanes.get(name) ?? { to, waiting: [], bytes: 0, busy: false };
-    this.#lanes.set(name, lane);
+    const lane = this.#lanes.get(to) ?? this.#newLane(to);
     lane.waiting.push({ record, sizeBytes, settle });
     lane.bytes += sizeBytes;
     if (!lane.busy) void this.#run(lane);
@@ -110,6 +108,12 @@ export class Accumulator {
       while (this.#records > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
       await new Promise((resolve) => setImmediate(resolve));
     } while (this.#records > 0);
+  }
+
+  #newLane(to: TopicPartition): Lane {
+    const lane = { to, waiting: [], bytes: 0, busy: false };
+    this.#lanes.set(to, lane);
+    return lane;
   }
 
   async #run(lane: Lane): Promise<void> {
@@ -178,7 +182,7 @@ export class Accumulator {
     this.#bytes -= one.sizeBytes;
     this.#records -= 1;
     one.settle(outcome);
-    if (this.#records === 0 || this.#bytes * 2 < this.#options.bytesMax) {
+    if (this.#onDrained.length > 0 && (this.#records === 0 || this.#bytes * 2 < this.#options.bytesMax)) {
       for (const resolve of this.#onDrained.splice(0)) resolve();
     }
   }

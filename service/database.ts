@@ -40,7 +40,8 @@ class Client extends pg.Client {
 const SILENT_MAX_MS = 10_000;
 
 const CONNECT_MAX_MS = 5_000;
-const SILENCE = { silentMs: SILENT_MAX_MS, answerMs: CONNECT_MAX_MS };
+/** Then a newcomer asks; the second time without an answer comes 25 s after the last that was heard, at most. */
+const SILENCE = { silentMs: 8_000, answerMs: CONNECT_MAX_MS };
 
 /**
  * How every connection is made. A server that vanishes without a word, e.g. with its machine, or hangs, fails what waits for it within
@@ -58,16 +59,16 @@ const CONNECTION = {
  * statement that takes longer.
  */
 export function createPool(databaseUrl: string, logger: Logger, connectionsMax = 5, statementTimeoutMs?: number): Pool {
-  const connection = { ...CONNECTION, connectionString: databaseUrl };
   const pool = new pg.Pool({
-    ...connection,
+    ...CONNECTION,
     Client,
+    connectionString: databaseUrl,
     max: connectionsMax,
     idleTimeoutMillis: 30_000,
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'database.connection.lost'));
-  const silence = new SilentServer(connection, SILENCE);
+  const silence = new SilentServer(SILENCE);
   pool.on('acquire', (client) => silence.begin(client));
   pool.on('release', (_error, client) => silence.end(client));
   // A client that is checked out has no listener of the pool's: lost between two queries of a transaction, its error event
@@ -80,9 +81,8 @@ export function createPool(databaseUrl: string, logger: Logger, connectionsMax =
 
 /** One connection for a command, ended with it. Throws what `connectionError` says where the server does not answer or let us in. */
 export async function withConnection<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const connection = { ...CONNECTION, connectionString: databaseUrl };
-  const client = new pg.Client(connection);
-  const silence = new SilentServer(connection, SILENCE);
+  const client = new pg.Client({ ...CONNECTION, connectionString: databaseUrl });
+  const silence = new SilentServer(SILENCE);
   // Lost, its error event would end the process. The query that waits fails, or the next one: that is where it is told.
   client.on('error', () => undefined);
   try {
@@ -92,8 +92,8 @@ export async function withConnection<T>(databaseUrl: string, work: (client: pg.C
     silence.begin(client);
     return await work(client);
   } finally {
-    silence.end(client);
-    await client.end();
+    // To say goodbye is to wait as well.
+    await client.end().finally(() => silence.end(client));
   }
 }
 

@@ -11,7 +11,7 @@ import type { Outcome } from './recent-events.ts';
 export interface Named extends EventName {
   readonly open: OpenStream;
   /** What it is called where it has no name of this session's. */
-  readonly ref?: string;
+  readonly ref?: string | undefined;
 }
 
 /** Why, and until when, an event was refused for now, and whether for its peer's own rate. */

@@ -84,12 +84,12 @@ export class EventIntake {
     // A number of another stream or epoch is none of this one's: whatever becomes of the event, the number here stays as it is.
     const isOurs = stream === this.#stream;
     const seq = open === undefined || !isOurs ? undefined : standing.seq;
-    const ref = isOurs ? {} : { ref: [stream.slice(0, REF_MAX), standing.seq].join('/') };
+    const ref = isOurs ? undefined : [stream.slice(0, REF_MAX), standing.seq].join('/');
     // Its number must be known before anything is decided, else a refused event would look like a gap.
     const digest = sha256(frame.bytes);
-    const named = { open: known, seq, id, ...ref };
-    if (seq === undefined) return this.#unnumbered(frame, parsed, refusal, digest, named, nowMs);
-    this.#numbered(frame, parsed, refusal, digest, { ...named, seq }, nowMs);
+    if (seq === undefined)
+      return this.#unnumbered(frame, parsed, refusal, digest, { open: known, seq, id, ref }, nowMs);
+    this.#numbered(frame, parsed, refusal, digest, { open: known, seq, id, ref }, nowMs);
   }
 
   /** Tells the peer what became of an event of its stream, which may have come over a connection before this one. */

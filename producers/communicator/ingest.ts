@@ -6,6 +6,7 @@
 // socket had already read still arrives, and one chunk of it can hold thousands of small frames: above `inFlightMax` a frame
 // waits here without a number, as if the socket still had it, so that the bound of the open tail always holds.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
+import { ByPartition } from '../../kafka/by-partition.ts';
 import type { Codec } from '../../kafka/codec.ts';
 import type { TopicPartition } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
@@ -60,7 +61,7 @@ export class Ingest {
   readonly settlement = new Settlement();
   readonly #options: IngestOptions;
   /** One past the last offset appended by this epoch, per topic-partition. */
-  readonly #ends = new Map<string, TopicPartition & { offset: bigint }>();
+  readonly #ends = new ByPartition<TopicPartition & { offset: bigint }>();
   /** Arrived above the bound, oldest first; at most what the paused sockets had read. */
   readonly #held: Arrived[] = [];
   #inMemory = 0;
@@ -92,7 +93,7 @@ export class Ingest {
   }
 
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
-    return [...this.#ends.values()];
+    return this.#ends.values();
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
@@ -206,9 +207,8 @@ export class Ingest {
   }
 
   #appended(to: TopicPartition, offset: bigint): void {
-    const name = `${to.topic}-${to.partition}`;
-    const end = this.#ends.get(name);
-    if (end === undefined) this.#ends.set(name, { ...to, offset: offset + 1n });
+    const end = this.#ends.get(to);
+    if (end === undefined) this.#ends.set(to, { ...to, offset: offset + 1n });
     else if (offset >= end.offset) end.offset = offset + 1n;
   }
 

@@ -121,9 +121,10 @@ export class Scratch implements AsyncDisposable {
 
   async closeWriting(): Promise<void> {
     if (this.#writing === undefined) return;
-    await this.#writing.query('rollback');
-    this.#writing.release();
+    const writing = this.#writing;
     this.#writing = undefined;
+    // Closed whatever becomes of this, or the pool would wait for it.
+    await writing.query('rollback').finally(() => writing.release(true));
     await deleteUnsent(this.pool, this.#schema);
   }
 
