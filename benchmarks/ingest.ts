@@ -189,7 +189,7 @@ async function rabbitRate(url: string, kind: 'quorum' | 'classic'): Promise<numb
 /** The same load through V1's way: WebSocket in, publisher confirms, acknowledgement out. With Node's options as ours, and warm. */
 async function rabbitGatewayRate(url: string): Promise<number> {
   const execArgv = [...SERVICE_FLAGS.communicator];
-  const child = fork(RABBIT_GATEWAY, [url, 'quorum'], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = fork(RABBIT_GATEWAY, [url], { execArgv, stdio: ['ignore', 2, 2, 'ipc'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   try {
     const { port } = await answerOf<{ port: number }>(child);

@@ -1,15 +1,14 @@
-// The same task as ours on RabbitMQ, in a process of its own: `rabbit-gateway.ts URL quorum|classic`. Users' frames come in by WebSocket,
-// are parsed and published as they are, persistent, and acknowledged when confirmed. It does no more than the load needs: no
+// The same task as ours on RabbitMQ, in a process of its own: `rabbit-gateway.ts URL`. Users' frames come in by WebSocket,
+// are parsed and published as they are, persistent, to quorum queues, and acknowledged when confirmed. It does no more than the load needs: no
 // tokens, no account of numbers or duplicates, no envelope, no spool; what ours does beyond that is in our figure. Tells its parent
-// where it listens, and after its parent's word how many messages it has published, which both queues must hold.
-import { createServer } from 'node:http';
+// where it listens, and at its parent's word whether both queues hold all that was published.
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { openExchange } from './rabbit-exchange.ts';
 
 const REMOVE_MAX_MS = 10_000;
-const [url = '', kind] = process.argv.slice(2);
-const opening = openExchange(url, kind === 'quorum' ? 'quorum' : 'classic');
+const [url = ''] = process.argv.slice(2);
+const opening = openExchange(url, 'quorum');
 process.once('disconnect', () => {
   setTimeout(() => process.exit(1), REMOVE_MAX_MS).unref();
   void opening.then(({ remove }) => remove()).finally(() => process.exit());
@@ -20,20 +19,19 @@ let published = 0;
 
 process.once('message', () => {
   void exchange.assertHolds(published).then(
-    () => process.send?.({ published }),
+    () => process.send?.({}),
     (error: unknown) => process.send?.({ failure: String(error) }),
   );
 });
 
-const http = createServer();
 const server = new WebSocketServer({
-  server: http,
+  ...{ host: '127.0.0.1', port: 0 },
   maxPayload: 1_048_576,
   perMessageDeflate: false,
   handleProtocols: ([first]) => first ?? false,
 });
 server.on('connection', serve);
-http.listen(0, '127.0.0.1', () => process.send?.({ port: (http.address() as AddressInfo).port }));
+server.on('listening', () => process.send?.({ port: (server.address() as AddressInfo).port }));
 
 function serve(socket: WebSocket): void {
   let epoch = '';

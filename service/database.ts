@@ -40,7 +40,7 @@ class Client extends pg.Client {
 const SILENT_MAX_MS = 10_000;
 
 const CONNECT_MAX_MS = 5_000;
-/** Then a newcomer asks; the second time without an answer comes 25 s after the last that was heard, at most. */
+/** Two questions, each due after this silence and seen to be due within 2 s, and the time of the last answer: less than half a minute. */
 const SILENCE = { silentMs: 8_000, answerMs: CONNECT_MAX_MS };
 
 /**

@@ -54,7 +54,7 @@ export class SilentServer {
   }
 
   #look(): void {
-    // And not when the last of them ends: the next one begins at once.
+    // Stopped here and not when the last wait ends: the next one begins at once.
     if (this.#waiting.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
