@@ -31,19 +31,23 @@ export interface AccumulatorOptions {
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
-interface Pending {
-  readonly record: AppendRecord;
-  readonly sizeBytes: number;
-  readonly settle: (outcome: RecordOutcome) => void;
+type Settle = (outcome: RecordOutcome) => void;
+
+/** Records and, in step with them, who waits for each: an object for each of the pairs would be one more to carry and to look for. */
+interface Batch {
+  readonly records: AppendRecord[];
+  readonly settles: Settle[];
+  bytes: number;
 }
 
 interface Lane {
   readonly to: TopicPartition;
-  readonly waiting: Pending[];
-  /** Of those that wait. */
-  bytes: number;
+  readonly waiting: Batch;
   busy: boolean;
 }
+
+/** What a record takes in memory beside its key and value. */
+const RECORD_OVERHEAD_BYTES = 128;
 
 const RETRY_BACKOFF = { initialMs: 100, maxMs: 5_000 };
 
@@ -81,15 +85,17 @@ export class Accumulator {
   }
 
   /** The same without a promise for each record; a record that is none is settled before this returns. */
-  put(to: TopicPartition, record: AppendRecord, settle: (outcome: RecordOutcome) => void): void {
+  put(to: TopicPartition, record: AppendRecord, settle: Settle): void {
     const error = invalidRecord(to, record) ?? oversizeRecord(to, record, this.#options.recordBytesMax);
     if (error !== undefined) return settle({ outcome: 'rejected', error });
-    const sizeBytes = record.value.length + (record.key?.length ?? 0) + 128;
+    const sizeBytes = sizeOf(record);
     this.#bytes += sizeBytes;
     this.#records += 1;
     const lane = this.#lanes.get(to) ?? this.#newLane(to);
-    lane.waiting.push({ record, sizeBytes, settle });
-    lane.bytes += sizeBytes;
+    const { waiting } = lane;
+    waiting.records.push(record);
+    waiting.settles.push(settle);
+    waiting.bytes += sizeBytes;
     if (!lane.busy) void this.#run(lane);
   }
 
@@ -111,7 +117,7 @@ export class Accumulator {
   }
 
   #newLane(to: TopicPartition): Lane {
-    const lane = { to, waiting: [], bytes: 0, busy: false };
+    const lane = { to, waiting: { records: [], settles: [], bytes: 0 }, busy: false };
     this.#lanes.set(to, lane);
     return lane;
   }
@@ -119,71 +125,79 @@ export class Accumulator {
   async #run(lane: Lane): Promise<void> {
     lane.busy = true;
     await this.#turn.wait();
-    while (lane.waiting.length > 0) {
+    while (lane.waiting.records.length > 0) {
       const startedMs = performance.now();
-      await this.#settle(lane.to, this.#take(lane));
+      await this.#settle(lane.to, this.#take(lane.waiting));
       // What took longer than the pace has set one itself, for all that were answered with it.
       const isPaced = performance.now() - startedMs >= (this.#options.paceMs ?? 0);
-      if (!isPaced && !this.#hasBatch(lane)) await this.#beat?.wait();
+      if (!isPaced && !this.#isBatch(lane.waiting)) await this.#beat?.wait();
     }
     lane.busy = false;
   }
 
-  #hasBatch({ waiting, bytes }: Lane): boolean {
-    return waiting.length >= this.#options.batchRecordsMax || bytes >= this.#options.batchBytesMax;
+  #isBatch({ records, bytes }: Batch): boolean {
+    return records.length >= this.#options.batchRecordsMax || bytes >= this.#options.batchBytesMax;
   }
 
-  #take(lane: Lane): readonly Pending[] {
-    const { waiting } = lane;
+  #take(waiting: Batch): Batch {
+    const { batchRecordsMax, batchBytesMax } = this.#options;
     let bytes = 0;
     let count = 0;
-    for (const { sizeBytes } of waiting) {
-      if (count === this.#options.batchRecordsMax || (count > 0 && bytes + sizeBytes > this.#options.batchBytesMax))
-        break;
+    for (const record of waiting.records) {
+      const sizeBytes = sizeOf(record);
+      if (count === batchRecordsMax || (count > 0 && bytes + sizeBytes > batchBytesMax)) break;
       bytes += sizeBytes;
       count += 1;
     }
-    lane.bytes -= bytes;
-    return waiting.splice(0, count);
+    waiting.bytes -= bytes;
+    return { records: waiting.records.splice(0, count), settles: waiting.settles.splice(0, count), bytes };
   }
 
-  async #settle(to: TopicPartition, batch: readonly Pending[]): Promise<void> {
+  async #settle(to: TopicPartition, batch: Batch): Promise<void> {
+    const { records } = batch;
     for (let attempt = 1; ; attempt += 1) {
       const startedMs = performance.now();
-      const answer = await this.#options.appender.append(
-        to,
-        batch.map(({ record }) => record),
-      );
-      this.#options.onAppend?.(to, answer.outcome, batch.length, performance.now() - startedMs);
-      if (answer.outcome === 'acked') {
-        batch.forEach((one, index) =>
-          this.#release(one, { outcome: 'acked', offset: answer.baseOffset + BigInt(index) }),
-        );
-        return;
-      }
+      const answer = await this.#options.appender.append(to, records);
+      this.#options.onAppend?.(to, answer.outcome, records.length, performance.now() - startedMs);
+      if (answer.outcome === 'acked') return this.#release(batch, ackedFrom(answer.baseOffset));
       if (answer.outcome === 'rejected') return await this.#isolate(to, batch, answer.error);
       this.#options.logger.warn(
-        { ...to, attempt, records: batch.length, error: describeError(answer.error) },
+        { ...to, attempt, records: records.length, error: describeError(answer.error) },
         'kafka.append.unknown',
       );
       await pause(backoffMs(attempt, RETRY_BACKOFF));
     }
   }
 
-  async #isolate(to: TopicPartition, batch: readonly Pending[], error: PmcError): Promise<void> {
-    const [only] = batch;
-    if (batch.length === 1 && only !== undefined) return this.#release(only, { outcome: 'rejected', error });
-    const half = Math.ceil(batch.length / 2);
-    await this.#settle(to, batch.slice(0, half));
-    await this.#settle(to, batch.slice(half));
+  async #isolate(to: TopicPartition, batch: Batch, error: PmcError): Promise<void> {
+    const { records } = batch;
+    if (records.length === 1) return this.#release(batch, () => ({ outcome: 'rejected', error }));
+    const half = Math.ceil(records.length / 2);
+    await this.#settle(to, part(batch, 0, half));
+    await this.#settle(to, part(batch, half, records.length));
   }
 
-  #release(one: Pending, outcome: RecordOutcome): void {
-    this.#bytes -= one.sizeBytes;
-    this.#records -= 1;
-    one.settle(outcome);
+  #release({ records, settles, bytes }: Batch, outcomeAt: (index: number) => RecordOutcome): void {
+    this.#records -= records.length;
+    this.#bytes -= bytes;
+    for (const [index, settle] of settles.entries()) settle(outcomeAt(index));
     if (this.#onDrained.length > 0 && (this.#records === 0 || this.#bytes * 2 < this.#options.bytesMax)) {
       for (const resolve of this.#onDrained.splice(0)) resolve();
     }
   }
+}
+
+/** A batch of its own: a client may still hold the whole one. */
+function part(batch: Batch, from: number, to: number): Batch {
+  const records = batch.records.slice(from, to);
+  const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+  return { records, settles: batch.settles.slice(from, to), bytes };
+}
+
+function sizeOf({ key, value }: AppendRecord): number {
+  return value.length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
+}
+
+function ackedFrom(baseOffset: Offset): (index: number) => RecordOutcome {
+  return (index) => ({ outcome: 'acked', offset: baseOffset + BigInt(index) });
 }
