@@ -55,8 +55,8 @@ export class EventIntake {
       ...{ from, ingest, error },
       nowMs: () => clock.nowMs(),
       isAllowed: () => this.#rate.wait('handled', clock.nowMs()) === undefined,
-      begin: (frame) => this.#begin(frame),
-      end: (frame) => this.#end(frame),
+      begin: (sizeBytes) => this.#begin(sizeBytes),
+      end: (sizeBytes) => this.#end(sizeBytes),
     });
   }
 
@@ -121,9 +121,11 @@ export class EventIntake {
   ): void {
     const refusing = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
     if (refusing !== undefined) return this.#refuseForNow(named, parsed, refusing, nowMs);
-    this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) =>
-      this.#answers.outcome(named, outcome, false),
-    );
+    const sizeBytes = frame.bytes.length;
+    this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) => {
+      this.#end(sizeBytes);
+      this.#answers.outcome(named, outcome, false);
+    });
   }
 
   #numbered(
@@ -152,8 +154,11 @@ export class EventIntake {
     if (refusing !== undefined) return this.#numberedForNow(named, parsed, arrival, digest, refusing, nowMs);
     const opened = account.takeOpened(seq);
     if (opened !== undefined) streams.gap('gap_open', state, account.epoch, opened);
+    const isConflict = arrival.kind === 'conflict';
+    const sizeBytes = frame.bytes.length;
     this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) => {
-      if (arrival.kind === 'conflict') return this.#conflicted(named, outcome);
+      this.#end(sizeBytes);
+      if (isConflict) return this.#conflicted(named, outcome);
       if (outcome.kind === 'nowhere') account.release(seq, clock.nowMs());
       else account.settle(seq, digest, outcome);
       for (const range of account.takeClosed()) streams.gap('gap_closed', state, account.epoch, range);
@@ -210,18 +215,15 @@ export class EventIntake {
     wire.close(close);
   }
 
-  #append(frame: Frame, parsed: Parsed, digest: string, named: Named, settled: (outcome: Outcome) => void): void {
+  /** `onSettled` has to say that it is over, by `#end`. */
+  #append(frame: Frame, parsed: Parsed, digest: string, named: Named, onSettled: (outcome: Outcome) => void): void {
     const { from, ingest, error } = this.#options;
     const { open, seq, id } = named;
-    this.#begin(frame);
+    this.#begin(frame.bytes.length);
     const place = seq === undefined ? null : { stream: open.state.stream, streamEpoch: open.account.epoch, seq };
     if (parsed.ok && kindOf(parsed.fields) === 'unknown') {
       error('unknownEvent', 'kept on the log as unknown', { ref: String(seq ?? id ?? '') });
     }
-    const onSettled = (outcome: Outcome): void => {
-      this.#end(frame);
-      settled(outcome);
-    };
     ingest.receive({ frame, parsed, from, place, sha256: digest, onSettled });
   }
 
@@ -241,16 +243,16 @@ export class EventIntake {
     this.#answers.notNow(named, 'rateLimited', `more events ${whose}`, waitMs, !isCommon);
   }
 
-  #begin({ bytes }: Frame): void {
+  #begin(sizeBytes: number): void {
     this.#unsettled += 1;
-    this.#unsettledBytes += bytes.length;
+    this.#unsettledBytes += sizeBytes;
     const { window, windowBytes } = PROTOCOL_LIMITS;
     if (this.#unsettled >= window || this.#unsettledBytes >= windowBytes) this.#options.wire.pause('window');
   }
 
-  #end({ bytes }: Frame): void {
+  #end(sizeBytes: number): void {
     this.#unsettled -= 1;
-    this.#unsettledBytes -= bytes.length;
+    this.#unsettledBytes -= sizeBytes;
     const { window, windowBytes } = PROTOCOL_LIMITS;
     if (this.#unsettled * 2 <= window && this.#unsettledBytes * 2 <= windowBytes) this.#options.wire.resume('window');
   }

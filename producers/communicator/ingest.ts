@@ -6,9 +6,8 @@
 // socket had already read still arrives, and one chunk of it can hold thousands of small frames: above `inFlightMax` a frame
 // waits here without a number, as if the socket still had it, so that the bound of the open tail always holds.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
-import { ByPartition } from '../../kafka/by-partition.ts';
 import type { Codec } from '../../kafka/codec.ts';
-import type { TopicPartition } from '../../kafka/log.ts';
+import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
@@ -40,8 +39,11 @@ export interface Arrived {
   readonly onSettled: (outcome: Outcome) => void;
 }
 
-/** Of a frame on its way: what its end needs. */
-type Kept = Pick<Arrived, 'frame' | 'place' | 'onSettled'>;
+/** A partition that this epoch appends to. */
+interface Target extends TopicPartition {
+  /** The last offset that it was given there. */
+  last: bigint | undefined;
+}
 
 export interface IngestOptions {
   readonly gatewayEpoch: string;
@@ -60,8 +62,8 @@ export interface IngestOptions {
 export class Ingest {
   readonly settlement = new Settlement();
   readonly #options: IngestOptions;
-  /** One past the last offset appended by this epoch, per topic-partition. */
-  readonly #ends = new ByPartition<TopicPartition & { offset: bigint }>();
+  /** All partitions of each topic that was appended to. */
+  readonly #targets = new Map<TopicName, readonly Target[]>();
   /** Arrived above the bound, oldest first; at most what the paused sockets had read. */
   readonly #held: Arrived[] = [];
   #inMemory = 0;
@@ -92,8 +94,10 @@ export class Ingest {
     if (this.#isFull) throw new PmcError('PMC_KAFKA_UNREACHABLE', 'the log does not keep up, and memory is full');
   }
 
+  /** One past the last offset appended by this epoch, where it has appended. */
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
-    return this.#ends.values();
+    const targets = [...this.#targets.values()].flat();
+    return targets.flatMap(({ last, ...to }) => (last === undefined ? [] : { ...to, offset: last + 1n }));
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
@@ -122,20 +126,21 @@ export class Ingest {
   /** Puts a frame that has its number in the queue of its partition. Also one of an earlier epoch, out of the spool. */
   append(arrived: Arrived, receipt: Receipt): void {
     this.#inMemory += 1;
-    // What is not taken along here is garbage at once: thousands of parsed frames may be on their way.
-    const { parsed, frame, place, onSettled } = arrived;
-    const kept = { frame, place, onSettled };
-    if (!parsed.ok) return this.#appendRejected(kept, receipt, parsed.refusal);
+    if (!arrived.parsed.ok) return this.#appendRejected(arrived, receipt, arrived.parsed.refusal);
+    // What is not taken along here is garbage at once: thousands of frames may be on their way.
+    const { frame, place, onSettled } = arrived;
     const startedMs = performance.now();
-    const event = toEvent(parsed.fields, frame, receipt, place);
+    const event = toEvent(arrived.parsed.fields, frame, receipt, place);
     const value = this.#options.codec.encode(TOPIC.incoming, event);
     const digest = arrived.sha256 ?? sha256(frame.bytes);
-    const to = this.#partitionOf(TOPIC.incoming, keyOf(event));
-    this.#put(to, keyOf(event), value, receipt, digest, (answer) => {
+    const key = keyOf(event);
+    const to = this.#target(TOPIC.incoming, key);
+    this.#options.accumulator.put(to, recordOf(key, value, receipt, digest), (answer) => {
+      answered(to, answer);
       this.#options.metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000);
       if (answer.outcome === 'rejected') {
         const refusal = { code: PROTOCOL_ERROR.invalid.code, reason: answer.error.message };
-        return this.#appendRejected(kept, receipt, refusal);
+        return this.#appendRejected({ frame, place, onSettled }, receipt, refusal);
       }
       this.appendedTotal += 1;
       this.#settled(receipt);
@@ -145,17 +150,22 @@ export class Ingest {
     this.#slowDown();
   }
 
-  #appendRejected({ frame, place, onSettled }: Kept, receipt: Receipt, refusal: Refusal): void {
+  #appendRejected(
+    { frame, place, onSettled }: Pick<Arrived, 'frame' | 'place' | 'onSettled'>,
+    receipt: Receipt,
+    { code, reason }: Refusal,
+  ): void {
     const { codec, metrics, logger } = this.#options;
-    const rejected = toRejected(frame, receipt, refusal, place);
-    const to = this.#partitionOf(TOPIC.rejected, rejected.source);
+    const rejected = toRejected(frame, receipt, { code, reason }, place);
+    const { source, connection, ingestSeq } = receipt;
+    const { sizeBytes } = rejected;
+    const to = this.#target(TOPIC.rejected, source);
     const value = codec.encode(TOPIC.rejected, rejected);
-    this.#put(to, rejected.source, value, receipt, rejected.sha256.toString('hex'), (answer) => {
-      const { source, connection, ingestSeq } = receipt;
-      const { code, reason } = refusal;
+    const record = recordOf(source, value, receipt, rejected.sha256.toString('hex'));
+    this.#options.accumulator.put(to, record, (answer) => {
+      answered(to, answer);
       this.rejectedTotal += 1;
       metrics.framesRejected.inc({ reason: String(code) });
-      const { sizeBytes } = rejected;
       logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
       if (answer.outcome === 'acked') {
         this.#settled(receipt);
@@ -177,39 +187,17 @@ export class Ingest {
     else this.settlement.settleElsewhere(ingestSeq, elsewhere);
   }
 
-  #partitionOf(topic: TopicName, key: string): TopicPartition {
+  #target(topic: TopicName, key: string): Target {
+    const targets = this.#targets.get(topic) ?? this.#newTargets(topic);
+    return targets[partitionFor(key, targets.length)] as Target;
+  }
+
+  #newTargets(topic: TopicName): readonly Target[] {
     const count = this.#options.partitions.get(topic);
     if (count === undefined) throw new Error(`the number of partitions of ${topic} is not known`);
-    return { topic, partition: partitionFor(key, count) };
-  }
-
-  #put(
-    to: TopicPartition,
-    key: string,
-    value: Buffer,
-    receipt: Receipt,
-    digest: string,
-    settle: (answer: RecordOutcome) => void,
-  ): void {
-    const headers = {
-      source: receipt.source,
-      'gateway-epoch': receipt.gatewayEpoch,
-      'ingest-seq': String(receipt.ingestSeq),
-      sha256: digest,
-    };
-    // Never the sender's clock: a broker may refuse or expire a record by its timestamp.
-    const record = { key, value, headers, timestampMs: receipt.receivedAt };
-    this.#options.accumulator.put(to, record, (answer) => {
-      if (answer.outcome === 'acked') this.#appended(to, answer.offset);
-      killPoint('communicator.appended');
-      settle(answer);
-    });
-  }
-
-  #appended(to: TopicPartition, offset: bigint): void {
-    const end = this.#ends.get(to);
-    if (end === undefined) this.#ends.set(to, { ...to, offset: offset + 1n });
-    else if (offset >= end.offset) end.offset = offset + 1n;
+    const targets = Array.from({ length: count }, (_, partition) => ({ topic, partition, last: undefined }));
+    this.#targets.set(topic, targets);
+    return targets;
   }
 
   #slowDown(): void {
@@ -234,4 +222,20 @@ export class Ingest {
     this.#pausedAtMs = undefined;
     resumePeers();
   }
+}
+
+function recordOf(key: string, value: Buffer, receipt: Receipt, digest: string): AppendRecord {
+  const headers = {
+    source: receipt.source,
+    'gateway-epoch': receipt.gatewayEpoch,
+    'ingest-seq': String(receipt.ingestSeq),
+    sha256: digest,
+  };
+  // Never the sender's clock: a broker may refuse or expire a record by its timestamp.
+  return { key, value, headers, timestampMs: receipt.receivedAt };
+}
+
+function answered(to: Target, answer: RecordOutcome): void {
+  if (answer.outcome === 'acked' && (to.last === undefined || answer.offset > to.last)) to.last = answer.offset;
+  killPoint('communicator.appended');
 }

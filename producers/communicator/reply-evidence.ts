@@ -6,7 +6,6 @@ import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
 import type { Complain } from './event-answers.ts';
 import type { Ingest, Origin } from './ingest.ts';
-import type { Frame } from './parse-frame.ts';
 
 export interface ReplyEvidenceOptions {
   readonly from: Origin;
@@ -14,8 +13,9 @@ export interface ReplyEvidenceOptions {
   /** Takes one of the rate, where there is one. */
   readonly isAllowed: () => boolean;
   readonly nowMs: () => number;
-  readonly begin: (frame: Frame) => void;
-  readonly end: (frame: Frame) => void;
+  /** One more on its way, and that it has settled. */
+  readonly begin: (sizeBytes: number) => void;
+  readonly end: (sizeBytes: number) => void;
   readonly error: Complain;
 }
 
@@ -100,9 +100,10 @@ export class ReplyEvidence {
     const { from, ingest, begin, end } = this.#options;
     const fields = deliveredEvent(replyId, from.source);
     const frame = { bytes: Buffer.from(JSON.stringify(fields)), isBinary: false };
-    begin(frame);
+    const sizeBytes = frame.bytes.length;
+    begin(sizeBytes);
     const onSettled = (): void => {
-      end(frame);
+      end(sizeBytes);
       this.#open.delete(number);
       this.#goOn();
     };

@@ -21,6 +21,12 @@ export interface GapNews {
   readonly lost: readonly SeqRange[];
 }
 
+/** One for all events: each arrival makes none of its own. */
+const NEW: Arrival = { kind: 'new' };
+const CONFLICT: Arrival = { kind: 'conflict' };
+const FORGOTTEN: Arrival = { kind: 'forgotten' };
+const ON_ITS_WAY: Arrival = { kind: 'duplicate', outcome: undefined };
+
 const STEPS_MAX = 1_024;
 
 export class StreamAccount {
@@ -99,20 +105,17 @@ export class StreamAccount {
       this.#highest = seq;
       this.#onTheirWay.set(seq, sha256);
       if (opened !== undefined) this.#gaps.open(opened, nowMs);
-      return { kind: 'new' };
+      return NEW;
     }
     if (this.#gaps.take(seq, nowMs)) {
       this.#onTheirWay.set(seq, sha256);
-      return { kind: 'new' };
+      return NEW;
     }
     const coming = this.#onTheirWay.get(seq);
-    if (coming !== undefined) {
-      const isSame = coming === sha256;
-      return isSame ? { kind: 'duplicate', outcome: undefined } : { kind: 'conflict' };
-    }
+    if (coming !== undefined) return coming === sha256 ? ON_ITS_WAY : CONFLICT;
     const known = this.#recent.find(seq);
-    if (known === undefined) return { kind: 'forgotten' };
-    return known.isSame(sha256) ? { kind: 'duplicate', outcome: known.outcome } : { kind: 'conflict' };
+    if (known === undefined) return FORGOTTEN;
+    return known.isSame(sha256) ? { kind: 'duplicate', outcome: known.outcome } : CONFLICT;
   }
 
   /** A gap that is to be told, now that this number behind it is taken; one for each: what is refused has not been seen. */
