@@ -1,8 +1,7 @@
 // Appends by the idempotent producer of @platformatic/kafka; kafka/appending.ts keeps it within what it can be trusted with.
 //
-// One more thing it cannot be trusted with: after a failed send it forgets its producer id and all sequence numbers, while a send
-// that waits for metadata at that moment goes on with the old id and numbers from 0, which the broker may take for a duplicate.
-// So metadata is made fresh before a send, and kept for longer inside it: between reading the id and numbering it never waits.
+// One thing more it cannot be trusted with: it takes a partition that is not there for another one that is. So metadata is made fresh before a
+// send, and kept for longer inside it.
 import { ProduceAcks, ProtocolError, UserError } from '@platformatic/kafka';
 import { Appending, type Producing } from '../appending.ts';
 import type { AppenderOptions, ClientOptions } from '../client-options.ts';
@@ -37,7 +36,6 @@ async function connect(options: ClientOptions): Promise<Producing> {
   });
   const disconnect = (): Promise<void> => producer.close();
   const send = async ({ topic, partition }: TopicPartition, records: readonly AppendRecord[]): Promise<Offset> => {
-    // No waiting between this check and the numbering of the records.
     while (!isFresh(producer.currentMetadata?.topics.get(topic))) {
       await producer.metadata({ topics: [topic], forceUpdate: true }).catch((error: unknown) => {
         // The library makes a mistake of the caller out of the broker's answer; nothing else here could be one.
@@ -45,16 +43,10 @@ async function connect(options: ClientOptions): Promise<Producing> {
         throw isUnknown ? new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null, { cause: error }) : error;
       });
     }
-    // The library would take a partition that is not there for another one that is.
     if (partition >= (producer.currentMetadata?.topics.get(topic)?.partitionsCount ?? 0)) {
       throw new ProtocolError('UNKNOWN_TOPIC_OR_PARTITION', null);
     }
-    const { offsets = [] } = await producer.send({ messages: records.map((value) => ({ topic, partition, value })) });
-    const [answer, ...others] = offsets;
-    if (answer === undefined || answer.partition !== partition || others.length > 0) {
-      throw new Error(`send() answered for ${offsets.length} partitions, not for the one that was asked`);
-    }
-    return answer.offset;
+    return await producer.append({ topic, partition }, records);
   };
   const isFresh = (topic: { lastUpdate: number } | undefined): boolean =>
     topic !== undefined && Date.now() - topic.lastUpdate < METADATA_AGE_MAX_MS;
