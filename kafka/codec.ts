@@ -2,18 +2,19 @@
 // schema-ids.ts; encoding and decoding are done here with resolvers built once, because the registry's client parses a reader
 // schema at every call (400 times slower).
 import avro from 'avsc';
-import { AVRO_SCHEMAS, type SchemaName, type Schemas } from '../schemas/generated.ts';
-import type { TopicName } from '../schemas/topics.ts';
+import { AVRO_SCHEMAS, type IncomingEvent, type SchemaName, type Schemas } from '../schemas/generated.ts';
+import { TOPIC, type TopicName } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
 import { SchemaIds } from './schema-ids.ts';
 import { SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
+import { eventBytesMax, writeEvent } from './write-event.ts';
 
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PmcError };
 
 const MAGIC = 0;
 const HEADER_BYTES = 5;
-/** Values are written one behind the other into blocks of this size: in one pass, and without an allocation for each. */
+/** Events are written one behind the other into blocks of this size: in one pass, and without an allocation for each. */
 const BLOCK_BYTES = 65_536;
 const REFUSED_KEPT_MS = 10_000;
 
@@ -70,30 +71,27 @@ export class Codec {
     if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
     const dispute = this.#ids.dispute(id);
     if (dispute !== undefined) throw dispute;
-    const bytes = this.#write(TYPES[SCHEMA_OF_TOPIC[topic]], value);
+    const bytes = topic === TOPIC.incoming ? this.#event(value as IncomingEvent) : toBytes(topic, value);
     bytes[0] = MAGIC;
     bytes.writeInt32BE(id, 1);
     return bytes;
   }
 
   /** Avro behind room for the header. */
-  #write(type: avro.Type, value: unknown): Buffer {
-    const from = this.#blockUsed;
-    const end = from + HEADER_BYTES < this.#block.length ? type.encode(value, this.#block, from + HEADER_BYTES) : -1;
-    if (end >= 0) {
-      this.#blockUsed = end;
-      return this.#block.subarray(from, end);
+  #event(event: IncomingEvent): Buffer {
+    const bytesMax = HEADER_BYTES + eventBytesMax(event);
+    if (bytesMax > BLOCK_BYTES) {
+      const own = Buffer.allocUnsafeSlow(bytesMax);
+      return own.subarray(0, writeEvent(event, own, HEADER_BYTES));
     }
-    if (from > 0) {
+    if (this.#blockUsed + bytesMax > BLOCK_BYTES) {
       // What was handed out keeps the old block.
       this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
       this.#blockUsed = 0;
-      return this.#write(type, value);
     }
-    const body = type.toBuffer(value);
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
-    body.copy(bytes, HEADER_BYTES);
-    return bytes;
+    const from = this.#blockUsed;
+    this.#blockUsed = writeEvent(event, this.#block, from + HEADER_BYTES);
+    return this.#block.subarray(from, this.#blockUsed);
   }
 
   /**
@@ -180,6 +178,12 @@ export class Codec {
     const writer = avro.Type.forSchema(structuredClone(found) as avro.Schema);
     return JSON.stringify(writer.schema()) === JSON.stringify(type.schema()) ? writer : type.createResolver(writer);
   }
+}
+
+/** Avro behind room for the header, of what there is not much of. */
+function toBytes(topic: TopicName, value: unknown): Buffer {
+  const body = TYPES[SCHEMA_OF_TOPIC[topic]].toBuffer(value);
+  return Buffer.concat([Buffer.alloc(HEADER_BYTES), body]);
 }
 
 function within<T>(all: Map<SchemaName, Map<number, T>>, name: SchemaName): Map<number, T> {

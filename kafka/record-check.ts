@@ -1,6 +1,7 @@
 // What is wrong with a record before it is sent: refused here it cannot hold up its neighbours in a batch. Pure.
 import { PmcError } from '../service/errors.ts';
 import type { AppendRecord, TopicPartition } from './log.ts';
+import { UTF8_BYTES_MAX } from './write-text.ts';
 
 /** A batch's own header, and at most what one record takes besides its texts: lengths, deltas, counts. */
 const BATCH_OVERHEAD_BYTES = 61;
@@ -8,8 +9,6 @@ const RECORD_OVERHEAD_BYTES = 30;
 const HEADER_OVERHEAD_BYTES = 10;
 /** What a number of variable length has room for, exactly. */
 const TIMESTAMP_MS_MAX = 2 ** 52;
-/** In UTF-8, of one unit of a JavaScript text. */
-const UNIT_BYTES_MAX = 3;
 
 /** PMC_RECORD_INVALID for what the compiler would not have let through; a log has no way to write it down. */
 export function invalidRecord(to: TopicPartition, record: AppendRecord): PmcError | undefined {
@@ -45,7 +44,7 @@ export function roughBytesMax({ key, value, headers }: AppendRecord): number {
     units += name.length + (headers[name] as string).length;
     bytes += HEADER_OVERHEAD_BYTES;
   }
-  return bytes + units * UNIT_BYTES_MAX;
+  return bytes + units * UTF8_BYTES_MAX;
 }
 
 /** What the record takes on the log when it is alone in its batch, uncompressed; never less. */

@@ -1,9 +1,9 @@
 // What a broker stores, read where it lies: batches of the log's format (magic 2) and their records, in one pass over the bytes. The
 // library makes an array, a BigInt and a copy of every number that it reads.
 import type { LogRecord, Offset, TopicPartition } from '../log.ts';
+import { ByteCursor } from '../varint.ts';
 import { checksum } from './checksum.ts';
 import { unpack } from './unpack.ts';
-import { ByteCursor } from './varint.ts';
 
 /** Base offset and length: what a batch has before the bytes that its length counts. */
 const PREFIX_BYTES = 12;

@@ -3,8 +3,9 @@
 // and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
 import type { AppendRecord, Headers } from '../log.ts';
 import { roughBytesMax } from '../record-check.ts';
+import { sizeOfVarint, writeVarint } from '../varint.ts';
+import { writeSizedText } from '../write-text.ts';
 import { checksum } from './checksum.ts';
-import { sizeOfVarint, writeVarint } from './varint.ts';
 
 /** Who appends, and the number of the first record in its sequence for the partition. */
 export interface ProducerState {
@@ -81,14 +82,14 @@ class Encoding {
       this.#bytes(this.#name(name));
       this.#text(headers[name] as string);
     }
-    this.#putLength(from, LENGTH_BYTES);
+    this.#putLength(from);
   }
 
   /** Of all that was written behind its place, which was chosen by a guess. */
-  #putLength(from: number, guessed: number): void {
-    const length = this.#at - from - guessed;
+  #putLength(from: number): void {
+    const length = this.#at - from - LENGTH_BYTES;
     const size = sizeOfVarint(length);
-    if (size !== guessed) this.#batch.copyWithin(from + size, from + guessed, this.#at);
+    if (size !== LENGTH_BYTES) this.#batch.copyWithin(from + size, from + LENGTH_BYTES, this.#at);
     writeVarint(this.#batch, from, length);
     this.#at = from + size + length;
   }
@@ -102,12 +103,8 @@ class Encoding {
     this.#at += bytes.length;
   }
 
-  /** Nearly every text has a byte for each of its units. */
   #text(text: string): void {
-    const [from, guessed] = [this.#at, sizeOfVarint(text.length)];
-    this.#at += guessed;
-    this.#at += this.#batch.write(text, this.#at);
-    this.#putLength(from, guessed);
+    this.#at = writeSizedText(this.#batch, text, this.#at);
   }
 
   #name(name: string): Buffer {

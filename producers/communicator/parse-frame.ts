@@ -21,10 +21,14 @@ export type Parsed =
   /** `fields` where it is an object all the same, so that whoever sent it can be told which one it was. */
   | { readonly ok: false; readonly refusal: Refusal; readonly fields?: Fields };
 
+const REPLACED = '\ufffd';
+
 export function parseFrame({ bytes, isBinary }: Frame): Parsed {
   if (isBinary) return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is binary, a JSON text is expected');
-  if (!isUtf8(bytes)) return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is not valid UTF-8');
   const text = bytes.toString('utf8');
+  // What is no UTF-8 has become this character, which may have been written as well.
+  if (text.includes(REPLACED) && !isUtf8(bytes))
+    return refuse(PROTOCOL_ERROR.malformed.code, 'the frame is not valid UTF-8');
   const refusal = shapeProblem(bytes.length, text);
   const fields = objectOf(text);
   if (refusal !== undefined) return fields.ok ? { ok: false, refusal, fields: fields.fields } : { ok: false, refusal };

@@ -1,18 +1,23 @@
-// Kafka's variable-length integers: zigzag, seven bits a byte, the lowest first. Pure.
+// The variable-length integers of Kafka and of Avro: zigzag, seven bits a byte, the lowest first. Pure.
 
 /** A zigzag number of four bytes or fewer has no bit that JavaScript's shifts would lose. */
 const SHORT_BITS = 28;
 const LONG_BITS = 64;
 
-/** Of an integer from -2^52 to 2^52: 1 to 8. */
+/** Of an integer from -2^52 to 2^53: 1 to 8. */
 export function sizeOfVarint(value: number): number {
+  if (isByte(value)) return 1;
   let size = 1;
   for (let rest = zigzag(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
   return size;
 }
 
-/** Writes an integer from -2^52 to 2^52; returns where the next byte goes. */
+/** Writes an integer from -2^52 to 2^53; returns where the next byte goes. */
 export function writeVarint(into: Uint8Array, at: number, value: number): number {
+  if (isByte(value)) {
+    into[at] = zigzag(value);
+    return at + 1;
+  }
   let next = at;
   let rest = zigzag(value);
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
@@ -21,6 +26,11 @@ export function writeVarint(into: Uint8Array, at: number, value: number): number
   }
   into[next] = rest;
   return next + 1;
+}
+
+/** Whether one byte is enough, as it is for nearly all lengths: floating point has no part in those. */
+function isByte(value: number): boolean {
+  return value >= -0x40 && value < 0x40;
 }
 
 function zigzag(value: number): number {

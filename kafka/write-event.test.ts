@@ -1,0 +1,43 @@
+import avro from 'avsc';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { AVRO_SCHEMAS, type EventKind, type IncomingEvent } from '../schemas/generated.ts';
+import { eventBytesMax, writeEvent } from './write-event.ts';
+
+const TYPE = avro.Type.forSchema(AVRO_SCHEMAS.IncomingEvent as unknown as avro.Schema);
+const KINDS = AVRO_SCHEMAS.IncomingEvent.fields[8].type.symbols as readonly EventKind[];
+/** The largest that the library takes. */
+const NUMBER_MAX = 2 ** 53 - 2;
+
+const text = fc.oneof(fc.string({ maxLength: 140 }), fc.string({ unit: 'grapheme', maxLength: 140 }));
+const maybe = fc.oneof(fc.constant(null), text);
+const number = fc.oneof(fc.integer({ min: 0, max: NUMBER_MAX }), fc.integer({ min: 0, max: 200 }));
+const events: fc.Arbitrary<IncomingEvent> = fc.record({
+  ...{ source: text, connection: text, stream: maybe, streamEpoch: maybe, seq: fc.oneof(fc.constant(null), number) },
+  ...{ gatewayEpoch: text, ingestSeq: number, receivedAt: number, kind: fc.constantFrom(...KINDS) },
+  ...{ id: maybe, chat: maybe, actor: maybe, type: maybe },
+  payload: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+});
+
+test('an event has the bytes that the library makes of it, in its place, and no more than were asked for', () => {
+  fc.assert(
+    fc.property(events, fc.nat(9), (event, from) => {
+      const bytes = Buffer.alloc(from + eventBytesMax(event), 0xee);
+      const end = writeEvent(event, bytes, from);
+      expect(bytes.subarray(from, end).equals(TYPE.toBuffer(event))).toBe(true);
+      expect([...bytes.subarray(0, from), ...bytes.subarray(end)].every((byte) => byte === 0xee)).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.for([
+  ['no number', { ingestSeq: Number.NaN }],
+  ['half a number', { receivedAt: 0.5 }],
+  ['a number that is not exact', { seq: 2 ** 53 }],
+  ['no kind', { kind: 'letter' as EventKind }],
+] as const)('%s is refused', ([, wrong]) => {
+  const [event] = fc.sample(events, { numRuns: 1, seed: 1 }) as [IncomingEvent];
+  const spoiled = { ...event, ...wrong };
+  expect(() => writeEvent(spoiled, Buffer.alloc(eventBytesMax(spoiled)), 0)).toThrow(RangeError);
+});
