@@ -44,6 +44,13 @@ describe('the partition of a key', () => {
     );
   });
 
+  test.each(['a', '€', '\u{1F600}'])('is that of the whole key, however long it is: of %s', (filler) => {
+    for (const count of [170, 171, 341, 342, 5_000]) {
+      const key = filler.repeat(count);
+      expect(partitionFor(key, 4_999)).toBe(chosenByKafkajs(key, 4_999));
+    }
+  });
+
   test('is the one that another client chooses for the same key', () => {
     fc.assert(
       fc.property(KEY, fc.integer({ min: 1, max: 24 }), (key, count) => {

@@ -31,10 +31,24 @@ test('an event has the bytes that the library makes of it, in its place, and no 
   );
 });
 
+test('what is asked for is enough when one text alone is all there is, three bytes for each of its units', () => {
+  const empty: IncomingEvent = {
+    ...{ source: '', connection: '', stream: null, streamEpoch: null, seq: null, gatewayEpoch: '', ingestSeq: 0 },
+    ...{ receivedAt: 0, kind: 'message', id: null, chat: null, actor: null, type: null, payload: Buffer.alloc(0) },
+  };
+  const texts = ['source', 'connection', 'stream', 'streamEpoch', 'gatewayEpoch', 'id', 'chat', 'actor', 'type'];
+  for (const name of texts) {
+    const event = { ...empty, [name]: '€'.repeat(1_000) };
+    const bytes = Buffer.alloc(eventBytesMax(event));
+    expect(bytes.subarray(0, writeEvent(event, bytes, 0)).equals(TYPE.toBuffer(event)), name).toBe(true);
+  }
+});
+
 test.for([
   ['no number', { ingestSeq: Number.NaN }],
   ['half a number', { receivedAt: 0.5 }],
-  ['a number that is not exact', { seq: 2 ** 53 }],
+  ['a number that no reader takes', { seq: 2 ** 53 - 1 }],
+  ['a number below 0', { receivedAt: -1 }],
   ['no kind', { kind: 'letter' as EventKind }],
 ] as const)('%s is refused', ([, wrong]) => {
   const [event] = fc.sample(events, { numRuns: 1, seed: 1 }) as [IncomingEvent];

@@ -1,5 +1,5 @@
 // An incoming event as Avro, field by field as schemas/avro/incoming-event.avsc has them, and with the very bytes that the library would
-// write: of all that the log holds this alone is written for every frame, and there the library cost a tenth of the gateway. Pure.
+// write of well-formed texts: of all that the log holds this alone is written for every frame, and there the library cost a tenth of the gateway. Pure.
 import { AVRO_SCHEMAS, type EventKind, type IncomingEvent } from '../schemas/generated.ts';
 import { writeVarint } from './varint.ts';
 import { UTF8_BYTES_MAX, writeSizedText } from './write-text.ts';
@@ -9,10 +9,12 @@ const [NULL, VALUE] = [0, 1];
 const KINDS = new Map<EventKind, number>(
   AVRO_SCHEMAS.IncomingEvent.fields[8].type.symbols.map((kind, at) => [kind, at]),
 );
+/** The largest that the library reads. */
+const NUMBER_MAX = 2 ** 53 - 2;
 /** More than the tags, lengths and numbers of all fields. */
 const OVERHEAD_BYTES = 160;
 
-/** At least what `writeEvent` takes, found without looking at any text. */
+/** At least what `writeEvent` takes, and what is less is a RangeError there; found without looking at any text. */
 export function eventBytesMax(event: IncomingEvent): number {
   const units =
     event.source.length +
@@ -55,7 +57,8 @@ function writeMaybe(to: Buffer, text: string | null, at: number): number {
 }
 
 function writeLong(to: Buffer, value: number, at: number): number {
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no number of an event`);
+  if (!Number.isInteger(value) || value < 0 || value > NUMBER_MAX)
+    throw new RangeError(`${value} is no number of an event`);
   return writeVarint(to, at, value);
 }
 

@@ -14,12 +14,12 @@ import {
 import type { AppendRecord, Offset, TopicPartition } from '../log.ts';
 import { encodeBatch } from './encode-batch.ts';
 import { ourVersion } from './replaced-api.ts';
-import { Batch, SequenceNumbers } from './sequence-numbers.ts';
+import { SentBatch, SequenceNumbers } from './sequence-numbers.ts';
 import { type Send, SharedRequests } from './shared-requests.ts';
 
 /** What the library makes of a message that has no key and no headers. */
 interface Sent extends TopicPartition {
-  readonly value: Batch;
+  readonly value: SentBatch;
 }
 
 interface SendState {
@@ -30,17 +30,17 @@ interface SendState {
 /** With compact lengths, whose requests are the same. */
 const VERSIONS = [produceV9, produceV10, produceV11].map(({ api: { version } }) => version);
 
-export class BatchProducer extends Producer<null, Batch, string, string> {
+export class BatchProducer extends Producer<null, SentBatch, string, string> {
   readonly #numbers = new SequenceNumbers();
   readonly #apis = new Map(VERSIONS.map((version) => [version, this.#sendingBy(new SharedRequests(version))]));
 
-  constructor(options: Omit<ProducerOptions<null, Batch, string, string>, 'idempotent' | 'serializers'>) {
+  constructor(options: Omit<ProducerOptions<null, SentBatch, string, string>, 'idempotent' | 'serializers'>) {
     super({ ...options, idempotent: true });
   }
 
   /** At least one record; one append of a partition at a time. Returns the offset of the first. */
   async append({ topic, partition }: TopicPartition, records: readonly AppendRecord[]): Promise<Offset> {
-    const { offsets = [] } = await this.send({ messages: [{ topic, partition, value: new Batch(records) }] });
+    const { offsets = [] } = await this.send({ messages: [{ topic, partition, value: new SentBatch(records) }] });
     const [answer, ...others] = offsets;
     if (answer === undefined || answer.partition !== partition || others.length > 0) {
       throw new Error(`send() answered for ${offsets.length} partitions, not for the one that was asked`);

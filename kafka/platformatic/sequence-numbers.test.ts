@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TopicPartition } from '../log.ts';
-import { Batch, SequenceNumbers } from './sequence-numbers.ts';
+import { SentBatch, SequenceNumbers } from './sequence-numbers.ts';
 
 const [ONE, OTHER]: readonly TopicPartition[] = [
   { topic: 'a', partition: 0 },
   { topic: 'a', partition: 1 },
 ] as const;
 
-function batchOf(count: number): Batch {
+function batchOf(count: number): SentBatch {
   const record = { key: null, value: Buffer.alloc(0), headers: {}, timestampMs: 0 };
-  return new Batch(Array.from({ length: count }, () => record));
+  return new SentBatch(Array.from({ length: count }, () => record));
 }
 
 test('the batches of a partition follow one another without a gap, whatever other partitions do', () => {
@@ -42,7 +42,7 @@ test('a batch that is sent again has the number that it had, also behind others'
 test('the same records in another send have a number of their own: with the one before, the broker would not store them', () => {
   const numbers = new SequenceNumbers();
   const { records } = batchOf(3);
-  expect([1, 2].map(() => numbers.baseOf(new Batch(records), ONE, 7n))).toEqual([0, 3]);
+  expect([1, 2].map(() => numbers.baseOf(new SentBatch(records), ONE, 7n))).toEqual([0, 3]);
 });
 
 test('each producer id counts from 0, and a send that still has the one before goes on there', () => {

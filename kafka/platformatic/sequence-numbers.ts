@@ -4,11 +4,12 @@
 //
 // What makes numbers safe: under one producer id those of a partition follow one another without a gap, and a batch that is sent again
 // under it has the number that it had. A batch goes through one partition's lane, one at a time (kafka/appending.ts).
+import { UserError } from '@platformatic/kafka';
 import { ByPartition } from '../by-partition.ts';
 import type { AppendRecord, TopicPartition } from '../log.ts';
 
 /** The records of one send; of every other send it is another one, whatever its records are. */
-export class Batch {
+export class SentBatch {
   readonly records: readonly AppendRecord[];
   /** The last producer id that it was sent under, and its number there. */
   numbered: { readonly producerId: bigint; readonly baseSequence: number } | undefined;
@@ -25,7 +26,7 @@ export class SequenceNumbers {
   readonly #next = new Map<bigint, ByPartition<number>>();
 
   /** Throws when there were so many ids that none can be remembered any more: a number that is used again would be taken for a duplicate. */
-  baseOf(batch: Batch, to: TopicPartition, producerId: bigint): number {
+  baseOf(batch: SentBatch, to: TopicPartition, producerId: bigint): number {
     if (batch.numbered?.producerId === producerId) return batch.numbered.baseSequence;
     const next = this.#of(producerId);
     const baseSequence = next.get(to) ?? 0;
@@ -37,7 +38,8 @@ export class SequenceNumbers {
   #of(producerId: bigint): ByPartition<number> {
     const known = this.#next.get(producerId);
     if (known !== undefined) return known;
-    if (this.#next.size >= PRODUCER_IDS_MAX) throw new Error(`a producer was given ${PRODUCER_IDS_MAX} ids`);
+    // Nothing that the library would try again.
+    if (this.#next.size >= PRODUCER_IDS_MAX) throw new UserError(`a producer was given ${PRODUCER_IDS_MAX} ids`);
     const fresh = new ByPartition<number>();
     this.#next.set(producerId, fresh);
     return fresh;

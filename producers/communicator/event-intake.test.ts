@@ -277,6 +277,18 @@ describe('the window', () => {
     expect(peer.heardOf('ack').at(-1)?.upto).toBe(PROTOCOL_LIMITS.window + 1);
   });
 
+  test.for([
+    ['without numbers', (index: number) => ({ seq: undefined, id: `m${index}` })],
+    ['of one number with other bodies', (index: number) => ({ seq: 1, content: `text ${index}` })],
+  ] as const)('is of events %s too', async ([, more]) => {
+    rig.appender.hold();
+    for (const index of upTo(PROTOCOL_LIMITS.window)) peer.say(peer.event(index, more(index)));
+    expect(peer.socket.isPaused).toBe(true);
+    rig.appender.release();
+    await rig.settled();
+    expect(peer.socket.isPaused).toBe(false);
+  });
+
   test('is of bytes too', async () => {
     rig.appender.hold();
     for (const seq of upTo(18)) peer.say(peer.event(seq, { more: 'x'.repeat(60_000) }));

@@ -40,7 +40,8 @@ export interface Arrived {
 }
 
 /** A partition that this epoch appends to. */
-interface Target extends TopicPartition {
+interface Target {
+  readonly to: TopicPartition;
   /** The last offset that it was given there. */
   last: bigint | undefined;
 }
@@ -97,7 +98,7 @@ export class Ingest {
   /** One past the last offset appended by this epoch, where it has appended. */
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
     const targets = [...this.#targets.values()].flat();
-    return targets.flatMap(({ last, ...to }) => (last === undefined ? [] : { ...to, offset: last + 1n }));
+    return targets.flatMap(({ to, last }) => (last === undefined ? [] : { ...to, offset: last + 1n }));
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
@@ -134,9 +135,10 @@ export class Ingest {
     const value = this.#options.codec.encode(TOPIC.incoming, event);
     const digest = arrived.sha256 ?? sha256(frame.bytes);
     const key = keyOf(event);
-    const to = this.#target(TOPIC.incoming, key);
+    const target = this.#target(TOPIC.incoming, key);
+    const { to } = target;
     this.#options.accumulator.put(to, recordOf(key, value, receipt, digest), (answer) => {
-      answered(to, answer);
+      answered(target, answer);
       this.#options.metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000);
       if (answer.outcome === 'rejected') {
         const refusal = { code: PROTOCOL_ERROR.invalid.code, reason: answer.error.message };
@@ -159,11 +161,11 @@ export class Ingest {
     const rejected = toRejected(frame, receipt, { code, reason }, place);
     const { source, connection, ingestSeq } = receipt;
     const { sizeBytes } = rejected;
-    const to = this.#target(TOPIC.rejected, source);
+    const target = this.#target(TOPIC.rejected, source);
     const value = codec.encode(TOPIC.rejected, rejected);
     const record = recordOf(source, value, receipt, rejected.sha256.toString('hex'));
-    this.#options.accumulator.put(to, record, (answer) => {
-      answered(to, answer);
+    this.#options.accumulator.put(target.to, record, (answer) => {
+      answered(target, answer);
       this.rejectedTotal += 1;
       metrics.framesRejected.inc({ reason: String(code) });
       logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
@@ -195,7 +197,7 @@ export class Ingest {
   #newTargets(topic: TopicName): readonly Target[] {
     const count = this.#options.partitions.get(topic);
     if (count === undefined) throw new Error(`the number of partitions of ${topic} is not known`);
-    const targets = Array.from({ length: count }, (_, partition) => ({ topic, partition, last: undefined }));
+    const targets = Array.from({ length: count }, (_, partition) => ({ to: { topic, partition }, last: undefined }));
     this.#targets.set(topic, targets);
     return targets;
   }
@@ -235,7 +237,8 @@ function recordOf(key: string, value: Buffer, receipt: Receipt, digest: string):
   return { key, value, headers, timestampMs: receipt.receivedAt };
 }
 
-function answered(to: Target, answer: RecordOutcome): void {
-  if (answer.outcome === 'acked' && (to.last === undefined || answer.offset > to.last)) to.last = answer.offset;
+function answered(target: Target, answer: RecordOutcome): void {
+  const isLater = answer.outcome === 'acked' && (target.last === undefined || answer.offset > target.last);
+  if (isLater) target.last = answer.offset;
   killPoint('communicator.appended');
 }

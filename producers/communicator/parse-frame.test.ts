@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
@@ -50,6 +51,26 @@ describe('a frame', () => {
     const deep = PROTOCOL_LIMITS.frameBytesHard / 2;
     expect(parse('['.repeat(deep) + ']'.repeat(deep))).toMatchObject({ refusal: { code: 107 } });
     expect(parse('{"a":'.repeat(100_000))).toMatchObject({ refusal: { code: 107 } });
+  });
+
+  test('may have the character that stands for what is no UTF-8, as long as that is what was written', () => {
+    const written = Buffer.from('{"a":"\ufffd"}');
+    expect(parse(written)).toEqual({ ok: true, fields: { a: '\ufffd' } });
+    const spoiled = Buffer.concat([written.subarray(0, -2), Buffer.from([0xff]), written.subarray(-2)]);
+    expect(parse(spoiled)).toMatchObject({ ok: false, refusal: { code: 104, reason: 'the frame is not valid UTF-8' } });
+  });
+
+  test('is refused for what is no UTF-8 if it is none, and never else', () => {
+    const texts = fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), { minKeys: 1 });
+    fc.assert(
+      fc.property(texts, fc.nat(), fc.nat(255), (fields, at, byte) => {
+        const bytes = Buffer.from(JSON.stringify(fields));
+        bytes[at % bytes.length] = byte;
+        const parsed = parse(bytes);
+        expect(!parsed.ok && parsed.refusal.reason === 'the frame is not valid UTF-8').toBe(!isUtf8(bytes));
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   test('is never an exception, and an object of JSON is what JSON says', () => {
