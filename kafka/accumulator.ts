@@ -7,7 +7,7 @@ import { backoffMs, pause } from '../service/backoff.ts';
 import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import { ByPartition } from './by-partition.ts';
-import type { Appender, AppendRecord, Offset, TopicPartition } from './log.ts';
+import type { Appender, AppendOutcome, AppendRecord, Offset, TopicPartition } from './log.ts';
 import { Moment } from './moment.ts';
 import { invalidRecord, oversizeRecord } from './record-check.ts';
 
@@ -31,7 +31,10 @@ export interface AccumulatorOptions {
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
-type Settle = (outcome: RecordOutcome) => void;
+/** Of a whole batch: a record's own offset is the base offset and its index. An object for each of them would be garbage at once. */
+export type BatchOutcome = Exclude<AppendOutcome, { outcome: 'unknown' }>;
+
+type Settle = (outcome: BatchOutcome, index: number) => void;
 
 /** Records and, in step with them, who waits for each: an object for each of the pairs would be one more to carry and to look for. */
 interface Batch {
@@ -81,13 +84,17 @@ export class Accumulator {
 
   /** Takes a record at once and in order; the promise settles when the broker has answered for it. */
   append(to: TopicPartition, record: AppendRecord): Promise<RecordOutcome> {
-    return new Promise((settle) => this.put(to, record, settle));
+    return new Promise((settle) => {
+      this.put(to, record, (answer, index) =>
+        settle(answer.outcome === 'acked' ? { outcome: 'acked', offset: answer.baseOffset + BigInt(index) } : answer),
+      );
+    });
   }
 
   /** The same without a promise for each record; a record that is none is settled before this returns. */
   put(to: TopicPartition, record: AppendRecord, settle: Settle): void {
     const error = invalidRecord(to, record) ?? oversizeRecord(to, record, this.#options.recordBytesMax);
-    if (error !== undefined) return settle({ outcome: 'rejected', error });
+    if (error !== undefined) return settle({ outcome: 'rejected', error }, 0);
     const sizeBytes = sizeOf(record);
     this.#bytes += sizeBytes;
     this.#records += 1;
@@ -159,7 +166,7 @@ export class Accumulator {
       const startedMs = performance.now();
       const answer = await this.#options.appender.append(to, records);
       this.#options.onAppend?.(to, answer.outcome, records.length, performance.now() - startedMs);
-      if (answer.outcome === 'acked') return this.#release(batch, ackedFrom(answer.baseOffset));
+      if (answer.outcome === 'acked') return this.#release(batch, answer);
       if (answer.outcome === 'rejected') return await this.#isolate(to, batch, answer.error);
       this.#options.logger.warn(
         { ...to, attempt, records: records.length, error: describeError(answer.error) },
@@ -171,16 +178,16 @@ export class Accumulator {
 
   async #isolate(to: TopicPartition, batch: Batch, error: PmcError): Promise<void> {
     const { records } = batch;
-    if (records.length === 1) return this.#release(batch, () => ({ outcome: 'rejected', error }));
+    if (records.length === 1) return this.#release(batch, { outcome: 'rejected', error });
     const half = Math.ceil(records.length / 2);
     await this.#settle(to, part(batch, 0, half));
     await this.#settle(to, part(batch, half, records.length));
   }
 
-  #release({ records, settles, bytes }: Batch, outcomeAt: (index: number) => RecordOutcome): void {
+  #release({ records, settles, bytes }: Batch, outcome: BatchOutcome): void {
     this.#records -= records.length;
     this.#bytes -= bytes;
-    for (const [index, settle] of settles.entries()) settle(outcomeAt(index));
+    settles.forEach((settle, index) => settle(outcome, index));
     if (this.#onDrained.length > 0 && (this.#records === 0 || this.#bytes * 2 < this.#options.bytesMax)) {
       for (const resolve of this.#onDrained.splice(0)) resolve();
     }
@@ -196,8 +203,4 @@ function part(batch: Batch, from: number, to: number): Batch {
 
 function sizeOf({ key, value }: AppendRecord): number {
   return value.length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
-}
-
-function ackedFrom(baseOffset: Offset): (index: number) => RecordOutcome {
-  return (index) => ({ outcome: 'acked', offset: baseOffset + BigInt(index) });
 }

@@ -51,6 +51,11 @@ export function writeEvent(event: IncomingEvent, to: Buffer, from: number): numb
   return at + payload.length;
 }
 
+/** The payload's own bytes in an event that was written here: it is the last of the fields. */
+export function payloadOf(written: Buffer, sizeBytes: number): Buffer {
+  return written.subarray(written.length - sizeBytes);
+}
+
 function writeMaybe(to: Buffer, text: string | null, at: number): number {
   if (text === null) return writeVarint(to, at, NULL);
   return writeSizedText(to, text, writeVarint(to, at, VALUE));

@@ -33,8 +33,6 @@ class Encoding {
   readonly #records: readonly AppendRecord[];
   readonly #baseTimestampMs: number;
   readonly #batch: Buffer;
-  /** The names of headers with their lengths: the same few in all records. */
-  readonly #names = new Map<string, Buffer>();
   #at = HEADER_BYTES;
 
   constructor(records: readonly AppendRecord[]) {
@@ -76,10 +74,11 @@ class Encoding {
     if (key === null) this.#varint(NULL_LENGTH);
     else this.#text(key);
     this.#varint(value.length);
-    this.#bytes(value);
+    this.#batch.set(value, this.#at);
+    this.#at += value.length;
     this.#varint(countOf(headers));
     for (const name in headers) {
-      this.#bytes(this.#name(name));
+      this.#text(name);
       this.#text(headers[name] as string);
     }
     this.#putLength(from);
@@ -98,23 +97,8 @@ class Encoding {
     this.#at = writeVarint(this.#batch, this.#at, value);
   }
 
-  #bytes(bytes: Buffer): void {
-    this.#batch.set(bytes, this.#at);
-    this.#at += bytes.length;
-  }
-
   #text(text: string): void {
     this.#at = writeSizedText(this.#batch, text, this.#at);
-  }
-
-  #name(name: string): Buffer {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    const bytes = Buffer.byteLength(name);
-    const encoded = Buffer.allocUnsafe(sizeOfVarint(bytes) + bytes);
-    encoded.write(name, writeVarint(encoded, 0, bytes));
-    this.#names.set(name, encoded);
-    return encoded;
   }
 }
 

@@ -5,11 +5,12 @@
 // Reaching half of what may be in memory, or the accumulator's bytes, pauses the peers; nothing is dropped. What a paused
 // socket had already read still arrives, and one chunk of it can hold thousands of small frames: above `inFlightMax` a frame
 // waits here without a number, as if the socket still had it, so that the bound of the open tail always holds.
-import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
+import type { Accumulator, BatchOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
 import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
+import { payloadOf } from '../../kafka/write-event.ts';
 import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
 import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
@@ -43,7 +44,7 @@ export interface Arrived {
 interface Target {
   readonly to: TopicPartition;
   /** The last offset that it was given there. */
-  last: bigint | undefined;
+  last: number | undefined;
 }
 
 export interface IngestOptions {
@@ -98,7 +99,7 @@ export class Ingest {
   /** One past the last offset appended by this epoch, where it has appended. */
   get ends(): readonly (TopicPartition & { offset: bigint })[] {
     const targets = [...this.#targets.values()].flat();
-    return targets.flatMap(({ to, last }) => (last === undefined ? [] : { ...to, offset: last + 1n }));
+    return targets.flatMap(({ to, last }) => (last === undefined ? [] : { ...to, offset: BigInt(last + 1) }));
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */
@@ -133,20 +134,22 @@ export class Ingest {
     const startedMs = performance.now();
     const event = toEvent(arrived.parsed.fields, frame, receipt, place);
     const value = this.#options.codec.encode(TOPIC.incoming, event);
+    const sizeBytes = frame.bytes.length;
     const digest = arrived.sha256 ?? sha256(frame.bytes);
     const key = keyOf(event);
     const target = this.#target(TOPIC.incoming, key);
-    const { to } = target;
-    this.#options.accumulator.put(to, recordOf(key, value, receipt, digest), (answer) => {
-      answered(target, answer);
+    this.#options.accumulator.put(target.to, recordOf(key, value, receipt, digest), (answer, index) => {
       this.#options.metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000);
       if (answer.outcome === 'rejected') {
         const refusal = { code: PROTOCOL_ERROR.invalid.code, reason: answer.error.message };
-        return this.#appendRejected({ frame, place, onSettled }, receipt, refusal);
+        // Not the frame's own bytes: they would keep all that its socket had read with it.
+        const again = { bytes: payloadOf(value, sizeBytes), isBinary: false };
+        return this.#appendRejected({ frame: again, place, onSettled }, receipt, refusal);
       }
+      const offset = appended(target, answer, index);
       this.appendedTotal += 1;
       this.#settled(receipt);
-      onSettled({ kind: 'logged', partition: to.partition, offset: offsetToJson(answer.offset) });
+      onSettled({ kind: 'logged', partition: target.to.partition, offset });
       this.#speedUp();
     });
     this.#slowDown();
@@ -164,12 +167,12 @@ export class Ingest {
     const target = this.#target(TOPIC.rejected, source);
     const value = codec.encode(TOPIC.rejected, rejected);
     const record = recordOf(source, value, receipt, rejected.sha256.toString('hex'));
-    this.#options.accumulator.put(target.to, record, (answer) => {
-      answered(target, answer);
+    this.#options.accumulator.put(target.to, record, (answer, index) => {
       this.rejectedTotal += 1;
       metrics.framesRejected.inc({ reason: String(code) });
       logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
       if (answer.outcome === 'acked') {
+        appended(target, answer, index);
         this.#settled(receipt);
         onSettled({ kind: 'refused', code, reason });
       } else {
@@ -237,8 +240,10 @@ function recordOf(key: string, value: Buffer, receipt: Receipt, digest: string):
   return { key, value, headers, timestampMs: receipt.receivedAt };
 }
 
-function answered(target: Target, answer: RecordOutcome): void {
-  const isLater = answer.outcome === 'acked' && (target.last === undefined || answer.offset > target.last);
-  if (isLater) target.last = answer.offset;
+/** Returns the record's offset. */
+function appended(target: Target, { baseOffset }: Extract<BatchOutcome, { outcome: 'acked' }>, index: number): number {
+  const offset = offsetToJson(baseOffset) + index;
+  if (target.last === undefined || offset > target.last) target.last = offset;
   killPoint('communicator.appended');
+  return offset;
 }

@@ -18,7 +18,9 @@ export interface Remembered {
   readonly isSame: (sha256: string) => boolean;
 }
 
-const DIGEST_BYTES = 16;
+/** Of a digest as much is kept as nobody finds another body for: so many numbers of 32 bits, each of eight hexadecimal digits. */
+const DIGEST_NUMBERS = 4;
+const NUMBER_DIGITS = 8;
 const CAPACITY_FIRST = 64;
 const CAPACITY_MAX = 16_384;
 const EMPTY = -1;
@@ -27,13 +29,13 @@ const NOT_LOGGED = -1;
 /** Of all that have seen no event yet: empty arrays of their own would be a tenth of what an idle connection takes. */
 const NO_NUMBERS = new Float64Array(0);
 const NO_PARTITIONS = new Int32Array(0);
-const NO_BYTES = Buffer.alloc(0);
+const NO_DIGESTS = new Int32Array(0);
 
 export class RecentEvents {
   #capacity = 0;
   #held = 0;
   #seqs = NO_NUMBERS;
-  #digests = NO_BYTES;
+  #digests = NO_DIGESTS;
   #partitions = NO_PARTITIONS;
   #offsets = NO_NUMBERS;
   /** Outcomes that are no coordinates, by number; few, and mostly none. */
@@ -54,7 +56,9 @@ export class RecentEvents {
     if (held === EMPTY) this.#held += 1;
     else this.#others?.delete(held);
     this.#seqs[slot] = seq;
-    this.#digests.write(sha256, slot * DIGEST_BYTES, DIGEST_BYTES, 'hex');
+    for (let index = 0; index < DIGEST_NUMBERS; index += 1) {
+      this.#digests[slot * DIGEST_NUMBERS + index] = numberOf(sha256, index);
+    }
     if (outcome.kind === 'logged') {
       this.#partitions[slot] = outcome.partition;
       this.#offsets[slot] = outcome.offset;
@@ -70,8 +74,9 @@ export class RecentEvents {
     if (this.#capacity === 0) return undefined;
     const slot = seq % this.#capacity;
     if (this.#seqs[slot] !== seq) return undefined;
-    const digest = this.#digests.toString('hex', slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES);
-    return { outcome: this.#outcomeAt(slot), isSame: (sha256) => sha256.startsWith(digest) };
+    const digest = this.#digests.slice(slot * DIGEST_NUMBERS, (slot + 1) * DIGEST_NUMBERS);
+    const isSame = (sha256: string): boolean => digest.every((number, index) => number === numberOf(sha256, index));
+    return { outcome: this.#outcomeAt(slot), isSame };
   }
 
   /** Those above a number, ascending. */
@@ -103,7 +108,7 @@ export class RecentEvents {
   #grow(): void {
     const capacity = this.#capacity === 0 ? CAPACITY_FIRST : this.#capacity * 4;
     const seqs = new Float64Array(capacity).fill(EMPTY);
-    const digests = Buffer.alloc(capacity * DIGEST_BYTES);
+    const digests = new Int32Array(capacity * DIGEST_NUMBERS);
     const partitions = new Int32Array(capacity);
     const offsets = new Float64Array(capacity);
     // Two that had a slot each have one each in a ring whose size is a multiple.
@@ -112,7 +117,8 @@ export class RecentEvents {
       if (seq === EMPTY) continue;
       const next = seq % capacity;
       seqs[next] = seq;
-      digests.set(this.#digests.subarray(slot * DIGEST_BYTES, (slot + 1) * DIGEST_BYTES), next * DIGEST_BYTES);
+      const digest = this.#digests.subarray(slot * DIGEST_NUMBERS, (slot + 1) * DIGEST_NUMBERS);
+      digests.set(digest, next * DIGEST_NUMBERS);
       partitions[next] = this.#partitions[slot] ?? NOT_LOGGED;
       offsets[next] = this.#offsets[slot] ?? 0;
     }
@@ -122,4 +128,15 @@ export class RecentEvents {
     this.#partitions = partitions;
     this.#offsets = offsets;
   }
+}
+
+/** Of hexadecimal text in lower case, eight digits as a number of 32 bits. A call out of JavaScript to read them costs more than they do. */
+function numberOf(hex: string, index: number): number {
+  let number = 0;
+  for (let at = index * NUMBER_DIGITS; at < (index + 1) * NUMBER_DIGITS; at += 1) {
+    const unit = hex.charCodeAt(at);
+    // '0' to '9' are 0x30 to 0x39, 'a' to 'f' 0x61 to 0x66.
+    number = (number << 4) | ((unit & 0xf) + (unit >> 6) * 9);
+  }
+  return number;
 }

@@ -85,6 +85,7 @@ export class Gaps {
   }
 
   settled(seq: number): void {
+    if (this.#gaps.length === 0) return;
     const index = lastFrom(this.#gaps, seq);
     const gap = this.#gaps[index];
     if (gap !== undefined && seq <= gap.to) this.#less(index, 1);
