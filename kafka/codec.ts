@@ -1,21 +1,19 @@
 // Values on the log: a zero byte, the schema id (4 bytes, big endian), Avro. Which schema an id means is known by
 // schema-ids.ts; encoding and decoding are done here with resolvers built once, because the registry's client parses a reader
-// schema at every call (400 times slower). Incoming events are written by heart (write-event.ts).
+// schema at every call (400 times slower). Incoming events are written by heart (event-writer.ts).
 import avro from 'avsc';
 import { AVRO_SCHEMAS, type IncomingEvent, type SchemaName, type Schemas } from '../schemas/generated.ts';
 import { TOPIC, type TopicName } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
+import { EventWriter } from './event-writer.ts';
 import { SchemaIds } from './schema-ids.ts';
 import { SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
-import { eventBytesMax, writeEvent } from './write-event.ts';
 
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: PmcError };
 
 const MAGIC = 0;
 const HEADER_BYTES = 5;
-/** Events are written one behind the other into blocks of this size: in one pass, and without an allocation for each. */
-const BLOCK_BYTES = 65_536;
 const REFUSED_KEPT_MS = 10_000;
 
 type Reader = avro.Type | avro.Resolver;
@@ -39,10 +37,9 @@ export class Codec {
   readonly #writerIds = new Map<TopicName, number>();
   /** How to read what was written with a schema id, by what it is read as. */
   readonly #readers = new Map<SchemaName, Map<number, Promise<Reader>>>();
-  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #blockUsed = 0;
   /** Those of them that are there. */
   readonly #known = new Map<SchemaName, Map<number, Reader>>();
+  readonly #events = new EventWriter();
 
   constructor(registryUrl: string, { cacheFolder, logger, onWriterLost }: CodecOptions = {}) {
     this.#ids = new SchemaIds({
@@ -71,27 +68,11 @@ export class Codec {
     if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
     const dispute = this.#ids.dispute(id);
     if (dispute !== undefined) throw dispute;
-    const bytes = topic === TOPIC.incoming ? this.#event(value as IncomingEvent) : toBytes(topic, value);
+    const bytes =
+      topic === TOPIC.incoming ? this.#events.write(value as IncomingEvent, HEADER_BYTES) : toBytes(topic, value);
     bytes[0] = MAGIC;
     bytes.writeInt32BE(id, 1);
     return bytes;
-  }
-
-  /** Avro behind room for the header. */
-  #event(event: IncomingEvent): Buffer {
-    const bytesMax = HEADER_BYTES + eventBytesMax(event);
-    if (bytesMax > BLOCK_BYTES) {
-      const own = Buffer.allocUnsafeSlow(bytesMax);
-      return own.subarray(0, writeEvent(event, own, HEADER_BYTES));
-    }
-    if (this.#blockUsed + bytesMax > BLOCK_BYTES) {
-      // What was handed out keeps the old block.
-      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-      this.#blockUsed = 0;
-    }
-    const from = this.#blockUsed;
-    this.#blockUsed = writeEvent(event, this.#block, from + HEADER_BYTES);
-    return this.#block.subarray(from, this.#blockUsed);
   }
 
   /**

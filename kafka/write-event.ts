@@ -31,11 +31,25 @@ export function eventBytesMax(event: IncomingEvent): number {
 
 /** Into a buffer with room for it; returns where the next byte goes. Throws a RangeError for a number that is none of the schema's. */
 export function writeEvent(event: IncomingEvent, to: Buffer, from: number): number {
+  return writeUnder(event, to, writeSession(event, to, from));
+}
+
+/** The fields that an event begins with. */
+export type SessionFields = Pick<IncomingEvent, 'source' | 'connection' | 'stream' | 'streamEpoch'>;
+
+export function writeSession(
+  { source, connection, stream, streamEpoch }: SessionFields,
+  to: Buffer,
+  from: number,
+): number {
+  const at = writeSizedText(to, connection, writeSizedText(to, source, from));
+  return writeMaybe(to, streamEpoch, writeMaybe(to, stream, at));
+}
+
+/** All fields behind those. */
+export function writeUnder(event: IncomingEvent, to: Buffer, from: number): number {
   const { seq, payload } = event;
-  let at = writeSizedText(to, event.source, from);
-  at = writeSizedText(to, event.connection, at);
-  at = writeMaybe(to, event.stream, at);
-  at = writeMaybe(to, event.streamEpoch, at);
+  let at = from;
   at = writeVarint(to, at, seq === null ? NULL : VALUE);
   if (seq !== null) at = writeLong(to, seq, at);
   at = writeSizedText(to, event.gatewayEpoch, at);

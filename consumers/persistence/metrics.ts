@@ -1,6 +1,7 @@
 // The metrics of persistence, and the plain totals since process start that people see.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Pool } from '../../service/database.ts';
+import { MessageHistogram } from '../../service/message-histogram.ts';
 
 export type PersistenceMetrics = ReturnType<typeof persistenceMetrics>;
 
@@ -87,7 +88,7 @@ export function persistenceMetrics(registry: Registry) {
       labelNames: ['topic', 'partition'],
       registers,
     }),
-    messageAge: new Histogram({
+    messageAge: new MessageHistogram({
       name: 'pmc_message_age_seconds',
       help: "Age of a record when its row was committed, from the communicator's receipt.",
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600],

@@ -1,5 +1,6 @@
 // The communicator's metrics.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { MessageHistogram } from '../../service/message-histogram.ts';
 
 export type CommunicatorMetrics = ReturnType<typeof communicatorMetrics>;
 
@@ -41,7 +42,7 @@ export function communicatorMetrics(registry: Registry) {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     }),
-    acceptToAck: new Histogram({
+    acceptToAck: new MessageHistogram({
       name: 'pmc_accept_to_ack_seconds',
       help: 'Time from the receipt of a frame to the acknowledgement of the log.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
