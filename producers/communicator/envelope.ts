@@ -31,7 +31,6 @@ const KINDS: ReadonlySet<string> = new Set<EventKind>([
   'delete',
   'connection',
 ]);
-const ACTOR_FIELDS = ['sender', 'reader', 'recipient', 'user', 'editor', 'deleted_by'] as const;
 
 export function toEvent(fields: Fields, { bytes }: Frame, receipt: Receipt, place: Place | null): IncomingEvent {
   return {
@@ -88,12 +87,8 @@ export function sha256(bytes: Uint8Array): string {
   return hash('sha256', bytes);
 }
 
-function actorOf(fields: Fields): string | null {
-  for (const field of ACTOR_FIELDS) {
-    const value = text(fields[field]);
-    if (value !== null) return value;
-  }
-  return null;
+function actorOf({ sender, reader, recipient, user, editor, deleted_by }: Fields): string | null {
+  return text(sender) ?? text(reader) ?? text(recipient) ?? text(user) ?? text(editor) ?? text(deleted_by);
 }
 
 /** A name for routing. Avro's strings are UTF-8, which has no half of a surrogate pair; the payload keeps what was written. */

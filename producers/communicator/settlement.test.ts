@@ -70,6 +70,21 @@ describe('the settlement', () => {
     );
   });
 
+  test('holds as many as are open at once, and goes on for as long as there are frames', () => {
+    const settlement = new Settlement();
+    let first = 1;
+    for (const open of [700, 700, 5_000, 3, 1_024, 1_025, 9_000]) {
+      const numbers = Array.from({ length: open }, () => settlement.next());
+      // The first stays open while those behind it are settled, the last of them first.
+      for (const number of numbers.slice(1).reverse()) settlement.settle(number);
+      expect([settlement.settledUpTo, settlement.inFlight]).toEqual([first - 1, 1]);
+      expect(() => settlement.settle(first + 1)).toThrow(/is not open/);
+      settlement.settle(first);
+      expect([settlement.settledUpTo, settlement.inFlight]).toEqual([first + open - 1, 0]);
+      first += open;
+    }
+  });
+
   test('joins neighbours with one reason into one range', () => {
     const settlement = new Settlement();
     for (let number = 1; number <= 5; number += 1) settlement.next();
