@@ -37,7 +37,7 @@ export function oversizeRecord(to: TopicPartition, record: AppendRecord, bytesMa
 }
 
 /** At least what the record takes on the log when it is alone in its batch, uncompressed, found without looking at any text. */
-export function roughBytesMax({ key, value, headers }: AppendRecord): number {
+function roughBytesMax({ key, value, headers }: AppendRecord): number {
   let units = key === null ? 0 : key.length;
   let bytes = BATCH_OVERHEAD_BYTES + RECORD_OVERHEAD_BYTES + value.length;
   for (const name in headers) {

@@ -2,9 +2,8 @@
 // makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
 // and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
 import type { AppendRecord, Headers } from '../log.ts';
-import { roughBytesMax } from '../record-check.ts';
 import { sizeOfVarint, writeVarint } from '../varint.ts';
-import { writeSizedText } from '../write-text.ts';
+import { UTF8_BYTES_MAX, writeSizedText } from '../write-text.ts';
 import { checksum } from './checksum.ts';
 
 /** Who appends, and the number of the first record in its sequence for the partition. */
@@ -23,6 +22,10 @@ const HEADER_BYTES = 61;
 const NULL_LENGTH = -1;
 /** Of nearly every record's length. */
 const LENGTH_BYTES = 2;
+/** What an event's record takes beside its value; where that is not enough, the buffer grows. */
+const BESIDE_BYTES = 256;
+/** More than all numbers that are written between two texts or values: a byte written behind a buffer is lost without a word. */
+const NUMBERS_BYTES = 64;
 
 /** At least one record, each as `invalidRecord` lets it through. */
 export function encodeBatch(records: readonly AppendRecord[], producer: ProducerState): Buffer {
@@ -32,13 +35,15 @@ export function encodeBatch(records: readonly AppendRecord[], producer: Producer
 class Encoding {
   readonly #records: readonly AppendRecord[];
   readonly #baseTimestampMs: number;
-  readonly #batch: Buffer;
+  #batch: Buffer;
   #at = HEADER_BYTES;
 
   constructor(records: readonly AppendRecord[]) {
     this.#records = records;
     this.#baseTimestampMs = records[0]?.timestampMs ?? 0;
-    this.#batch = Buffer.allocUnsafe(records.reduce((sum, record) => sum + roughBytesMax(record), HEADER_BYTES));
+    let bytes = HEADER_BYTES;
+    for (const { value } of records) bytes += value.length + BESIDE_BYTES;
+    this.#batch = Buffer.allocUnsafe(bytes);
   }
 
   finish({ producerId, producerEpoch, baseSequence }: ProducerState): Buffer {
@@ -74,6 +79,7 @@ class Encoding {
     if (key === null) this.#varint(NULL_LENGTH);
     else this.#text(key);
     this.#varint(value.length);
+    this.#needs(value.length);
     this.#batch.set(value, this.#at);
     this.#at += value.length;
     this.#varint(countOf(headers));
@@ -93,11 +99,21 @@ class Encoding {
     this.#at = from + size + length;
   }
 
+  /** Room for so many bytes more, and for the numbers before and behind them. */
+  #needs(bytes: number): void {
+    const end = this.#at + bytes + NUMBERS_BYTES;
+    if (end <= this.#batch.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(end, this.#batch.length * 2));
+    this.#batch.copy(grown, 0, 0, this.#at);
+    this.#batch = grown;
+  }
+
   #varint(value: number): void {
     this.#at = writeVarint(this.#batch, this.#at, value);
   }
 
   #text(text: string): void {
+    this.#needs(text.length * UTF8_BYTES_MAX);
     this.#at = writeSizedText(this.#batch, text, this.#at);
   }
 }
