@@ -136,7 +136,7 @@ export class EventIntake {
     named: Numbered,
     nowMs: number,
   ): void {
-    const { ingest, streams, from, clock } = this.#options;
+    const { ingest, streams, from } = this.#options;
     const { open, seq } = named;
     const { account, state } = open;
     if (!account.hasRoomFor(seq)) return this.#tooManyGaps('positionMismatch');
@@ -158,13 +158,20 @@ export class EventIntake {
     const sizeBytes = frame.bytes.length;
     this.#append(frame, refusal === undefined ? parsed : { ok: false, refusal }, digest, named, (outcome) => {
       this.#end(sizeBytes);
-      if (isConflict) return this.#conflicted(named, outcome);
-      if (outcome.kind === 'nowhere') account.release(seq, clock.nowMs());
-      else account.settle(seq, digest, outcome);
-      for (const range of account.takeClosed()) streams.gap('gap_closed', state, account.epoch, range);
-      // To whoever speaks for the stream by now: this connection may have been replaced meanwhile.
-      state.speaker?.settled(account.epoch, named, outcome);
+      if (isConflict) this.#conflicted(named, outcome);
+      else this.#settled(named, digest, outcome);
     });
+  }
+
+  #settled(named: Numbered, digest: string, outcome: Outcome): void {
+    const { streams, clock } = this.#options;
+    const { open, seq } = named;
+    const { account, state } = open;
+    if (outcome.kind === 'nowhere') account.release(seq, clock.nowMs());
+    else account.settle(seq, digest, outcome);
+    for (const range of account.takeClosed()) streams.gap('gap_closed', state, account.epoch, range);
+    // To whoever speaks for the stream by now: this connection may have been replaced meanwhile.
+    state.speaker?.settled(account.epoch, named, outcome);
   }
 
   #numberedForNow(
