@@ -13,7 +13,7 @@ import { invalidRecord, oversizeRecord } from './record-check.ts';
 
 export type RecordOutcome =
   | { readonly outcome: 'acked'; readonly offset: Offset }
-  | { readonly outcome: 'rejected'; readonly error: PmcError };
+  | Extract<AppendOutcome, { outcome: 'rejected' }>;
 
 export interface AccumulatorOptions {
   readonly appender: Pick<Appender, 'append'>;
@@ -31,7 +31,7 @@ export interface AccumulatorOptions {
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
-/** Of a whole batch: a record's own offset is the base offset and its index. An object for each of them would be garbage at once. */
+/** Of a batch, or of a record that came into none: a record's own offset is the base offset and its index. An object for each would be garbage at once. */
 export type BatchOutcome = Exclude<AppendOutcome, { outcome: 'unknown' }>;
 
 type Settle = (outcome: BatchOutcome, index: number) => void;

@@ -39,7 +39,7 @@ export class Codec {
   readonly #readers = new Map<SchemaName, Map<number, Promise<Reader>>>();
   /** Those of them that are there. */
   readonly #known = new Map<SchemaName, Map<number, Reader>>();
-  readonly #events = new EventWriter();
+  readonly #events = new EventWriter(HEADER_BYTES);
 
   constructor(registryUrl: string, { cacheFolder, logger, onWriterLost }: CodecOptions = {}) {
     this.#ids = new SchemaIds({
@@ -68,8 +68,7 @@ export class Codec {
     if (id === undefined) throw new Error(`the codec was not prepared for ${topic}`);
     const dispute = this.#ids.dispute(id);
     if (dispute !== undefined) throw dispute;
-    const bytes =
-      topic === TOPIC.incoming ? this.#events.write(value as IncomingEvent, HEADER_BYTES) : toBytes(topic, value);
+    const bytes = topic === TOPIC.incoming ? this.#events.write(value as IncomingEvent) : toBytes(topic, value);
     bytes[0] = MAGIC;
     bytes.writeInt32BE(id, 1);
     return bytes;

@@ -12,12 +12,19 @@ interface LastSession extends SessionFields {
 }
 
 export class EventWriter {
+  readonly #headerBytes: number;
   #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #used = 0;
   #last: LastSession | undefined;
 
-  /** Behind `headerBytes` that are the caller's to fill. Throws a RangeError for a number that is none of the schema's. */
-  write(event: IncomingEvent, headerBytes: number): Buffer {
+  /** `headerBytes`: room before each event, the caller's to fill. */
+  constructor(headerBytes: number) {
+    this.#headerBytes = headerBytes;
+  }
+
+  /** Throws a RangeError for a number that is none of the schema's. */
+  write(event: IncomingEvent): Buffer {
+    const headerBytes = this.#headerBytes;
     const bytesMax = headerBytes + eventBytesMax(event);
     if (bytesMax > BLOCK_BYTES) {
       const own = Buffer.allocUnsafeSlow(bytesMax);
@@ -40,6 +47,7 @@ export class EventWriter {
       this.#block.copyWithin(from, last.from, last.to);
       return from + last.to - last.from;
     }
+    // Where the event is none after all, the next one is written in its place, and these fields of it with it.
     const { source, connection, stream, streamEpoch } = event;
     const to = writeSession(event, this.#block, from);
     this.#last = { source, connection, stream, streamEpoch, from, to };

@@ -2,7 +2,7 @@ import avro from 'avsc';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AVRO_SCHEMAS, type EventKind, type IncomingEvent } from '../schemas/generated.ts';
-import { eventBytesMax, writeEvent } from './write-event.ts';
+import { eventBytesMax, payloadOf, writeEvent } from './write-event.ts';
 
 const TYPE = avro.Type.forSchema(AVRO_SCHEMAS.IncomingEvent as unknown as avro.Schema);
 const KINDS = AVRO_SCHEMAS.IncomingEvent.fields[8].type.symbols as readonly EventKind[];
@@ -25,6 +25,7 @@ test('an event has the bytes that the library makes of it, in its place, and no 
       const bytes = Buffer.alloc(from + eventBytesMax(event), 0xee);
       const end = writeEvent(event, bytes, from);
       expect(bytes.subarray(from, end).equals(TYPE.toBuffer(event))).toBe(true);
+      expect(payloadOf(bytes.subarray(0, end), event.payload.length).equals(event.payload)).toBe(true);
       expect([...bytes.subarray(0, from), ...bytes.subarray(end)].every((byte) => byte === 0xee)).toBe(true);
     }),
     { numRuns: 500 },

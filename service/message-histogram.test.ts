@@ -7,6 +7,7 @@ const ABOUT = { name: 'pmc_test_seconds', help: 'For a test.', buckets: [0.001, 
 
 function registriesOf(values: readonly number[]): readonly [Registry, Registry] {
   const [own, library] = [new Registry(), new Registry()];
+  for (const registry of [own, library]) registry.setDefaultLabels({ service: 'communicator' });
   const one = new MessageHistogram({ ...ABOUT, registers: [own] });
   const other = new Histogram({ ...ABOUT, registers: [library] });
   for (const value of values) {
@@ -33,10 +34,17 @@ test('says what the histogram of prom-client says, to every reader of the regist
   );
 });
 
+test('begins anew with its registry', async () => {
+  const [own] = registriesOf([0.002, 70]);
+  own.resetMetrics();
+  const [fresh] = registriesOf([]);
+  expect(await own.metrics()).toBe(await fresh.metrics());
+});
+
 test('has all its buckets before anything was observed, as one without labels does', async () => {
   const [own, library] = registriesOf([]);
   expect(await own.metrics()).toBe(await library.metrics());
-  expect(await own.metrics()).toContain('pmc_test_seconds_bucket{le="+Inf"} 0');
+  expect(await own.metrics()).toContain('pmc_test_seconds_bucket{le="+Inf",service="communicator"} 0');
 });
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY, '1' as unknown as number])('refuses %j', (value) => {

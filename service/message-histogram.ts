@@ -37,6 +37,11 @@ export class MessageHistogram {
     this.#sum += value;
   }
 
+  reset(): void {
+    this.#counts.fill(0);
+    this.#sum = 0;
+  }
+
   /** As prom-client's registry asks every metric. */
   get() {
     let count = 0;

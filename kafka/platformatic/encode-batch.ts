@@ -1,4 +1,4 @@
-// Records as one batch of the log's format (magic 2, uncompressed), written into one buffer in one pass. The library
+// Records as one batch of the log's format (magic 2, uncompressed), written in one pass into one buffer, which grows where it must. The library
 // makes a small buffer of every number and every text of a record, some 25 of them, which was half of all that a gateway allocated;
 // and it loses what a timestamp has beyond 2^31 ms from its neighbours'.
 import type { AppendRecord, Headers } from '../log.ts';
@@ -22,8 +22,10 @@ const HEADER_BYTES = 61;
 const NULL_LENGTH = -1;
 /** Of nearly every record's length. */
 const LENGTH_BYTES = 2;
-/** What an event's record takes beside its value; where that is not enough, the buffer grows. */
-const BESIDE_BYTES = 256;
+/** More than what an event's record takes beside its value; where that is not enough, the buffer grows. */
+const BESIDE_BYTES = 224;
+/** Once: a text is given room for three bytes a unit before it is written with one. */
+const SPARE_BYTES = 256;
 /** More than all numbers that are written between two texts or values: a byte written behind a buffer is lost without a word. */
 const NUMBERS_BYTES = 64;
 
@@ -41,7 +43,7 @@ class Encoding {
   constructor(records: readonly AppendRecord[]) {
     this.#records = records;
     this.#baseTimestampMs = records[0]?.timestampMs ?? 0;
-    let bytes = HEADER_BYTES;
+    let bytes = HEADER_BYTES + SPARE_BYTES;
     for (const { value } of records) bytes += value.length + BESIDE_BYTES;
     this.#batch = Buffer.allocUnsafe(bytes);
   }

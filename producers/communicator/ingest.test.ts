@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
@@ -143,14 +144,20 @@ describe('a received frame', () => {
     const refuse = (append: Append): Fate =>
       append.to.topic === TOPIC.incoming && isSecond(append) ? 'rejected' : 'acked';
     const { appender, accumulator, ingest, receive } = setup(1_000, refuse);
-    for (const number of upTo(3)) receive(message(number));
+    const text = message(2, 'Zoë 😀');
+    for (const frame of [message(1), text, message(3)]) receive(frame);
     await accumulator.flush();
     expect(await sequences(appender, TOPIC.incoming)).toEqual([1, 3]);
     expect(await sequences(appender, TOPIC.rejected)).toEqual([2]);
     expect(ingest.settlement.settledUpTo).toBe(3);
     expect(ingest.settlement.takeElsewhere()).toEqual([]);
     const [kept] = appender.topic(TOPIC.rejected);
-    expect(await codec.decode(TOPIC.rejected, kept?.value ?? null)).toMatchObject({ ok: true, value: { code: 105 } });
+    // The whole frame, byte for byte, as for one that was no event.
+    const raw = Buffer.from(text);
+    const sha256 = createHash('sha256').update(raw).digest();
+    expect(await codec.decode(TOPIC.rejected, kept?.value ?? null)).toMatchObject({
+      ...{ ok: true, value: { code: 105, raw, sizeBytes: raw.length, binary: false, sha256 } },
+    });
   });
 
   test('that no topic takes is settled elsewhere by name, never silently', async () => {

@@ -142,7 +142,7 @@ export class Ingest {
       this.#options.metrics.acceptToAck.observe((performance.now() - startedMs) / 1_000);
       if (answer.outcome === 'rejected') {
         const refusal = { code: PROTOCOL_ERROR.invalid.code, reason: answer.error.message };
-        // Not the frame's own bytes: they would keep all that its socket had read with it.
+        // Not the frame's own bytes: they would keep all that its socket had read with it. What was an event was a text.
         const again = { bytes: payloadOf(value, sizeBytes), isBinary: false };
         return this.#appendRejected({ frame: again, place, onSettled }, receipt, refusal);
       }

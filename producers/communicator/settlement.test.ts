@@ -70,26 +70,6 @@ describe('the settlement', () => {
     );
   });
 
-  test.each([700, 1_024, 1_025, 5_000])('holds %d that wait for the first of them, time and again', (open) => {
-    const settlement = new Settlement();
-    for (let round = 0; round < 4; round += 1) {
-      const first = settlement.next();
-      for (let number = first + 1; number < first + open; number += 1) {
-        expect(settlement.next()).toBe(number);
-        // Each third one is left for later.
-        if (number % 3 !== 0) settlement.settle(number);
-      }
-      expect(settlement.settledUpTo).toBe(first - 1);
-      for (let number = first + open - 1; number > first; number -= 1) {
-        if (number % 3 === 0) settlement.settle(number);
-        else expect(() => settlement.settle(number)).toThrow(/is not open/);
-      }
-      expect([settlement.settledUpTo, settlement.inFlight]).toEqual([first - 1, 1]);
-      settlement.settle(first);
-      expect([settlement.settledUpTo, settlement.inFlight]).toEqual([first + open - 1, 0]);
-    }
-  });
-
   test('joins neighbours with one reason into one range', () => {
     const settlement = new Settlement();
     for (let number = 1; number <= 5; number += 1) settlement.next();

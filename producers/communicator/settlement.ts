@@ -7,15 +7,11 @@ export interface SettledRange {
   readonly reason: string;
 }
 
-const CAPACITY_FIRST = 1_024;
-
 export class Settlement {
   #received = 0;
   #settledUpTo = 0;
-  /** Of each number above `settledUpTo` whether it is settled, by its remainder: a ring with room for all of them. */
-  #isSettled = new Uint8Array(CAPACITY_FIRST);
-  /** Settled above `settledUpTo`. */
-  #ahead = 0;
+  /** Settled above `settledUpTo`; as many as are in flight at most. */
+  readonly #ahead = new Set<number>();
   readonly #elsewhere: SettledRange[] = [];
 
   /** The highest number given out. */
@@ -28,28 +24,22 @@ export class Settlement {
   }
 
   get inFlight(): number {
-    return this.#received - this.#settledUpTo - this.#ahead;
+    return this.#received - this.#settledUpTo - this.#ahead.size;
   }
 
   next(): number {
-    if (this.#received - this.#settledUpTo >= this.#isSettled.length) this.#grow();
     this.#received += 1;
     return this.#received;
   }
 
   settle(ingestSeq: number): void {
-    if (ingestSeq <= this.#settledUpTo || ingestSeq > this.#received || this.#has(ingestSeq)) {
+    if (ingestSeq <= this.#settledUpTo || ingestSeq > this.#received || this.#ahead.has(ingestSeq)) {
       throw new Error(
         `ingestSeq ${ingestSeq} is not open (settled up to ${this.#settledUpTo}, received ${this.#received})`,
       );
     }
-    this.#isSettled[ingestSeq % this.#isSettled.length] = 1;
-    this.#ahead += 1;
-    while (this.#has(this.#settledUpTo + 1)) {
-      this.#settledUpTo += 1;
-      this.#isSettled[this.#settledUpTo % this.#isSettled.length] = 0;
-      this.#ahead -= 1;
-    }
+    this.#ahead.add(ingestSeq);
+    while (this.#ahead.delete(this.#settledUpTo + 1)) this.#settledUpTo += 1;
   }
 
   /** Settles a frame that is in no topic, with the reason that the audit will read. */
@@ -69,17 +59,5 @@ export class Settlement {
   /** Takes back ranges whose checkpoint the log refused: the next one carries them. */
   putBackElsewhere(ranges: readonly SettledRange[]): void {
     this.#elsewhere.unshift(...ranges);
-  }
-
-  #has(ingestSeq: number): boolean {
-    return this.#isSettled[ingestSeq % this.#isSettled.length] === 1;
-  }
-
-  #grow(): void {
-    const grown = new Uint8Array(this.#isSettled.length * 2);
-    for (let seq = this.#settledUpTo + 1; seq <= this.#received; seq += 1) {
-      grown[seq % grown.length] = this.#isSettled[seq % this.#isSettled.length] as number;
-    }
-    this.#isSettled = grown;
   }
 }
