@@ -49,8 +49,7 @@ export function writeSession(
 /** All fields behind those. */
 export function writeUnder(event: IncomingEvent, to: Buffer, from: number): number {
   const { seq, payload } = event;
-  let at = from;
-  at = writeVarint(to, at, seq === null ? NULL : VALUE);
+  let at = writeVarint(to, from, seq === null ? NULL : VALUE);
   if (seq !== null) at = writeLong(to, seq, at);
   at = writeSizedText(to, event.gatewayEpoch, at);
   at = writeLong(to, event.ingestSeq, at);
