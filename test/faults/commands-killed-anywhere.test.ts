@@ -68,7 +68,7 @@ beforeAll(async () => {
   const own = { PMC_SOURCES: source.url, PMC_GATEWAY_PORT: '0', PMC_SPOOL_FOLDER: join(folder, 'spool') };
   communicator = ServiceProcess.start('communicator', environment(own));
   await communicator.ready();
-}, 180_000);
+});
 
 afterAll(async () => {
   await communicator?.stop();
@@ -204,7 +204,7 @@ test('no reply is lost or said twice wherever it is killed', { timeout: SEEDS * 
   keepResult(RESULT, { kills: Object.fromEntries(hit), commands: sent.length, replies: answered().length });
 });
 
-test('nothing is said again after the group was set back with the official tool', { timeout: 180_000 }, async () => {
+test('nothing is said again after the group was set back with the official tool', async () => {
   const before = { frames: source.received.length, calls: api.arrived.length, log: await logEnd(TOPIC.outgoing) };
   const reset = ['--reset-offsets', '--to-earliest', '--group', GROUP.commands, '--topic', TOPIC.incoming, '--execute'];
   await vi.waitFor(() => officialTool(reset), { timeout: 60_000, interval: 1_000 });
@@ -226,7 +226,7 @@ test('nothing is said again after the group was set back with the official tool'
   expect(api.arrived.length).toBe(before.calls + 2);
 });
 
-test('a stop that cannot come to an end is said and is no success', { timeout: 120_000 }, async () => {
+test('a stop that cannot come to an end is said and is no success', async () => {
   const { Client } = (await import('pg')).default;
   const service = startCommands();
   await service.ready();

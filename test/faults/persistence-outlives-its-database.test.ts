@@ -50,7 +50,7 @@ beforeAll(async () => {
   await ensureTopics({ brokers: servers.brokers });
   const { brokers, directDatabaseUrl: databaseUrl } = servers;
   load = await StoredLoad.open({ brokers, registryUrl: inject('registryUrl'), databaseUrl });
-}, 180_000);
+});
 afterAll(async () => {
   await load?.[Symbol.asyncDispose]();
   await servers?.stop();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   pool = new pg.Pool({ connectionString: database.url, max: 1 });
   codec = new Codec(inject('registryUrl'));
   await codec.prepare([TOPIC.incoming]);
-}, 180_000);
+});
 afterAll(async () => {
   await pool?.end();
   await database?.[Symbol.asyncDispose]();
@@ -69,7 +69,7 @@ async function accounts(): Promise<readonly object[]> {
 
 const named = (letter: string, count: number) => Array.from({ length: count }, (_, n) => `${letter}${n}`);
 
-test('both lives are stored whole; only what is the same event is a duplicate', { timeout: 300_000 }, async () => {
+test('both lives are stored whole; only what is the same event is a duplicate', async () => {
   await create();
   const first = start();
   await append(named('a', EVENTS));

@@ -105,7 +105,7 @@ test('a persister that calls every record a duplicate, or quarantines all, fails
   }
 });
 
-test('of a partition that has lost all of its rows each one is told', { timeout: 180_000 }, async () => {
+test('of a partition that has lost all of its rows each one is told', async () => {
   const lost = 150_000;
   await using system = await AuditedSystem.start(1);
   await system.store(await system.append(lost));

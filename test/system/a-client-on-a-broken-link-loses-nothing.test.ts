@@ -36,7 +36,7 @@ beforeAll(async () => {
   system = await System.start({ PMC_SOURCES: source.url, PMC_USER_RATE: '20', PMC_USER_BURST: '50' });
   token = await newToken('ann');
   await vi.waitFor(() => isKnown(token), { timeout: 60_000, interval: 250 });
-}, 300_000);
+});
 
 afterAll(async () => {
   const outcome = await system?.stop();
@@ -147,7 +147,7 @@ test('500 messages over a link that breaks again and again are rows once, in ord
   // What is said again about a reply, because the first time may have been lost, is on the log again, and nothing else is.
   const again = report.findings.map(({ kind, id }) => [kind, handled.includes(String(id))]);
   expect(again).toEqual(again.map(() => ['duplicate', true]));
-}, 240_000);
+});
 
 test('what a client could not send before it ended is sent by the next one; a communicator that restarts loses nothing', async () => {
   const { url } = system.status.gateway;
@@ -176,7 +176,7 @@ test('what a client could not send before it ended is sent by the next one; a co
     },
     { timeout: 60_000, interval: 250 },
   );
-}, 240_000);
+});
 
 test('the client on a terminal sends a line and prints the reply', async () => {
   const program = spawn(process.execPath, [MAIN, '--url', system.status.gateway.url, '--wait', '60', '--json'], {
@@ -194,13 +194,13 @@ test('the client on a terminal sends a line and prints the reply', async () => {
   ]);
   program.kill('SIGINT');
   expect(await once(program, 'exit')).toEqual([130, null]);
-}, 60_000);
+});
 
 test('a token that is not taken ends the client with the reason', async () => {
   const { url } = system.status.gateway;
   const wrong = await joined({ url, token: 'no such token', onDispatch: () => undefined });
   expect(await wrong.ended).toMatchObject({ code: 'PMC_CLIENT_UNAUTHORISED', message: expect.stringContaining('101') });
-}, 60_000);
+});
 
 /** Until it was felt: a link that swallows must have swallowed something, and breaks after that. */
 function breakLink(proxy: LinkProxy, kind: (typeof BREAKS)[number]): void {

@@ -71,7 +71,7 @@ beforeAll(async () => {
   }, WITHIN);
   await sendMessage('after the ledger');
   rows = (await system.pmc('rows', 'export')).stdout;
-}, 240_000);
+});
 
 afterAll(async () => {
   expect(await system?.stop()).toBe(0);

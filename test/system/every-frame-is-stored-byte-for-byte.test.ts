@@ -22,7 +22,7 @@ const sent: string[] = [];
 beforeAll(async () => {
   source = await ChatSource.start();
   system = await System.start({ PMC_SOURCES: source.url });
-}, 300_000);
+});
 
 afterAll(async () => {
   const outcome = await system?.stop();
