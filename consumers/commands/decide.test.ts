@@ -141,6 +141,14 @@ describe('permissions', () => {
     expect(decided('/stat', {}, DECLARED)).not.toContain('/stats');
   });
 
+  it('go by the token of a user of the gateway, not by what it says', () => {
+    const typed = { source: 'user:eva', actor: 'bea', chat: 'ops' };
+    expect(decided('/stats', typed, DECLARED)).toContain('You may not');
+    expect(decided('/api deploy', typed, DECLARED)).toContain('You may not');
+    expect(decided('/help', typed, DECLARED)).not.toContain('/stats');
+    expect(decided('/help stats', typed, DECLARED)).toContain('You may not');
+  });
+
   it('holds for external services too', () => {
     expect(decided('/api deploy', {}, DECLARED)).toBe(
       'You may not use /api deploy here; whoever runs this system says who may.',

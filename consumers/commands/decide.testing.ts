@@ -15,9 +15,8 @@ export function decided(
   overrides: Partial<Circumstances> = {},
   declarations: Declarations = NO_DECLARATIONS,
 ) {
-  const asker = { chat: 'c1', actor: 'ana', ...overrides };
+  const asker = { source: 's', chat: 'c1', actor: 'ana', ...overrides };
   return decide(requestOf(parseCommand(content), declarations), {
-    source: 's',
     receivedAtMs: NOW_MS - 12,
     nowMs: NOW_MS,
     facts: {},

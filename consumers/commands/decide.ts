@@ -6,7 +6,7 @@ import type { ApiCall, Asked, CommandDefinition } from './definition.ts';
 import type { Api, Declarations } from './external/declaration.ts';
 import type { FactName } from './facts.ts';
 import { COMMANDS, findCommand } from './registry.ts';
-import { DEFAULT_RULE, isAllowed, type Rule } from './rules.ts';
+import { type Asker, DEFAULT_RULE, isAllowed, type Rule } from './rules.ts';
 import { deniedText, unknownText } from './unusable.ts';
 import { durationText } from './wording.ts';
 
@@ -53,10 +53,7 @@ export function searchedText({ definition, bound }: Request): string | undefined
 }
 
 /** What of all this one asker may see and use. */
-export function visibleTo(
-  asker: { readonly chat: string | null; readonly actor: string | null },
-  { apis, rules }: Declarations,
-): Pick<Asked, 'rules' | 'definitions' | 'apis'> {
+export function visibleTo(asker: Asker, { apis, rules }: Declarations): Pick<Asked, 'rules' | 'definitions' | 'apis'> {
   const own = new Map(COMMANDS.map(({ name }) => [name, ruleOf(name, rules)]));
   const usable = apis.filter(({ rule }) => isAllowed(rule, asker));
   const canUse = ({ name, needsApis }: CommandDefinition): boolean =>

@@ -11,6 +11,7 @@ import { type Request, requestOf } from './decide.ts';
 import type { Declarations } from './external/declaration.ts';
 import type { CommandsMetrics } from './metrics.ts';
 import { persevere } from './persevere.ts';
+import { countedAs } from './rules.ts';
 
 /** What a date can hold. */
 const LATEST_DATE_MS = 8_640_000_000_000_000;
@@ -20,7 +21,7 @@ export interface Received {
   readonly eventKey: string;
   readonly request: Request;
   readonly offset: Offset;
-  /** What its answer is counted under for the limit: the command, its sender and the chat. */
+  /** What its answer is counted under for the limit: the command and who sent it where. */
   readonly limitKey: string;
 }
 
@@ -47,7 +48,7 @@ export async function receive(batch: Batch, deps: ReceiveDeps): Promise<readonly
     const key = eventKey(event, event.payload, parsed.timestamp);
     if (commands.has(key)) repeated(request, deps.metrics);
     else {
-      const limitKey = derivedUuid('limit', event.source, event.chat ?? '', event.actor ?? '', request.label);
+      const limitKey = derivedUuid('limit', ...countedAs(event), request.label);
       const receivedAt = Math.min(Math.max(event.receivedAt, 0), LATEST_DATE_MS);
       commands.set(key, { event: { ...event, receivedAt }, eventKey: key, request, offset: record.offset, limitKey });
     }

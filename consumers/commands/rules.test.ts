@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Admission, DEFAULT_RULE, isAllowed, RecentAnswers } from './rules.ts';
+import { type Admission, countedAs, DEFAULT_RULE, isAllowed, RecentAnswers } from './rules.ts';
 
 const RULE = { ...DEFAULT_RULE, perMinute: 2 };
 
@@ -50,10 +50,33 @@ describe('the limit', () => {
 describe('permission', () => {
   it('is everybody where nobody is named, else the named senders and chats', () => {
     const named = { ...RULE, allow: { senders: ['ana'], chats: ['ops'] } };
-    expect(isAllowed(RULE, { chat: null, actor: null })).toBe(true);
-    expect(isAllowed(named, { chat: 'x', actor: 'ana' })).toBe(true);
-    expect(isAllowed(named, { chat: 'ops', actor: 'bea' })).toBe(true);
-    expect(isAllowed(named, { chat: 'x', actor: 'bea' })).toBe(false);
-    expect(isAllowed({ ...named, allow: { senders: [], chats: [] } }, { chat: 'ops', actor: 'ana' })).toBe(false);
+    expect(isAllowed(RULE, { source: 's', chat: null, actor: null })).toBe(true);
+    expect(isAllowed(named, { source: 's', chat: 'x', actor: 'ana' })).toBe(true);
+    expect(isAllowed(named, { source: 's', chat: 'ops', actor: 'bea' })).toBe(true);
+    expect(isAllowed(named, { source: 's', chat: 'x', actor: 'bea' })).toBe(false);
+    const nobody = { ...named, allow: { senders: [], chats: [] } };
+    expect(isAllowed(nobody, { source: 's', chat: 'ops', actor: 'ana' })).toBe(false);
+  });
+
+  it('is of a user of the gateway by its token, whatever it says of senders and chats', () => {
+    const named = { ...RULE, allow: { senders: ['ana', 'user:eva'], chats: ['ops'] } };
+    expect(isAllowed(named, { source: 'user:bob', chat: 'ops', actor: 'ana' })).toBe(false);
+    expect(isAllowed(named, { source: 'user:bob', chat: 'ops', actor: 'user:eva' })).toBe(false);
+    expect(isAllowed(named, { source: 'user:ana', chat: null, actor: null })).toBe(false);
+    expect(isAllowed(named, { source: 'user:eva', chat: null, actor: 'bob' })).toBe(true);
+    expect(isAllowed(RULE, { source: 'user:bob', chat: null, actor: null })).toBe(true);
+  });
+
+  it('of such a user is not to be had by a name from another source', () => {
+    const named = { ...RULE, allow: { senders: ['user:eva'], chats: [] } };
+    expect(isAllowed(named, { source: 'source:bridge', chat: 'x', actor: 'user:eva' })).toBe(false);
+  });
+});
+
+describe('an answer', () => {
+  it('is counted by sender and chat, of a user of the gateway by who it is', () => {
+    expect(countedAs({ source: 's', chat: 'c', actor: 'ana' })).toEqual(['s', 'c', 'ana']);
+    expect(countedAs({ source: 's', chat: null, actor: null })).toEqual(['s', '', '']);
+    expect(countedAs({ source: 'user:eva', chat: 'c', actor: 'ana' })).toEqual(['user:eva', '', '']);
   });
 });

@@ -1,19 +1,38 @@
 // Who may use a command, and how often; pure. What was answered is counted on the ledger and by the commands' own times of
 // receipt, so that a restart, another member or a replay comes to the same judgement; nothing is kept in memory.
 
+import { isUser } from '../../schemas/source-names.ts';
+
 export interface Rule {
-  /** Senders and chats that may use it; undefined: everyone, everywhere. Either of the two is enough. */
+  /** Senders and chats that may use it; undefined: everyone, everywhere. Either of the two is enough. A user of the gateway is a sender `user:SUBJECT`. */
   readonly allow: { readonly senders: readonly string[]; readonly chats: readonly string[] } | undefined;
-  /** How often one sender in one chat is answered in a minute. */
+  /** How often one sender in one chat is answered in a minute; a user of the gateway in all that it calls chats. */
   readonly perMinute: number;
 }
 
 export const DEFAULT_RULE: Rule = { allow: undefined, perMinute: 20 };
 export const LIMIT_WINDOW_MS = 60_000;
 
-export function isAllowed({ allow }: Rule, { chat, actor }: { chat: string | null; actor: string | null }): boolean {
+export interface Asker {
+  readonly source: string;
+  readonly chat: string | null;
+  readonly actor: string | null;
+}
+
+/**
+ * A source that speaks for many is believed who wrote and where, but not that it was a user of the gateway. Such a user may type any
+ * sender and chat, and is who its token says.
+ */
+export function isAllowed({ allow }: Rule, { source, chat, actor }: Asker): boolean {
   if (allow === undefined) return true;
-  return (actor !== null && allow.senders.includes(actor)) || (chat !== null && allow.chats.includes(chat));
+  if (isUser(source)) return allow.senders.includes(source);
+  const isNamed = actor !== null && !isUser(actor) && allow.senders.includes(actor);
+  return isNamed || (chat !== null && allow.chats.includes(chat));
+}
+
+/** Who and where an answer is counted under. */
+export function countedAs({ source, chat, actor }: Asker): readonly [source: string, chat: string, actor: string] {
+  return isUser(source) ? [source, '', ''] : [source, chat ?? '', actor ?? ''];
 }
 
 /** A command on the ledger that was answered: in earnest, or by being told that the limit is reached. */

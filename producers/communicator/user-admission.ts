@@ -1,4 +1,5 @@
 // Who a user is, by the token in its hello.
+import { sourceOfUser } from '../../schemas/source-names.ts';
 import type { ConfigOf } from '../../service/config.ts';
 import type { Admission, Admit } from './admission.ts';
 import type { communicatorSettings } from './config.ts';
@@ -28,7 +29,6 @@ export function admitUsers(tokens: Tokens, { userRate, userBurst, sourceRate }: 
       const reason = 'a token of this role reads the console; it sends nothing';
       return { ok: false, error: 'forbidden', reason, close: 'forbidden' };
     }
-    // Two kinds of peers may have one name; their events must not share an identity.
     return role === 'source'
       ? {
           ok: true,
@@ -39,6 +39,6 @@ export function admitUsers(tokens: Tokens, { userRate, userBurst, sourceRate }: 
           burst: null,
           pausedAt: sourceRate,
         }
-      : { ok: true, source: `user:${subject}`, isDialled: false, tokenId, rate: userRate, burst: userBurst };
+      : { ok: true, source: sourceOfUser(subject), isDialled: false, tokenId, rate: userRate, burst: userBurst };
   };
 }

@@ -72,6 +72,17 @@ test('a chat, an id and a source with U+0000 are answered like any other', async
   expect(log.replies).toMatchObject([{ chat: 'a\u0000b', inReplyTo: 'x\u0000y', source: 's\u0000' }]);
 });
 
+test('a user of the gateway has one limit, however many senders and chats it types; a source that speaks for many one for each', async () => {
+  const asked = (source: string) =>
+    Array.from({ length: 25 }, (_, n) => command('/ping', `${source}-${n}`, { source, chat: `c${n}`, actor: `a${n}` }));
+  const log = new ListLog();
+  await handle(pool, [...asked('user:eva'), ...asked('source:bridge')]);
+  await relayOnce(pool, log);
+  const told = log.replies.filter(({ content }) => content.startsWith('Too many'));
+  expect([log.replies.length, told.length]).toEqual([50, 5]);
+  expect(told.every(({ inReplyTo }) => inReplyTo.startsWith('user:eva'))).toBe(true);
+});
+
 test('a lost assignment posts nothing', async () => {
   const events = [command('/status', 'a')];
   const lost = new AbortController();

@@ -65,7 +65,7 @@ function listText({ definitions, apis }: Pick<Asked, 'definitions' | 'apis'>, la
 
 function aboutText(
   about: string,
-  asked: Pick<Asked, 'definitions' | 'apis' | 'rules' | 'chat' | 'actor'>,
+  asked: Pick<Asked, 'definitions' | 'apis' | 'rules' | 'source' | 'chat' | 'actor'>,
   language: Language,
 ): string {
   const { definitions, apis, rules } = asked;
