@@ -2,6 +2,7 @@
 // once; what nobody can know is told as unknown, and not done again. Nothing else waits for it meanwhile.
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { signatureOf } from '../../consumers/commands/external/request.ts';
+import { pause } from '../../service/backoff.ts';
 import { API_SECRET, ApisUnderTest, POST, WAIT } from '../support/apis-under-test.ts';
 import { command, handle, ListLog, relayOnce } from '../support/command-batches.ts';
 import { answerJson } from '../support/misbehaving-api.ts';
@@ -121,6 +122,38 @@ test('a call whose caller vanished is unknown, or made again under the same key 
   expect(await apis.statuses()).toEqual(['unknown', 'done']);
 });
 
+test("a call is nobody else's while it is made, nor because the database was away when it was answered", async () => {
+  const held: (() => void)[] = [];
+  apis.api.on('/a', async (answer, socket, nth) => {
+    await new Promise<void>((resolve) => held.push(resolve));
+    await answerJson({ text: 'once' })(answer, socket, nth);
+  });
+  const declarations = apis.declared(POST);
+  const asking = apis.asking(declarations);
+  await asking.post('/api a x');
+  await vi.waitFor(() => expect(held).toHaveLength(1), WAIT);
+  const query = apis.pool.query.bind(apis.pool) as (text: string) => Promise<{ rows: { takes: number }[] }>;
+  const leaseEnds = () => query(`update calls set leased_until = clock_timestamp() - interval '1 second'`);
+  // Its own lane looks again, and leaves it where it is.
+  await leaseEnds();
+  await asking.post('/api a y');
+  await vi.waitFor(() => expect(held).toHaveLength(2), WAIT);
+  expect((await query('select takes from calls')).rows).toEqual([{ takes: 1 }, { takes: 1 }]);
+  // Another member looks at once when the database is back, and lets whoever has an outcome write it down first.
+  const away = vi.spyOn(apis.pool, 'query').mockImplementation(() => Promise.reject(new Error('away')));
+  const other = apis.asking(declarations);
+  other.lanes.announce('api:a');
+  for (const release of held) release();
+  await leaseEnds();
+  await pause(3_000);
+  away.mockRestore();
+  await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done', 'done']), WAIT);
+  expect([apis.api.asked('/a').length, (await apis.replies()).map(({ content }) => content)]).toEqual([
+    2,
+    ['once', 'once'],
+  ]);
+});
+
 test('a replay of the command calls nothing again, neither while it is being called nor later', async () => {
   const released = Promise.withResolvers<void>();
   apis.api.on('/a', async (answer, socket, nth) => {
@@ -178,9 +211,9 @@ test('a webhook is told of each finding once when it opens and once when it is h
 });
 
 describe('a webhook that cannot be told now', () => {
-  const hooked = () => {
+  const hooked = (own: object = {}) => {
     const hook = { method: 'POST', url: apis.api.url('/hook'), private_addresses: true, retries: 0, body: {} };
-    apis.asking(apis.read({ webhooks: { findings: hook } }));
+    apis.asking(apis.read({ webhooks: { findings: { ...hook, ...own } } }));
   };
   const find = (changedAt: Date) =>
     apis.pool.query(
@@ -213,6 +246,17 @@ describe('a webhook that cannot be told now', () => {
     await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done']), WAIT);
     expect(new Set(apis.api.asked('/hook').map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
     expect(await call()).toEqual([]);
+  });
+
+  test('is told later also where nobody knows whether it was told, if that does no harm', async () => {
+    apis.api.on('/hook', answerJson({}, 502));
+    await find(new Date());
+    hooked({ idempotent: true });
+    await vi.waitFor(
+      async () => expect(await call()).toMatchObject([{ takes: 0, minutes: expect.closeTo(1, 0) }]),
+      WAIT,
+    );
+    expect(await apis.statuses()).toEqual(['pending']);
   });
 
   test('is given up after a day, and at once where it is refused', async () => {

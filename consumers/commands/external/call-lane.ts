@@ -3,10 +3,12 @@
 // is not known whether it was made, unless the endpoint says that this does no harm.
 //
 //   take (lease) → COMMIT → request → answer → COMMIT {outcome, reply}
-// A crash before the request, or anywhere behind it, looks the same from outside: the lease ends, and the call is called unknown.
+// A crash before the request, or anywhere behind it, looks the same from outside: the lease ends, and the call is called unknown. A
+// database that is away is no crash: whoever has an outcome keeps it until it is back, and has time then to write it down.
+import { storable } from '../../../schemas/column-text.ts';
 import { pause } from '../../../service/backoff.ts';
 import type { Clock } from '../../../service/clock.ts';
-import type { Pool } from '../../../service/database.ts';
+import { failureOf, type Pool } from '../../../service/database.ts';
 import { describeError } from '../../../service/errors.ts';
 import { killPoint } from '../../../service/kill-point.ts';
 import type { Logger } from '../../../service/logger.ts';
@@ -40,13 +42,17 @@ export interface CallLaneOptions {
 /** How often calls are looked for that nobody announced: those of a member that crashed. */
 const LOOK_MS = 1_000;
 const LEASE_SLACK_MS = 5_000;
-/** How long the outcome of a call is kept in memory while the database does not take it. */
+/** Longer than whoever keeps an outcome waits to try once more: nobody takes over what was begun so shortly after the database was away. */
+const AWAY_SLACK_MS = 10_000;
+/** How long the outcome of a call is kept behind a stop while the database does not take it. */
 const END_MS_MAX = 30_000;
 
 export class CallLane {
   readonly #options: CallLaneOptions;
   readonly #stopping = new AbortController();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #givenUp = new AbortController();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  #takesAbandonedFromMs = Number.NEGATIVE_INFINITY;
   #announced = false;
   #wake: (() => void) | undefined;
   #finished: Promise<void> | undefined;
@@ -69,8 +75,10 @@ export class CallLane {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake?.();
+    const overdue = setTimeout(() => this.#givenUp.abort(), END_MS_MAX);
     await this.#finished;
-    await Promise.all(this.#inFlight);
+    await Promise.all(this.#inFlight.values());
+    clearTimeout(overdue);
   }
 
   async #run(): Promise<void> {
@@ -80,10 +88,10 @@ export class CallLane {
       const taken = await this.#take();
       for (const call of taken) {
         const inFlight = this.#carryOut(call).finally(() => {
-          this.#inFlight.delete(inFlight);
+          this.#inFlight.delete(call.eventKey);
           this.announce();
         });
-        this.#inFlight.add(inFlight);
+        this.#inFlight.set(call.eventKey, inFlight);
       }
       if (taken.length === 0) await this.#rest();
     }
@@ -93,9 +101,15 @@ export class CallLane {
     const { endpoint, pool, logger } = this.#options;
     const callsMax = endpoint.concurrency - this.#inFlight.size;
     if (callsMax <= 0) return [];
+    const leaseMs = callMsMax(endpoint) + LEASE_SLACK_MS;
+    const takesAbandoned = performance.now() >= this.#takesAbandonedFromMs;
     try {
-      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs: callMsMax(endpoint) + LEASE_SLACK_MS });
+      return await takeCalls(pool, endpoint.target, {
+        ...{ callsMax, leaseMs, takesAbandoned },
+        inHand: [...this.#inFlight.keys()],
+      });
     } catch (error) {
+      this.#takesAbandonedFromMs = performance.now() + AWAY_SLACK_MS;
       logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
       return [];
     }
@@ -119,15 +133,8 @@ export class CallLane {
       const delayMs = this.#postponementMs(call, outcome);
       if (delayMs !== undefined) return await this.#postpone(call, outcome, delayMs);
       const reply = replyOf(call, outcome);
-      const end = { eventKey: call.eventKey, status: outcome.status, detail: outcome.reason, reply };
-      const isNew = await persevere(() => endCall(pool, end, LEASE_MS), {
-        step: 'end-call',
-        // Not the signal that stops the lane: what was called is to be told of, too.
-        signal: AbortSignal.timeout(END_MS_MAX),
-        logger,
-        isPassing: () => true,
-        onRetry: () => metrics.retried(),
-      });
+      const end = { eventKey: call.eventKey, status: outcome.status, detail: storable(outcome.reason), reply };
+      const isNew = await this.#persevere('end-call', () => endCall(pool, end, LEASE_MS));
       killPoint('commands.call.ended');
       metrics.callEnded(target, outcome.status);
       const fields = { target, eventKey: call.eventKey, status: outcome.status, reason: outcome.reason };
@@ -139,15 +146,21 @@ export class CallLane {
     }
   }
 
-  /** Only what cannot have been done is called again so much later. */
+  /** Until the database has it. Not for as long as the lane runs, but for longer: what was called is to be told of, too. */
+  async #persevere<T>(step: string, work: () => Promise<T>): Promise<T> {
+    const { logger, metrics } = this.#options;
+    return await persevere(work, {
+      ...{ step, logger, signal: this.#givenUp.signal },
+      isPassing: (error) => failureOf(error) === 'infrastructure',
+      onRetry: () => metrics.retried(),
+    });
+  }
+
+  /** Only what cannot have been done, or does no harm when it is done again, is called again so much later. */
   #postponementMs({ receivedAtMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
     const { patience, clock } = this.#options;
-    if (
-      patience === undefined ||
-      outcome.status !== 'failed' ||
-      outcome.isEndpointIll !== true ||
-      outcome.isRepeatable !== true
-    )
+    const { status, isEndpointIll, isRepeatable } = outcome;
+    if (patience === undefined || status === 'done' || isEndpointIll !== true || isRepeatable !== true)
       return undefined;
     return postponementMs(clock.nowMs() - receivedAtMs, patience);
   }
@@ -155,13 +168,7 @@ export class CallLane {
   async #postpone({ eventKey }: TakenCall, { reason }: CallOutcome, delayMs: number): Promise<void> {
     const { endpoint, pool, logger, metrics } = this.#options;
     const { target } = endpoint;
-    await persevere(() => postponeCall(pool, eventKey, delayMs), {
-      step: 'postpone-call',
-      signal: AbortSignal.timeout(END_MS_MAX),
-      logger,
-      isPassing: () => true,
-      onRetry: () => metrics.retried(),
-    });
+    await this.#persevere('postpone-call', () => postponeCall(pool, eventKey, delayMs));
     metrics.callEnded(target, 'postponed');
     logger.warn({ target, eventKey, delayMs, reason }, 'commands.call.postponed');
   }

@@ -14,11 +14,21 @@ export interface TakenCall {
   readonly isAbandoned: boolean;
 }
 
+export interface Taking {
+  readonly callsMax: number;
+  readonly leaseMs: number;
+  /** What the taker has in hand itself: it comes to an end, however late. */
+  readonly inHand: readonly string[];
+  /** Whether also those that somebody began with, and whose lease has ended. */
+  readonly takesAbandoned: boolean;
+}
+
 const TAKE = `
   update calls set takes = takes + 1, leased_until = clock_timestamp() + interval '1 ms' * $3
   where event_key in (
     select event_key from calls
     where target = $1 and (leased_until is null or leased_until < clock_timestamp())
+      and event_key <> all($4::uuid[]) and (takes = 0 or $5)
     order by created_at limit $2 for update skip locked
   )
   returning event_key, given, asked, received_at, takes`;
@@ -26,7 +36,7 @@ const TAKE = `
 export async function takeCalls(
   pool: Pool,
   target: string,
-  { callsMax, leaseMs }: { readonly callsMax: number; readonly leaseMs: number },
+  { callsMax, leaseMs, inHand, takesAbandoned }: Taking,
 ): Promise<readonly TakenCall[]> {
   const { rows } = await pool.query<{
     event_key: string;
@@ -34,7 +44,7 @@ export async function takeCalls(
     asked: unknown;
     received_at: Date;
     takes: number;
-  }>({ name: 'commands-take-calls', text: TAKE, values: [target, callsMax, leaseMs] });
+  }>({ name: 'commands-take-calls', text: TAKE, values: [target, callsMax, leaseMs, inHand, takesAbandoned] });
   return rows.map(({ event_key, given, asked, received_at, takes }) => {
     return { eventKey: event_key, given, asked, receivedAtMs: received_at.getTime(), isAbandoned: takes > 1 };
   });

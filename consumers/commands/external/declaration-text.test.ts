@@ -86,6 +86,11 @@ describe('an error', () => {
       'https://{city}.example/',
       'pmc.yaml:9: apis.weather.url must begin with http:// or https:// and a host, without a {name} before the path (is "https://{city}.example/")',
     ],
+    ...['https://api.example{city}', 'https://api.example:80{city}'].map((url): [string, string, string] => [
+      'https://api.example/weather?city={city}',
+      url,
+      `pmc.yaml:9: apis.weather.url must begin with http:// or https:// and a host, without a {name} before the path (is "${url}")`,
+    ]),
     [
       'https://api.example/weather?city={city}',
       'file:///etc/passwd',

@@ -226,9 +226,10 @@ function templateOf(
 }
 
 /** Whom to call is the operator's to say, never an argument's: nothing is put in before the path. */
-function problemOfUrl({ parts: [first] }: Template): string | undefined {
-  const origin = typeof first === 'string' ? /^(https?:\/\/[^/?#]+)([/?]|$)/.exec(first) : null;
-  if (typeof first !== 'string' || origin === null || !URL.canParse(first)) {
+function problemOfUrl({ parts: [first, ...others] }: Template): string | undefined {
+  // What is put in right behind a host, or its port, would be a part of it.
+  const origin = others.length === 0 ? /^https?:\/\/[^/?#]+/ : /^https?:\/\/[^/?#]+[/?]/;
+  if (typeof first !== 'string' || !origin.test(first) || !URL.canParse(first)) {
     return 'must begin with http:// or https:// and a host, without a {name} before the path';
   }
   const { username, password, hash } = new URL(first);

@@ -27,9 +27,9 @@ export interface CallerDeps {
 
 export type CallEndpoint = (commandId: string, values: TemplateValues) => Promise<Attempt>;
 
-/** An upper bound of the time that one call takes. */
+/** An upper bound of the time that one call takes. While a breaker tries whether all is well again, an attempt waits for the one that it lets through. */
 export function callMsMax({ timeoutMs, retries }: Pick<Endpoint, 'timeoutMs' | 'retries'>): number {
-  return (retries + 1) * timeoutMs + retries * BACKOFF.maxDelay;
+  return (retries + 1) * 2 * timeoutMs + retries * BACKOFF.maxDelay;
 }
 
 export function endpointCaller(endpoint: Endpoint, { clock, resolve, onAttempt }: CallerDeps): CallEndpoint {
