@@ -26,7 +26,7 @@ import { persevere } from './persevere.ts';
 import { type Received, receive, repeated } from './receive.ts';
 import { LEASE_MS } from './reply-lanes.ts';
 import { RecentAnswers } from './rules.ts';
-import type { SearchIn } from './search.ts';
+import { isSearchable, type SearchIn } from './search.ts';
 
 export interface HandlerDeps {
   readonly codec: Pick<Codec, 'decode' | 'encode'>;
@@ -125,7 +125,9 @@ async function search(
 ): Promise<ReadonlyMap<string, readonly Hit[] | undefined>> {
   const searches = admitted.flatMap(({ event: { source, chat }, eventKey, request }) => {
     const text = searchedText(request);
-    return text === undefined || chat === null ? [] : [{ eventKey, what: { source, chat, text } }];
+    return text === undefined || chat === null || !isSearchable(chat)
+      ? []
+      : [{ eventKey, what: { source, chat, text } }];
   });
   return new Map(
     await Promise.all(searches.map(async ({ eventKey, what }) => [eventKey, await deps.search(what)] as const)),

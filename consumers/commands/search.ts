@@ -1,7 +1,7 @@
 // Looks for a text among the newest messages of one chat: by the chat's own indexes, at most 10,000 of its messages, and in a time
 // that the server itself keeps to. What was deleted for everybody is not shown, what was edited is shown as it is
 // now. What somebody removed for themselves the others of the chat still have.
-import { storable } from '../../schemas/column-text.ts';
+import { columnText, NAME_CHARS_MAX, storable } from '../../schemas/column-text.ts';
 import { IS_FOR_ACTOR_ONLY } from '../../schemas/delete-scope.ts';
 import type { PoolClient } from '../../service/database.ts';
 import type { Hit } from './facts.ts';
@@ -34,8 +34,17 @@ export const SEARCH = `
 
 export interface SearchIn {
   readonly source: string;
+  /** One that is searchable. */
   readonly chat: string;
   readonly text: string;
+}
+
+/**
+ * Whether rows with this name are of this chat alone. Of a longer one, or one that a column cannot hold, they have what another chat may be
+ * called: nobody reads that one's messages by such a name.
+ */
+export function isSearchable(chat: string): boolean {
+  return chat.length < NAME_CHARS_MAX - 1 && !chat.includes('\uFFFD') && storable(chat) === chat;
 }
 
 /** Throws what the database says, a statement that takes longer than the pool allows included. */
@@ -43,7 +52,7 @@ export async function searchChat(client: PoolClient, { source, chat, text }: Sea
   const { rows } = await client.query<{ sender: string | null; received_at: Date; content: string }>({
     name: 'commands-search',
     text: SEARCH,
-    values: [storable(chat), storable(source), storable(text)],
+    values: [chat, columnText(source, NAME_CHARS_MAX).text, storable(text)],
   });
   return rows.map(({ sender, received_at, content }) => {
     return { sender, content, receivedAtMs: received_at.getTime() };

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { activity } from '../../consumers/commands/audit-facts.ts';
 import { searchInTime } from '../../consumers/commands/chat-search.ts';
-import { SEARCH } from '../../consumers/commands/search.ts';
+import { SEARCH, type SearchIn } from '../../consumers/commands/search.ts';
+import { columnText, NAME_CHARS_MAX } from '../../schemas/column-text.ts';
 import { eventKey } from '../../schemas/event-key.ts';
 import { createPool, type Pool } from '../../service/database.ts';
 import { command, handle, ListLog, relayOnce, SILENT } from '../support/command-batches.ts';
@@ -122,6 +123,22 @@ test('a command asks for its own chat, whatever it says', async () => {
     expect.stringMatching(/^Newest messages with "red":\nsomebody, .* ago: mine is red$/),
     expect.stringContaining('There is no chat to search in'),
   ]);
+});
+
+test('a chat whose name a column cannot hold as it is finds nothing of the chat that is called what is held of it', async () => {
+  const longest = 'n'.repeat(NAME_CHARS_MAX);
+  const names = [`${longest} and more`, longest, 'a\u0000b', 'a\uFFFDb'];
+  await store(
+    ...names.map((chat) => ({ chat: columnText(chat, NAME_CHARS_MAX).text, content: 'red', source: 'chaos' })),
+  );
+  const log = new ListLog();
+  const asked = names.map((chat, index) => command('/search red', `${index}`, { chat }));
+  const own = { search: (what: SearchIn) => searchInTime(what, { pool, logger: SILENT, timeoutMs: PATIENT_MS }) };
+  await handle(pool, asked, own);
+  await relayOnce(pool, log);
+  expect(log.replies.map(({ content }) => content)).toEqual(
+    names.map(() => expect.stringContaining('cannot be searched')),
+  );
 });
 
 test('a search reads an index and a bounded number of rows, and is given up when it takes too long', async () => {
