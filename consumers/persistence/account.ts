@@ -31,8 +31,8 @@ export interface Attempted {
   readonly candidates: readonly Candidate[];
   readonly inserted: ReadonlySet<bigint>;
   readonly poisons: readonly Poison[];
-  /** How many records were left out because retention has deleted their rows. */
-  readonly purged: number;
+  /** Records that were left out because retention has deleted their rows. */
+  readonly purged: readonly bigint[];
 }
 
 /** Gives every offset of the batch its one account. */
@@ -46,7 +46,7 @@ export async function account(client: PoolClient, batch: StoreBatch, attempted: 
   const storedOffsets = [...inserted, ...known.replayed].map(({ recordOffset }) => recordOffset);
   await supersede(client, SUPERSEDE_DUPLICATES, batch, storedOffsets);
   const accountedOffsets = [...storedOffsets, ...duplicates.map(({ row }) => row.recordOffset)];
-  await supersede(client, SUPERSEDE_QUARANTINE, batch, accountedOffsets);
+  await supersede(client, SUPERSEDE_QUARANTINE, batch, [...accountedOffsets, ...attempted.purged]);
   const freshDuplicates = await upsertDuplicates(client, batch, duplicates);
   const quarantined = await upsertQuarantine(client, batch, attempted.poisons);
   const range = rangeOf(inserted.map(({ recordOffset }) => recordOffset));
@@ -57,7 +57,7 @@ export async function account(client: PoolClient, batch: StoreBatch, attempted: 
     duplicates: freshDuplicates,
     quarantined,
     replayed:
-      attempted.purged +
+      attempted.purged.length +
       (known.replayed.length + duplicates.length - freshDuplicates + attempted.poisons.length - quarantined.length),
     conflicts: [...beside.inserted, ...further],
     coveredUpTo,

@@ -33,8 +33,9 @@ export async function foldSome(
     const from = [...at, position.next_offset];
     const { rows: ends } = await client.query<{ record_offset: string }>({ ...END, values: [...from, ROWS_MAX] });
     const end = ends[0]?.record_offset ?? position.upper_offset;
-    const { rows: found } = await client.query<ReferenceRow>({ ...REFERENCES, values: [...from, end] });
-    const references = await atOnce(client, found);
+    const { rows: found } = await client.query<FoundRow>({ ...REFERENCES, values: [...from, end, BYTES_MAX] });
+    const beyond = found.findIndex(({ is_beyond }) => is_beyond);
+    const references = await atOnce(client, beyond === -1 ? found : found.slice(0, beyond));
     const upper = found[references.length]?.record_offset ?? end;
     await client.query({ ...UPSERT_CONVERSATIONS, values: [...from, upper] });
     await foldReferences(client, references, incarnation, partition);
@@ -83,6 +84,10 @@ interface ReferenceRow {
   readonly received_at: Date;
   readonly record_offset: string;
   readonly is_for_actor_only: boolean | null;
+}
+
+interface FoundRow extends ReferenceRow {
+  readonly is_beyond: boolean;
 }
 
 async function foldReferences(
@@ -160,11 +165,16 @@ const UPSERT_CONVERSATIONS = {
     where excluded.first_at < known.first_at or excluded.last_at > known.last_at`,
 };
 
-const REFERENCES = {
+/** Those behind the first $5 bytes are without what they say: the server sends no more than fits, and where the next transaction begins. */
+export const REFERENCES = {
   name: 'pmc-fold-references',
-  text: `select id as key, source, ref_id, kind, actor, content, received_at, record_offset,
-      ${IS_FOR_ACTOR_ONLY} as is_for_actor_only from message_metadata
-    where ${RANGE} and ref_id is not null order by record_offset`,
+  text: `select key, source, ref_id, kind, actor, case when before <= $5 then content end as content, received_at, record_offset,
+      is_for_actor_only, before > $5 as is_beyond
+    from (
+      select id as key, source, ref_id, kind, actor, content, received_at, record_offset, ${IS_FOR_ACTOR_ONLY} as is_for_actor_only,
+        coalesce(sum(octet_length(content)) over (order by record_offset rows between unbounded preceding and 1 preceding), 0) as before
+      from message_metadata where ${RANGE} and ref_id is not null) as found
+    order by record_offset`,
 };
 
 /** Of the states that are there. What others fold into them meanwhile adds no more than a state may have. */

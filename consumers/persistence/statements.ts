@@ -121,8 +121,8 @@ export const UPSERT_DUPLICATES: Statement = {
 };
 
 /**
- * $1 incarnation, $2 partition, $3 topic, then arrays: offsets, codes, reasons, raw bytes. A record that is stored or a
- * duplicate stays that: those accounts take precedence.
+ * $1 incarnation, $2 partition, $3 topic, then arrays: offsets, codes, reasons, raw bytes. A record that is stored, a duplicate
+ * or was stored until retention deleted it stays that: those accounts take precedence.
  */
 export const UPSERT_QUARANTINE: Statement = {
   name: 'pmc-upsert-quarantine',
@@ -136,6 +136,10 @@ export const UPSERT_QUARANTINE: Statement = {
         select from duplicates
         where duplicates.incarnation = $1 and duplicates.partition = $2
           and duplicates.record_offset = given.record_offset and duplicates.status = 'open')
+      and not exists (
+        select from purged
+        where purged.incarnation = $1 and purged.partition = $2
+          and purged.lower_offset <= given.record_offset and purged.upper_offset > given.record_offset)
     on conflict (incarnation, partition, record_offset) do update set
       code = excluded.code, reason = excluded.reason, raw = excluded.raw, status = 'open'
     where (known.code, known.reason, known.status) is distinct from (excluded.code, excluded.reason, 'open')

@@ -216,8 +216,10 @@ function asNewBatch({ candidates, poisons, ...at }: StoreBatch): NewBatch | unde
   return { ...at, lower, written: writer.end() };
 }
 
-function leftOut({ candidates }: StoreBatch, kept: readonly Candidate[]): number {
-  return candidates.length - kept.length;
+function leftOut({ candidates }: StoreBatch, kept: readonly Candidate[]): readonly bigint[] {
+  if (kept.length === candidates.length) return [];
+  const isKept = new Set(kept);
+  return candidates.filter((one) => !isKept.has(one)).map(({ row }) => row.recordOffset);
 }
 
 function rowsOf(candidates: readonly Candidate[]): readonly Row[] {

@@ -51,6 +51,7 @@ async function purge({ before, execute = false, json = false, reason }: Flags, c
   const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
   const partitions = await withConnection(databaseUrl, async (client) => {
     const done: PurgedPartition[] = [];
+    if (execute) await client.query('create temp table purged_messages (source text, message_id text)');
     for (const range of await rangesBefore(client, before)) {
       const rows = execute ? await purgeRange(client, range, reason, cli) : await countRows(client, range);
       const { incarnation, partition, lower, upper } = range;
@@ -159,12 +160,10 @@ async function purgeBatch(
       [incarnation, partition, String(lower), String(next)],
     );
     const messages = deleted.rows.filter(({ event_id }) => event_id !== null);
-    // What became of a message goes with the message.
-    await client.query(
-      `delete from message_state using unnest($1::text[], $2::text[]) as given (source, message_id)
-       where message_state.source = given.source and message_state.message_id = given.message_id`,
-      [messages.map(({ source }) => source), messages.map(({ event_id }) => event_id)],
-    );
+    await client.query('insert into purged_messages select * from unnest($1::text[], $2::text[])', [
+      messages.map(({ source }) => source),
+      messages.map(({ event_id }) => event_id),
+    ]);
     const offsets = deleted.rows.map(({ record_offset }) => record_offset);
     if (offsets.length > 0) await putOnTheBooks(client, [incarnation, partition, offsets, reason]);
     await client.query('commit');
@@ -176,12 +175,14 @@ async function purgeBatch(
 }
 
 /**
- * What was folded from rows that are gone: the state of a message that never came, or was changed once more after it had been deleted, and a chat
- * without messages. A state that was written since may have rows of its own that stay; its turn comes with theirs.
+ * What was folded from rows that are gone: what became of a message that has just been deleted, or never came, and a chat without messages. A message
+ * that has another row, with another body, keeps what became of it. The state of one that never came may have been written since, from rows that
+ * stay; its turn comes with theirs.
  */
 async function purgeWhatWasFolded(client: pg.Client, before: string): Promise<void> {
   await client.query(
-    `delete from message_state s where updated_at < $1 and not exists (
+    `delete from message_state s
+     where (updated_at < $1 or (s.source, s.message_id) in (select source, message_id from purged_messages)) and not exists (
        select from message_metadata m where m.kind = 'message' and m.source = s.source and m.event_id = s.message_id)`,
     [before],
   );

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { foldSome } from '../../consumers/persistence/fold-some.ts';
+import { foldSome, REFERENCES } from '../../consumers/persistence/fold-some.ts';
 import { Folding } from '../../consumers/persistence/folding.ts';
 import { toRow } from '../../consumers/persistence/rows.ts';
 import type { Candidate, Store } from '../../consumers/persistence/store.ts';
@@ -129,6 +129,17 @@ test('a transaction takes no more states than fit into memory, those of earlier 
     'select max(octet_length(state::text)) as bytes from message_state',
   );
   expect(rows[0]?.bytes).toBeLessThan(200_000);
+});
+
+test('no more of what is said is read at once than may be held, and where it ends is', async () => {
+  await write(...Array.from({ length: 4 }, (_, n) => about('m', 'edit', n, { new_content: `number ${n} of ten` })));
+  const { rows } = await pool.query<object>({ ...REFERENCES, values: [incarnation, 0, 0, 4, 20] });
+  expect(rows).toMatchObject([
+    { record_offset: '0', content: 'number 0 of ten', is_beyond: false },
+    { record_offset: '1', content: 'number 1 of ten', is_beyond: false },
+    { record_offset: '2', content: null, is_beyond: true },
+    { record_offset: '3', content: null, is_beyond: true },
+  ]);
 });
 
 test('what refers to a message that is not there yet waits in its state', async () => {

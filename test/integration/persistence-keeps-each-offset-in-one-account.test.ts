@@ -109,6 +109,24 @@ test('nor does what another process has stored and purged since the partition wa
 });
 
 describe('an offset is in one account only', () => {
+  test('one that retention has deleted is not quarantined later, and an entry of before is closed when it can be read', async () => {
+    const all = make.batch([make.candidate(1n, { n: 1 }), make.candidate(2n, { n: 2 })]);
+    await store.write(all, ALIVE);
+    await pool.query(
+      `with gone as (delete from message_metadata where record_offset = 1) insert into purged select $1, 0, 1, 2, 'test'`,
+      [all.incarnation],
+    );
+    expect(await store.write(make.batch([], [poison(1n)]), ALIVE)).toMatchObject({ quarantined: [], replayed: 1 });
+    expect(await accounts()).toEqual(['2 stored']);
+    await pool.query(
+      `insert into quarantine (incarnation, topic, partition, record_offset, code, reason) values ($1, 't', 0, 1, 'X', '')`,
+      [all.incarnation],
+    );
+    expect(await accounts()).toEqual(['1 quarantined X', '2 stored']);
+    await store.write(all, ALIVE);
+    expect(await accounts()).toEqual(['2 stored']);
+  });
+
   test('storing it closes its quarantine entry, and a later failure to decode does not open it again', async () => {
     await store.write(make.batch([], [poison(1n)]), ALIVE);
     await store.write(make.batch([make.candidate(1n, { n: 1 })]), ALIVE);
