@@ -140,7 +140,9 @@ test("a call is nobody else's while it is made, nor because the database was awa
   await vi.waitFor(() => expect(held).toHaveLength(2), WAIT);
   expect((await query('select takes from calls')).rows).toEqual([{ takes: 1 }, { takes: 1 }]);
   // Another member looks at once when the database is back, and lets whoever has an outcome write it down first.
-  const away = vi.spyOn(apis.pool, 'query').mockImplementation(() => Promise.reject(new Error('away')));
+  const away = vi.spyOn(apis.pool, 'query').mockImplementation(() => {
+    throw new Error('away');
+  });
   const other = apis.asking(declarations);
   other.lanes.announce('api:a');
   for (const release of held) release();
