@@ -1,5 +1,7 @@
 // The account of one gateway epoch: every frame gets the next ingestSeq at receipt and is settled once, in any order. Pure.
 // `settledUpTo` is the number below and at which nothing is open: what a progress checkpoint may claim.
+import { OpenNumbers } from './open-numbers.ts';
+
 export interface SettledRange {
   readonly from: number;
   /** Inclusive. */
@@ -8,38 +10,31 @@ export interface SettledRange {
 }
 
 export class Settlement {
-  #received = 0;
-  #settledUpTo = 0;
-  /** Settled above `settledUpTo`; as many as are in flight at most. */
-  readonly #ahead = new Set<number>();
+  readonly #numbers = new OpenNumbers();
   readonly #elsewhere: SettledRange[] = [];
 
   /** The highest number given out. */
   get received(): number {
-    return this.#received;
+    return this.#numbers.given;
   }
 
   get settledUpTo(): number {
-    return this.#settledUpTo;
+    return this.#numbers.settledUpTo;
   }
 
   get inFlight(): number {
-    return this.#received - this.#settledUpTo - this.#ahead.size;
+    return this.#numbers.size;
   }
 
   next(): number {
-    this.#received += 1;
-    return this.#received;
+    return this.#numbers.next();
   }
 
   settle(ingestSeq: number): void {
-    if (ingestSeq <= this.#settledUpTo || ingestSeq > this.#received || this.#ahead.has(ingestSeq)) {
-      throw new Error(
-        `ingestSeq ${ingestSeq} is not open (settled up to ${this.#settledUpTo}, received ${this.#received})`,
-      );
-    }
-    this.#ahead.add(ingestSeq);
-    while (this.#ahead.delete(this.#settledUpTo + 1)) this.#settledUpTo += 1;
+    if (this.#numbers.settle(ingestSeq)) return;
+    throw new Error(
+      `ingestSeq ${ingestSeq} is not open (settled up to ${this.settledUpTo}, received ${this.received})`,
+    );
   }
 
   /** Settles a frame that is in no topic, with the reason that the audit will read. */
