@@ -217,6 +217,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     streams.tick();
     spool.tick();
     checkpoints.tick();
+    ingest.tick();
     downward.tick();
     logState.tick();
     void saved.save();

@@ -22,6 +22,7 @@ vi.mock('../../service/backoff.ts', () => ({ backoffMs: () => 0, pause: () => Pr
 const FROM = { source: 'chat.example', connection: '01JDAAAAAAAAAAAAAAAAAAAAAA' };
 const EPOCH = '01JDBBBBBBBBBBBBBBBBBBBBBB';
 const PARTITIONS = 6;
+const BYTES_MAX = 10_000_000;
 
 let codec: Codec;
 let calls: string[];
@@ -40,7 +41,7 @@ function setup(inFlightMax: number, fateOf?: (append: Append, call: number) => F
     logger,
     batchRecordsMax: 500,
     batchBytesMax: 500_000,
-    bytesMax: 10_000_000,
+    bytesMax: BYTES_MAX,
     recordBytesMax: 1_000_000,
   });
   const metrics = communicatorMetrics(new Registry());
@@ -61,7 +62,12 @@ function setup(inFlightMax: number, fateOf?: (append: Append, call: number) => F
     const frame = { bytes: Buffer.from(text), isBinary: false };
     ingest.receive({ frame, parsed: parseFrame(frame), from, place: null, onSettled: (outcome) => told.push(outcome) });
   };
-  return { appender, accumulator, ingest, receive, told };
+  /** What fills the accumulator and is no frame. */
+  const checkpoint = (): void => {
+    const record = { key: EPOCH, value: Buffer.alloc(BYTES_MAX / 20), headers: {}, timestampMs: 1 };
+    void accumulator.append({ topic: TOPIC.sources, partition: 0 }, record);
+  };
+  return { appender, accumulator, ingest, receive, checkpoint, told };
 }
 
 function message(number: number, chat = `c${number % 4}`): string {
@@ -214,6 +220,39 @@ describe('back pressure', () => {
     expect([calls, ingest.isPaused]).toEqual([['pause'], true]);
     appender.release();
     await accumulator.flush();
+    expect([calls, ingest.isPaused]).toEqual([['pause', 'resume'], false]);
+  });
+
+  test('holds for checkpoints as well: they pause the sources without a frame, and resume them when they are gone', async () => {
+    const { appender, accumulator, ingest, checkpoint } = setup(64);
+    appender.hold();
+    for (const _ of upTo(20)) checkpoint();
+    ingest.tick();
+    expect(calls).toEqual(['pause']);
+    ingest.tick();
+    expect(calls).toEqual(['pause']);
+    appender.release();
+    await accumulator.flush();
+    ingest.tick();
+    ingest.tick();
+    expect([calls, ingest.isPaused]).toEqual([['pause', 'resume'], false]);
+  });
+
+  test('ends when checkpoints are the last to leave the memory', async () => {
+    const { appender, accumulator, ingest, receive, checkpoint, told } = setup(64);
+    appender.hold();
+    for (const _ of upTo(30)) checkpoint();
+    receive(message(1));
+    expect(calls).toEqual(['pause']);
+    await vi.waitUntil(() => appender.appends.length === 2);
+    // The first checkpoint and the frame go; the other checkpoints are in the memory still.
+    appender.release();
+    appender.hold();
+    await vi.waitUntil(() => told.length === 1 && appender.appends.length === 3);
+    expect([accumulator.full, ingest.isPaused]).toEqual([true, true]);
+    appender.release();
+    await accumulator.flush();
+    ingest.tick();
     expect([calls, ingest.isPaused]).toEqual([['pause', 'resume'], false]);
   });
 

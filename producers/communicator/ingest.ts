@@ -125,6 +125,15 @@ export class Ingest {
     this.#options.metrics.settledElsewhere.inc({ reason });
   }
 
+  /**
+   * About once a second. Checkpoints lie in the same memory, and no frame comes or settles with them: they can fill it while peers are
+   * read, and be the last to leave it while peers are paused.
+   */
+  tick(): void {
+    this.#slowDown();
+    this.#speedUp();
+  }
+
   /** Puts a frame that has its number in the queue of its partition. Also one of an earlier epoch, out of the spool. */
   append(arrived: Arrived, receipt: Receipt): void {
     this.#inMemory += 1;
