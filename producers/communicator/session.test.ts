@@ -221,6 +221,8 @@ describe('another hello on the same connection', () => {
 
   test('is refused for another stream: one connection speaks for one', async () => {
     const peer = await rig.welcomed();
+    // A stream under which nothing comes is forgotten when its peer has left.
+    peer.sends(1);
     peer.hello({ stream: 'other' });
     await rig.turns();
     expect([peer.heardOf('error').map(({ code }) => code), peer.closedWith]).toEqual([[106], 4503]);

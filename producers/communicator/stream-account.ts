@@ -41,6 +41,7 @@ export class StreamAccount {
   #highest: number;
   readonly #givenOut: number;
   #hasBase: boolean;
+  #hasCome = false;
 
   /**
    * `upto` undefined: nobody here knows what was settled before, so the account begins with the first number that comes,
@@ -73,6 +74,11 @@ export class StreamAccount {
     return this.#hasBase;
   }
 
+  /** Whether an event of it has come here: else all that is known of it was said by its peer, or was saved. */
+  get hasCome(): boolean {
+    return this.#hasCome;
+  }
+
   get missing(): readonly SeqRange[] {
     return this.#gaps.missing;
   }
@@ -95,6 +101,7 @@ export class StreamAccount {
   }
 
   arrive(seq: number, sha256: string, nowMs: number): Arrival {
+    this.#hasCome = true;
     if (!this.#hasBase) {
       this.#hasBase = true;
       this.#upto = Math.min(seq - 1, this.#givenOut);

@@ -33,8 +33,8 @@ function speaker(name: string): Speaker {
   };
 }
 
-async function settle(seqs: readonly number[], epoch = 'E1', by = speaker('a'), givenOut = 0) {
-  const opened = await streams.open({ ...WHO, epoch }, { seq: givenOut }, by);
+async function settle(seqs: readonly number[], epoch = 'E1', by = speaker('a'), givenOut = 0, stream = 's') {
+  const opened = await streams.open({ ...WHO, stream, epoch }, { seq: givenOut }, by);
   for (const seq of seqs) {
     const body = createHash('sha256').update(String(seq)).digest('hex');
     opened.account.arrive(seq, body, nowMs);
@@ -71,6 +71,7 @@ describe('the position of a stream', () => {
 
   test('is not saved for a name under which nothing came', async () => {
     await settle([]);
+    await streams.open({ ...WHO, stream: 'claimed' }, { seq: 9, acked: 9 }, speaker('b'));
     streams.tick();
     expect(saved).toEqual([]);
   });
@@ -124,6 +125,35 @@ describe('who speaks for a stream', () => {
     nowMs += 600_001;
     streams.tick();
     expect([streams.size, saved.length]).toEqual([0, 1]);
+  });
+
+  test('is forgotten with its stream at once when nothing came, whatever it said of it', async () => {
+    for (let number = 0; number < 1_000; number += 1) {
+      const [first, second] = [speaker('a'), speaker('b')];
+      const { state } = await streams.open({ ...WHO, stream: `s${number}` }, { seq: 9, acked: number % 10 }, first);
+      await streams.open({ ...WHO, stream: `s${number}`, epoch: 'E2' }, { seq: 0 }, second);
+      streams.leave(state, first);
+      expect(streams.size).toBe(1);
+      streams.leave(state, second);
+      expect(streams.size).toBe(0);
+    }
+  });
+
+  test('is forgotten with its stream earlier where very many left, those that left first', async () => {
+    const stays = await settle([1]);
+    const early = await settle([1], 'E1', speaker('early'), 0, 'early');
+    for (let number = 0; number < 50_000; number += 1) {
+      const { state } = await settle([1], 'E1', speaker('b'), 0, `s${number}`);
+      streams.leave(state, state.speaker as Speaker);
+    }
+    streams.leave(early.state, early.state.speaker as Speaker);
+    streams.tick();
+    expect(streams.size).toBe(50_001);
+    expect(saved).toHaveLength(50_002);
+    const known = async (stream: string) => (await streams.open({ ...WHO, stream }, { seq: 0 }, speaker('c'))).account;
+    expect(await known('s')).toBe(stays.account);
+    expect(await known('early')).toBe(early.account);
+    expect([(await known('s0')).hasCome, (await known('s1')).hasCome]).toEqual([false, true]);
   });
 
   test('is asked for what is missing and told when it is given up; nobody is, where nobody speaks', async () => {

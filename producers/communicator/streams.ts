@@ -1,5 +1,6 @@
 // Every stream that a peer counts, across its connections: the accounts of its newest epochs, and which session speaks for it now.
-// Of two sessions of one stream the newer counts. A stream that nobody has spoken for in a while keeps only its position.
+// Of two sessions of one stream the newer counts. A stream that nobody has spoken for in a while keeps only its position, and one that
+// somebody made up, and sent nothing under, nothing at all.
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { Clock } from '../../service/clock.ts';
 import type { EventName } from './event-name.ts';
@@ -65,6 +66,8 @@ export interface StreamsOptions {
 
 const EPOCHS_KEPT = 4;
 const IDLE_MS = 600_000;
+/** Streams that nobody speaks for; more than users are connected by default, for all of them may come back at once. */
+const IDLE_MAX = 50_000;
 
 export class Streams {
   readonly #options: StreamsOptions;
@@ -88,7 +91,7 @@ export class Streams {
     out: { readonly seq: number; readonly acked?: number | undefined },
     speaker: Speaker,
   ): Promise<Opened> {
-    const name = JSON.stringify([source, stream]);
+    const name = nameOf({ source, stream });
     const stored = this.#states.has(name) ? undefined : await this.#options.positions.find(source, stream);
     let state = this.#states.get(name);
     if (state === undefined) {
@@ -130,6 +133,10 @@ export class Streams {
     if (state.speaker !== speaker) return;
     state.speaker = undefined;
     state.idleSinceMs = this.#options.clock.nowMs();
+    const name = nameOf(state);
+    this.#states.delete(name);
+    // Behind all that left before.
+    if ([...state.accounts.values()].some(({ hasCome }) => hasCome)) this.#states.set(name, state);
   }
 
   gap(kind: GapKind, { source, stream }: StreamState, epoch: string, range: SeqRange): void {
@@ -149,6 +156,14 @@ export class Streams {
       if (isIdle && position === undefined) this.#states.delete(name);
     }
     if (moved.length > 0) this.#options.positions.save(moved);
+    this.#forgetSurplus();
+  }
+
+  /** Those that left first, once their positions are saved: whoever connects again and again can send something under each name. */
+  #forgetSurplus(): void {
+    if (this.#states.size <= IDLE_MAX) return;
+    const idle = [...this.#states.values()].filter(({ speaker }) => speaker === undefined);
+    for (const state of idle.slice(0, Math.max(0, idle.length - IDLE_MAX))) this.#states.delete(nameOf(state));
   }
 
   #tickAccount(state: StreamState, account: StreamAccount, nowMs: number): void {
@@ -167,13 +182,17 @@ export class Streams {
 /** The newest epoch's position, when it has moved since it was saved. */
 function unsaved(state: StreamState): StreamPosition | undefined {
   const account = newestOf(state);
-  // A name that somebody made up and sent nothing under is not worth the disk.
-  if (account === undefined || account.upto === 0) return undefined;
+  // A name that somebody made up and sent nothing under is not worth the disk, whatever was said to be safe under it.
+  if (account === undefined || account.upto === 0 || !account.hasCome) return undefined;
   const { epoch, upto } = account;
   if (epoch === state.savedEpoch && upto === state.savedUpto) return undefined;
   state.savedEpoch = epoch;
   state.savedUpto = upto;
   return { source: state.source, stream: state.stream, epoch, upto };
+}
+
+function nameOf({ source, stream }: { readonly source: string; readonly stream: string }): string {
+  return JSON.stringify([source, stream]);
 }
 
 function newestOf({ accounts }: StreamState): StreamAccount | undefined {
