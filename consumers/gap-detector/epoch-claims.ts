@@ -1,8 +1,10 @@
 // What a gateway epoch has said of itself, and how far it can be believed: which claims have been read up to, which numbers may
 // have expired, what its end leaves open. Pure.
+import type { SourceCheckpoint } from '../../schemas/generated.ts';
 import type { EpochState } from './gateway-ledger.ts';
 import type { Spool } from './gateway-spool.ts';
 import type { Range } from './intervals.ts';
+import { nameOf } from './partition-name.ts';
 import type { RangeSet } from './ranges.ts';
 import type { Rules } from './rules.ts';
 
@@ -47,6 +49,20 @@ export interface Epoch {
   /** The newest ones, all of them: the reading is a few checkpoints behind at most. */
   recent: Mark[];
   checkpoints: number;
+}
+
+/** The end offsets of an epoch after one more checkpoint. A successor that closes an epoch need not know of all its appends. */
+export function furtherEnds(
+  before: ReadonlyMap<string, bigint>,
+  { ends }: Pick<SourceCheckpoint, 'ends'>,
+): ReadonlyMap<string, bigint> {
+  const further = new Map(before);
+  for (const { topic, partition, offset } of ends) {
+    const name = nameOf({ topic, partition });
+    const end = BigInt(offset);
+    if (end > (further.get(name) ?? 0n)) further.set(name, end);
+  }
+  return further;
 }
 
 const MARKS_MAX = 256;

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { CheckpointKind, SourceCheckpoint } from '../../schemas/generated.ts';
+import { OPEN_END } from '../../schemas/settled-elsewhere.ts';
 import { GatewayLedger } from './gateway-ledger.ts';
 import type { Finding } from './verdict.ts';
 
@@ -92,6 +93,15 @@ export class GatewayEpoch {
       while (this.#open.some((one) => one.partition === partition)) this.append(partition);
     }
     this.checkpoint('closed');
+  }
+
+  /** The last word of a successor that knows of this epoch what its last checkpoint says, and not where it had appended. */
+  closedFor(): void {
+    const { settledUpTo } = this.checkpoints.at(-1) as SourceCheckpoint;
+    this.checkpoint('closed');
+    const settledElsewhere = [{ from: settledUpTo + 1, to: OPEN_END, reason: 'unacknowledged' }];
+    const last = this.checkpoints.pop() as SourceCheckpoint;
+    this.checkpoints.push({ ...last, settledUpTo, received: settledUpTo, ends: [], settledElsewhere });
   }
 
   /** An audit reads everything that is still there: from the log start of each partition, without what was taken out. */

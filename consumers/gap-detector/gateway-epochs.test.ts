@@ -67,9 +67,10 @@ describe('what has expired', () => {
 
   test('is left out and never called missing, while what is left is judged', () => {
     fc.assert(
-      fc.property(STEPS, fc.array(fc.nat(30), { minLength: 3, maxLength: 3 }), (steps, cut) => {
+      fc.property(STEPS, fc.array(fc.nat(30), { minLength: 3, maxLength: 3 }), fc.boolean(), (steps, cut, isKilled) => {
         const epoch = played(steps);
-        epoch.close();
+        if (isKilled) epoch.closedFor();
+        else epoch.close();
         const logStarts = starts(
           ...epoch.partitions.map((log, partition) => BigInt(Math.min(log.length, cut[partition] as number))),
         );
@@ -147,6 +148,22 @@ describe('what has expired', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('of an epoch that its successor closed is judged as that of any other', () => {
+    const epoch = settledEpoch(30);
+    for (let number = 0; number < 30; number += 1) {
+      epoch.receive(number);
+      epoch.append(number);
+    }
+    epoch.checkpoint('progress');
+    epoch.closedFor();
+    const { findings, epochs } = judged(epoch, { logStarts: starts(10n, 10n, 10n), without: new Set([5, 40]) });
+    expect(numbersOf(findings, 'missing')).toEqual([40]);
+    expect(only(epochs)).toMatchObject({ from: 31, judgedUpTo: 60, missing: 1, tail: null });
+    // Nor is it judged before its own appends have been read.
+    const unread = judged(epoch, { positions: new Map(), without: new Set(Array.from({ length: 61 }, (_, i) => i)) });
+    expect([unread.findings, only(unread.epochs).judgedUpTo]).toEqual([[], 0]);
   });
 
   test('takes an epoch with it that lies before it altogether', () => {

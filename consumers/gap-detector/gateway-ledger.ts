@@ -9,6 +9,7 @@ import {
   type Epoch,
   expiredUpTo,
   forgottenUntilMs,
+  furtherEnds,
   givenOutMs,
   readUpTo,
   remember,
@@ -84,9 +85,7 @@ export class GatewayLedger {
     epoch.closed ||= checkpoint.kind === 'closed';
     if (checkpoint.kind === 'opened') epoch.openedMs = checkpoint.at;
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
-    epoch.ends = new Map(
-      checkpoint.ends.map(({ topic, partition, offset }) => [`${topic}-${partition}`, BigInt(offset)]),
-    );
+    epoch.ends = furtherEnds(epoch.ends, checkpoint);
     for (const { from, to, reason } of checkpoint.settledElsewhere) {
       if (reason === REFUSED_BY_BROKER) continue;
       if (to === OPEN_END) epoch.knownFrom = Math.min(epoch.knownFrom, from);

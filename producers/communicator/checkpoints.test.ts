@@ -241,7 +241,7 @@ describe('the checkpoints of an epoch', () => {
     const { checkpoints: writer, written } = setup();
     const spooled = new NumberRanges();
     for (const number of [12, 13, 16]) spooled.add(number);
-    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 10, numberedUpTo: 16, hasSpooled: true };
+    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 10, numberedUpTo: 16, ends: [], hasSpooled: true };
     await writer.closeFor(row, spooled);
     await writer.closeFor({ ...row, hasSpooled: false }, new NumberRanges());
     const reason = 'unacknowledged';
@@ -264,6 +264,21 @@ describe('the checkpoints of an epoch', () => {
         settledElsewhere: [{ from: 11, to: OPEN_END, reason }],
       },
     ]);
+  });
+
+  test('close an epoch with the ends of its own appends, and with those of the process that appended what its spool had', async () => {
+    const { accumulator, checkpoints: writer, receive, written } = setup();
+    receive('{"event":"message","chat":"c"}');
+    receive('no JSON');
+    await accumulator.flush();
+    const of = { topic: TOPIC.rejected, partition: 0 };
+    const ends = [0, 1, 2, 3, 4, 5].map((partition) => ({ ...of, partition, offset: 70 }));
+    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 1, numberedUpTo: 1, ends, hasSpooled: false };
+    await writer.closeFor(row, new NumberRanges());
+    await writer.closeFor({ ...row, hasSpooled: true }, new NumberRanges());
+    const [alone, spooled] = await written();
+    expect(alone?.ends).toEqual(ends);
+    expect(spooled?.ends).toEqual([...ends, { topic: TOPIC.incoming, partition: expect.any(Number), offset: 1 }]);
   });
 
   test('lie in one partition, in order', async () => {

@@ -4,7 +4,6 @@
 // silence means that the epoch is dead.
 import type { Accumulator, RecordOutcome } from '../../kafka/accumulator.ts';
 import type { Codec } from '../../kafka/codec.ts';
-import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { CheckpointKind, SourceCheckpoint } from '../../schemas/generated.ts';
@@ -13,9 +12,10 @@ import { TOPIC } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
+import { highestEnds } from './highest-ends.ts';
 import type { Ingest } from './ingest.ts';
 import type { NumberRanges } from './number-ranges.ts';
-import type { EpochRow } from './spool/spool-file.ts';
+import type { EpochRow } from './spool/epoch-accounts.ts';
 import type { GapEvent, StreamPosition } from './streams.ts';
 
 export interface CheckpointOptions {
@@ -95,7 +95,10 @@ export class Checkpoints {
    * not of the spool were of peers that were not told that their event is safe. Above the spool's last number
    * nobody knows: at most `inFlightMax` were open. Throws what the log refuses it with.
    */
-  async closeFor({ epoch, settledUpTo, numberedUpTo, hasSpooled }: EpochRow, spooled: NumberRanges): Promise<void> {
+  async closeFor(
+    { epoch, settledUpTo, numberedUpTo, hasSpooled, ends }: EpochRow,
+    spooled: NumberRanges,
+  ): Promise<void> {
     const { unacknowledged: reason } = SETTLED_ELSEWHERE;
     const elsewhere = hasSpooled
       ? spooled.without(settledUpTo + 1, numberedUpTo)
@@ -108,7 +111,8 @@ export class Checkpoints {
         received: hasSpooled ? OPEN_END : settledUpTo,
         settledElsewhere: elsewhere.map((range) => ({ ...range, reason })),
         reason: 'it ended without a word; its successor closed it',
-        ends: this.#ends(),
+        // What a spool had of it was appended by this process, too.
+        ends: hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends,
       }),
     );
   }
@@ -138,16 +142,11 @@ export class Checkpoints {
       kind,
       settledUpTo: settlement.settledUpTo,
       received: settlement.received,
-      ends: this.#ends(),
+      ends: ingest.ends,
       settledElsewhere: [...settlement.takeElsewhere()],
       spoolFrom: range?.from ?? null,
       spoolTo: range?.to ?? null,
     });
-  }
-
-  #ends(): SourceCheckpoint['ends'] {
-    const { ends } = this.#options.ingest;
-    return ends.map(({ topic, partition, offset }) => ({ topic, partition, offset: offsetToJson(offset) }));
   }
 
   #base(said: Said): SourceCheckpoint {

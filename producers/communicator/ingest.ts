@@ -11,6 +11,7 @@ import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { payloadOf } from '../../kafka/write-event.ts';
+import type { EndOffset } from '../../schemas/generated.ts';
 import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
 import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
@@ -97,9 +98,9 @@ export class Ingest {
   }
 
   /** One past the last offset appended by this epoch, where it has appended. */
-  get ends(): readonly (TopicPartition & { offset: bigint })[] {
+  get ends(): readonly EndOffset[] {
     const targets = [...this.#targets.values()].flat();
-    return targets.flatMap(({ to, last }) => (last === undefined ? [] : { ...to, offset: BigInt(last + 1) }));
+    return targets.flatMap(({ to, last }) => (last === undefined ? [] : { ...to, offset: last + 1 }));
   }
 
   /** Takes a frame, or holds it behind those that are held already: order is kept. */

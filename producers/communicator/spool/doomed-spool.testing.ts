@@ -22,7 +22,7 @@ const spool = await Spool.open({
   thread: new SpoolThread(path, (error) => {
     throw error;
   }),
-  ingest: { settlement, receipt, hasRoom: false, append: () => undefined },
+  ingest: { settlement, receipt, ends: [], hasRoom: false, append: () => undefined },
   gatewayEpoch,
   bytesMax: 1_000_000_000,
   ageMaxMs: 1_000_000,

@@ -20,7 +20,7 @@ export interface Committed {
 
 export interface GroupCommitOptions {
   readonly thread: Pick<SpoolThread, 'call'>;
-  readonly ingest: Pick<Ingest, 'receipt' | 'settlement'>;
+  readonly ingest: Pick<Ingest, 'receipt' | 'settlement' | 'ends'>;
   readonly gatewayEpoch: string;
   /** Frames that may be numbered and not yet on the disk. */
   readonly unsyncedMax: number;
@@ -114,7 +114,8 @@ export class GroupCommit {
     const numbers = new NumberRanges();
     for (const { receipt } of spooled) numbers.add(receipt.ingestSeq);
     const { settledUpTo } = ingest.settlement;
-    const account = { epoch, settledUpTo, numberedUpTo: spooled.at(-1)?.receipt.ingestSeq ?? 0 };
+    const numberedUpTo = spooled.at(-1)?.receipt.ingestSeq ?? 0;
+    const account = { epoch, settledUpTo, numberedUpTo, ends: ingest.ends };
     const group = { ...account, frames: spooled.length, numbers: numbers.ranges, body };
     return await thread.call('commit', { group, forgetUpTo: forgetUpTo() }, [body.buffer]);
   }

@@ -1,8 +1,9 @@
 // The epochs of processes before this one that ended without a word: closed by this one, once all that they left here is on the log.
 import { describeError } from '../../../service/errors.ts';
 import type { Logger } from '../../../service/logger.ts';
+import { highestEnds } from '../highest-ends.ts';
 import { NumberRanges } from '../number-ranges.ts';
-import type { EpochRow } from './spool-file.ts';
+import type { EpochRow } from './epoch-accounts.ts';
 import type { SpoolThread } from './spool-thread.ts';
 
 export class LeftBehind {
@@ -31,8 +32,10 @@ export class LeftBehind {
   async #closeAll(onRecovered: (epoch: EpochRow, spooled: NumberRanges) => Promise<void>): Promise<void> {
     try {
       for (let [row] = this.#epochs; row !== undefined; [row] = this.#epochs) {
-        const { epoch } = row;
-        await onRecovered(row, new NumberRanges(await this.#thread.call('numbers', { epoch })));
+        const { epoch, hasSpooled } = row;
+        // Those who came after it have appended what its spool had, as far as each of them came.
+        const ends = hasSpooled ? highestEnds(...this.#epochs.map((one) => one.ends)) : row.ends;
+        await onRecovered({ ...row, ends }, new NumberRanges(await this.#thread.call('numbers', { epoch })));
         await this.#thread.call('closeEpoch', { epoch });
         this.#epochs.shift();
       }

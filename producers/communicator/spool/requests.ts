@@ -1,6 +1,7 @@
 // What the communicator asks of the thread that has the spool's file, and what it gets. One answer for each request, in order.
 import type { SeqRange } from '../seq-gaps.ts';
-import type { EpochAccount, NewGroup, SpoolState, StoredGroup, StoredPosition } from './spool-file.ts';
+import type { EpochAccount } from './epoch-accounts.ts';
+import type { NewGroup, SpoolState, StoredGroup, StoredPosition } from './spool-file.ts';
 
 export interface SpoolCalls {
   state: { readonly asked: Record<string, never>; readonly answer: SpoolState };

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readGroup, type Spooled, writeGroup } from './group-body.ts';
 import { type NewGroup, SpoolFile } from './spool-file.ts';
@@ -17,11 +18,19 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function group(number: number, bytes = 100, epoch = 'e1'): NewGroup {
   const numbers = [{ from: number, to: number }];
-  return { epoch, settledUpTo: 0, numberedUpTo: number, frames: 1, numbers, body: Buffer.alloc(bytes, number) };
+  return {
+    epoch,
+    settledUpTo: 0,
+    numberedUpTo: number,
+    ends: [],
+    frames: 1,
+    numbers,
+    body: Buffer.alloc(bytes, number),
+  };
 }
 
 function note(file: SpoolFile, epoch: string, settledUpTo: number, forgetUpTo: number): void {
-  file.note({ epoch, settledUpTo, numberedUpTo: settledUpTo }, forgetUpTo, [], 0);
+  file.note({ epoch, settledUpTo, numberedUpTo: settledUpTo, ends: [] }, forgetUpTo, [], 0);
 }
 
 describe('a group', () => {
@@ -43,7 +52,7 @@ describe('the file', () => {
     file.close();
     const again = new SpoolFile(path);
     expect(again.state()).toEqual({
-      epochs: [{ epoch: 'e1', settledUpTo: 0, numberedUpTo: 3, hasSpooled: true }],
+      epochs: [{ epoch: 'e1', settledUpTo: 0, numberedUpTo: 3, ends: [], hasSpooled: true }],
       lastId: 3,
       bytes: 300,
       groups: 3,
@@ -101,15 +110,45 @@ describe('the file', () => {
     const file = new SpoolFile(path);
     file.commit({ ...group(7), settledUpTo: 5 }, 0);
     note(file, 'e1', 3, 0);
-    expect(file.state().epochs).toEqual([{ epoch: 'e1', settledUpTo: 5, numberedUpTo: 7, hasSpooled: true }]);
+    expect(file.state().epochs).toEqual([{ epoch: 'e1', settledUpTo: 5, numberedUpTo: 7, ends: [], hasSpooled: true }]);
     file.close();
+  });
+
+  test('has where an epoch had appended until that one is closed', () => {
+    const file = new SpoolFile(path);
+    const ends = (offset: number) => [{ topic: 't', partition: 2, offset }];
+    file.note({ epoch: 'e1', settledUpTo: 1, numberedUpTo: 1, ends: ends(5) }, 0, [], 0);
+    file.commit({ ...group(7), ends: ends(6) }, 0);
+    note(file, 'e2', 3, 0);
+    expect(file.state().epochs.map((row) => row.ends)).toEqual([ends(6), []]);
+    file.closeEpoch('e1');
+    note(file, 'e1', 0, 0);
+    expect(file.state().epochs.map((row) => row.ends)).toEqual([[], []]);
+    file.close();
+  });
+
+  test('of the version before is opened, and that version can open it again', () => {
+    const account = 'insert into epochs values (?, ?, ?, ?)';
+    const before = new DatabaseSync(path);
+    before.exec(`create table epochs (epoch text primary key, settled_up_to integer not null,
+      numbered_up_to integer not null, has_spooled integer not null) strict, without rowid`);
+    before.prepare(account).run('e1', 4, 6, 1);
+    before.close();
+    const file = new SpoolFile(path);
+    const old = { epoch: 'e1', settledUpTo: 4, numberedUpTo: 6, ends: [], hasSpooled: true };
+    expect(file.state().epochs).toEqual([old]);
+    note(file, 'e2', 3, 0);
+    file.close();
+    const again = new DatabaseSync(path);
+    expect(again.prepare(account).run('e3', 1, 1, 0).changes).toBe(1);
+    again.close();
   });
 
   test('keeps the newest position of each stream', () => {
     const file = new SpoolFile(path);
     const at = (upto: number) => ({ source: 's', stream: 't', epoch: 'x', upto });
-    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0 }, 0, [at(3)], 1);
-    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0 }, 0, [at(9)], 2);
+    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [] }, 0, [at(3)], 1);
+    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [] }, 0, [at(9)], 2);
     expect([file.position('s', 't'), file.position('s', 'other')]).toEqual([at(9), undefined]);
     file.close();
   });

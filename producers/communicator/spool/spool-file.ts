@@ -9,19 +9,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { PmcError } from '../../../service/errors.ts';
 import type { SeqRange } from '../seq-gaps.ts';
-
-export interface EpochAccount {
-  readonly epoch: string;
-  /** Every number up to this one is on the log, or settled elsewhere by name. */
-  readonly settledUpTo: number;
-  /** Every number up to this one that a frame of the spool could have is in it, or settled. */
-  readonly numberedUpTo: number;
-}
-
-export interface EpochRow extends EpochAccount {
-  /** Whether the epoch ever had a frame that its source could not send again. */
-  readonly hasSpooled: boolean;
-}
+import { type EpochAccount, EpochAccounts, type EpochRow } from './epoch-accounts.ts';
 
 export interface NewGroup extends EpochAccount {
   readonly body: Uint8Array;
@@ -64,9 +52,6 @@ const SCHEMA = `
     id integer primary key autoincrement, epoch text not null, numbers text not null, frames integer not null,
     checksum integer not null, damaged integer not null default 0, body blob
   ) strict;
-  create table if not exists epochs (
-    epoch text primary key, settled_up_to integer not null, numbered_up_to integer not null, has_spooled integer not null
-  ) strict, without rowid;
   create table if not exists positions (
     source text not null, stream text not null, epoch text not null, upto integer not null, touched integer not null,
     primary key (source, stream)
@@ -80,7 +65,7 @@ export class SpoolFile {
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #insert: StatementSync;
-  readonly #account: StatementSync;
+  readonly #accounts: EpochAccounts;
   readonly #forgetOwn: StatementSync;
   readonly #forgetLeft: StatementSync;
   readonly #read: StatementSync;
@@ -91,16 +76,13 @@ export class SpoolFile {
   /** `pagesMax` bounds the file, in pages of 4 KiB; above it a write fails as on a disk that is full. */
   constructor(path: string, pagesMax?: number) {
     this.#path = path;
-    this.#db = open(path);
+    const { db, accounts } = open(path);
+    this.#db = db;
+    this.#accounts = accounts;
     if (pagesMax !== undefined) this.#db.exec(`pragma max_page_count = ${pagesMax}`);
     this.#insert = this.#db.prepare(
       'insert into spooled (epoch, numbers, frames, checksum, body) values (?, ?, ?, ?, ?)',
     );
-    this.#account = this.#db.prepare(`
-      insert into epochs values (?, ?, ?, ?)
-      on conflict do update set settled_up_to = max(settled_up_to, excluded.settled_up_to),
-        numbered_up_to = max(numbered_up_to, excluded.numbered_up_to),
-        has_spooled = max(has_spooled, excluded.has_spooled)`);
     const known = 'id > ? and id <= ? and damaged = 0';
     this.#forgetOwn = this.#db.prepare(`delete from spooled where ${known} and epoch = ?`);
     this.#forgetLeft = this.#db.prepare(`update spooled set body = null where ${known} and epoch <> ?`);
@@ -120,24 +102,13 @@ export class SpoolFile {
   }
 
   #state(): SpoolState {
-    const epochs = this.#db.prepare('select * from epochs order by epoch').all() as unknown as {
-      epoch: string;
-      settled_up_to: number;
-      numbered_up_to: number;
-      has_spooled: number;
-    }[];
     const sum = this.#db
       .prepare(
         `select coalesce(sum(length(body)), 0) bytes, count(*) groups, max(id) last from spooled where ${WAITING}`,
       )
       .get();
     return {
-      epochs: epochs.map((row) => ({
-        epoch: row.epoch,
-        settledUpTo: row.settled_up_to,
-        numberedUpTo: row.numbered_up_to,
-        hasSpooled: row.has_spooled === 1,
-      })),
+      epochs: this.#accounts.all(),
       lastId: Number(sum?.['last'] ?? 0),
       bytes: Number(sum?.['bytes'] ?? 0),
       groups: Number(sum?.['groups'] ?? 0),
@@ -145,9 +116,10 @@ export class SpoolFile {
   }
 
   /** Durable when it returns: the group, its epoch's account, and that all groups up to `forgetUpTo` are on the log. */
-  commit({ epoch, settledUpTo, numberedUpTo, frames, numbers, body }: NewGroup, forgetUpTo: number): number {
+  commit(group: NewGroup, forgetUpTo: number): number {
+    const { epoch, frames, numbers, body } = group;
     const id = this.#transaction(() => {
-      this.#account.run(epoch, settledUpTo, numberedUpTo, 1);
+      this.#accounts.note(group, true);
       this.#forget(epoch, forgetUpTo);
       return Number(this.#insert.run(epoch, JSON.stringify(numbers), frames, crc32(body), body).lastInsertRowid);
     });
@@ -155,16 +127,11 @@ export class SpoolFile {
     return id;
   }
 
-  note(
-    { epoch, settledUpTo }: EpochAccount,
-    forgetUpTo: number,
-    positions: readonly StoredPosition[],
-    nowMs: number,
-  ): void {
+  note(account: EpochAccount, forgetUpTo: number, positions: readonly StoredPosition[], nowMs: number): void {
     this.#transaction(() => {
-      this.#account.run(epoch, settledUpTo, settledUpTo, 0);
-      this.#forget(epoch, forgetUpTo);
-      for (const { source, stream, epoch: of, upto } of positions) this.#position.run(source, stream, of, upto, nowMs);
+      this.#accounts.note(account, false);
+      this.#forget(account.epoch, forgetUpTo);
+      for (const { source, stream, epoch, upto } of positions) this.#position.run(source, stream, epoch, upto, nowMs);
       this.#trim(positions.length);
     });
     this.#forgotten = forgetUpTo;
@@ -233,7 +200,7 @@ export class SpoolFile {
   /** The log has been told how this epoch ended. */
   closeEpoch(epoch: string): void {
     this.#transaction(() => {
-      this.#db.prepare('delete from epochs where epoch = ?').run(epoch);
+      this.#accounts.forget(epoch);
       this.#db.prepare('delete from spooled where epoch = ? and damaged = 0').run(epoch);
     });
   }
@@ -270,7 +237,7 @@ export class SpoolFile {
   }
 }
 
-function open(path: string): DatabaseSync {
+function open(path: string): { readonly db: DatabaseSync; readonly accounts: EpochAccounts } {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: 1_000 });
@@ -278,7 +245,7 @@ function open(path: string): DatabaseSync {
     db.exec('pragma auto_vacuum = incremental; pragma locking_mode = exclusive');
     db.exec('pragma journal_mode = wal; pragma synchronous = full');
     db.exec(SCHEMA);
-    return db;
+    return { db, accounts: new EpochAccounts(db) };
   } catch (cause) {
     db?.close();
     throw unreadable(path, cause);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ScriptedAppender } from '../../../kafka/scripted-appender.testing.ts';
-import { eventsOf, Spooling } from './spooling.testing.ts';
+import { type Closing, eventsOf, Spooling } from './spooling.testing.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../../kafka/registry-in-memory.testing.ts');
@@ -57,7 +57,7 @@ class Model {
   readonly added = new Map<string, number>();
   /** By source, the numbers that were said to be on the disk, or that are of the last process. */
   readonly safe = new Map<string, Set<number>>();
-  readonly closings: Spooling['closings'][number][] = [];
+  readonly closings: Closing[] = [];
   #fresh: [string, number][] = [];
   #lives = 1;
   now: Spooling;
@@ -139,11 +139,18 @@ test('whatever happens, a frame that is on the disk comes to the log, in order, 
         expect([...numbers].filter((number) => !got.includes(number))).toEqual([]);
       }
       expect(model.now.ingest.settlement.settledUpTo).toBe(model.now.ingest.settlement.received);
-      for (const { row, spooled } of model.closings) {
+      for (const { row, spooled, ends } of model.closings) {
         const own = events.filter(({ gatewayEpoch }) => gatewayEpoch === row.epoch);
         const onLog = new Set(own.map(({ ingestSeq }) => ingestSeq));
         // Everything up to there is on the log, or was of a peer that sends it again: never a frame of the spool.
         for (const number of upTo(row.settledUpTo)) expect(onLog.has(number)).toBe(true);
+        // Whoever has read up to the ends has met every frame that the last word claims.
+        const named = (row.hasSpooled ? ends : row.ends).map((end) => [end.partition, end.offset] as const);
+        const endOf = new Map(named);
+        for (const { ingestSeq, partition, offset } of own) {
+          if (ingestSeq <= row.settledUpTo || (row.hasSpooled && ingestSeq <= row.numberedUpTo))
+            expect(endOf.get(partition) ?? 0).toBeGreaterThan(offset);
+        }
         const ofSpool = own.filter((event) => event.source !== 'counted').map(({ ingestSeq }) => ingestSeq);
         const elsewhere = spooled.without(row.settledUpTo + 1, row.numberedUpTo);
         for (const { from, to } of elsewhere) expect(ofSpool.filter((it) => it >= from && it <= to)).toEqual([]);

@@ -15,18 +15,20 @@ import type { CommunicatorMetrics } from '../metrics.ts';
 import type { NumberRanges } from '../number-ranges.ts';
 import { type Frame, parseFrame } from '../parse-frame.ts';
 import type { Positions, StreamPosition } from '../streams.ts';
+import type { EpochRow } from './epoch-accounts.ts';
+import { EpochNotes } from './epoch-notes.ts';
 import { Fullness } from './fullness.ts';
 import { readGroup, receivedMs, type Spooled, upperOf } from './group-body.ts';
 import { type Committed, GroupCommit } from './group-commit.ts';
 import { LeftBehind } from './left-behind.ts';
 import { MovedPositions } from './moved-positions.ts';
 import { ReadBack } from './read-back.ts';
-import type { EpochRow, SpoolState, StoredGroup } from './spool-file.ts';
+import type { SpoolState, StoredGroup } from './spool-file.ts';
 import type { SpoolThread } from './spool-thread.ts';
 
 export interface SpoolOptions {
   readonly thread: Pick<SpoolThread, 'call'>;
-  readonly ingest: Pick<Ingest, 'receipt' | 'settlement' | 'append' | 'hasRoom'>;
+  readonly ingest: Pick<Ingest, 'receipt' | 'settlement' | 'ends' | 'append' | 'hasRoom'>;
   readonly gatewayEpoch: string;
   readonly bytesMax: number;
   readonly ageMaxMs: number;
@@ -58,6 +60,7 @@ export class Spool implements Positions {
   readonly #options: SpoolOptions;
   readonly #left: LeftBehind;
   readonly #moved = new MovedPositions();
+  readonly #notes: EpochNotes;
   readonly #fullness: Fullness;
   readonly #commit: GroupCommit;
   readonly #behind: ReadBack;
@@ -74,10 +77,10 @@ export class Spool implements Positions {
   #upper = 0;
   #isStarted = false;
   #noting: Promise<void> | undefined;
-  #noted = '';
 
   private constructor(options: SpoolOptions, { epochs, lastId, bytes, groups }: SpoolState) {
     this.#options = options;
+    this.#notes = new EpochNotes(options, this.#moved);
     this.#fullness = new Fullness(options);
     this.#commit = new GroupCommit({
       ...options,
@@ -274,21 +277,8 @@ export class Spool implements Positions {
   }
 
   async #note(): Promise<void> {
-    const { thread, ingest, gatewayEpoch: epoch, clock, logger } = this.#options;
     this.#forget();
-    const positions = this.#moved.all();
-    const { settledUpTo } = ingest.settlement;
-    const account = { epoch, settledUpTo, numberedUpTo: settledUpTo };
-    const noted = { account, forgetUpTo: this.#forgetUpTo, positions, nowMs: clock.nowMs() };
-    const text = `${settledUpTo} ${this.#forgetUpTo}`;
-    if (positions.length === 0 && text === this.#noted) return;
-    try {
-      await thread.call('note', noted);
-      this.#moved.saved(positions);
-      this.#noted = text;
-    } catch (error) {
-      logger.warn({ error: describeError(error) }, 'communicator.spool.not-noted');
-    }
+    await this.#notes.write(this.#forgetUpTo);
   }
 
   #measure(): void {

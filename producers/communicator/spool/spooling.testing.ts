@@ -5,16 +5,17 @@ import { Accumulator } from '../../../kafka/accumulator.ts';
 import { Codec } from '../../../kafka/codec.ts';
 import type { AppendOutcome, AppendRecord, TopicPartition } from '../../../kafka/log.ts';
 import { ScriptedAppender } from '../../../kafka/scripted-appender.testing.ts';
-import type { IncomingEvent } from '../../../schemas/generated.ts';
+import type { EndOffset, IncomingEvent } from '../../../schemas/generated.ts';
 import { TOPIC } from '../../../schemas/topics.ts';
 import { Health } from '../../../service/health.ts';
+import { highestEnds } from '../highest-ends.ts';
 import { Ingest } from '../ingest.ts';
 import { communicatorMetrics } from '../metrics.ts';
 import type { NumberRanges } from '../number-ranges.ts';
 import { parseFrame } from '../parse-frame.ts';
+import type { EpochRow } from './epoch-accounts.ts';
 import type { SpoolCall, SpoolCalls } from './requests.ts';
 import { Spool } from './spool.ts';
-import type { EpochRow } from './spool-file.ts';
 import { SpoolThread } from './spool-thread.ts';
 
 export const IN_FLIGHT_MAX = 64;
@@ -30,6 +31,16 @@ export interface SpoolingOptions {
   readonly nowMs?: number;
 }
 
+export interface Closing {
+  readonly row: EpochRow;
+  readonly spooled: NumberRanges;
+  /** Of the epoch, and of the process that closes it. */
+  readonly ends: readonly EndOffset[];
+}
+
+/** An event, and where it lies. */
+export type Found = IncomingEvent & { readonly partition: number; readonly offset: number };
+
 export class Spooling {
   readonly epoch: string;
   readonly health = new Health();
@@ -38,7 +49,7 @@ export class Spooling {
   nowMs = 1_700_000_000_000;
   readonly metrics = communicatorMetrics(new Registry());
   readonly pauses: ('pause' | 'resume')[] = [];
-  readonly closings: { readonly row: EpochRow; readonly spooled: NumberRanges }[] = [];
+  readonly closings: Closing[] = [];
   /** Calls that are answered by a failure, as of a disk that is full. */
   readonly failing = new Set<SpoolCall>();
   readonly calls: SpoolCall[] = [];
@@ -107,7 +118,7 @@ export class Spooling {
       resumeSources: () => opened.pauses.push('resume'),
       onRecovered: async (row, spooled) => {
         if (opened.#isKilled) await new Promise(() => undefined);
-        opened.closings.push({ row, spooled });
+        opened.closings.push({ row, spooled, ends: highestEnds(row.ends, opened.ingest.ends) });
       },
     });
     return opened;
@@ -173,15 +184,15 @@ export class Spooling {
 }
 
 /** Every event of a log, partition by partition in order; the first of each that is there more than once. */
-export async function eventsOf(log: ScriptedAppender): Promise<readonly IncomingEvent[]> {
+export async function eventsOf(log: ScriptedAppender): Promise<readonly Found[]> {
   const codec = new Codec('http://registry');
-  const found = new Map<string, IncomingEvent>();
+  const found = new Map<string, Found>();
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    for (const { value } of log.log({ topic: TOPIC.incoming, partition })) {
+    for (const [offset, { value }] of log.log({ topic: TOPIC.incoming, partition }).entries()) {
       const decoded = await codec.decode(TOPIC.incoming, value);
       if (!decoded.ok) throw decoded.error;
       const name = `${decoded.value.gatewayEpoch}/${decoded.value.ingestSeq}`;
-      if (!found.has(name)) found.set(name, decoded.value);
+      if (!found.has(name)) found.set(name, { ...decoded.value, partition, offset });
     }
   }
   return [...found.values()];
