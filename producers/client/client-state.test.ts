@@ -58,6 +58,15 @@ describe('a gateway that', () => {
     expect([world.nowMs - before, ops(world)]).toEqual([700, ['message', 'message', 'message']]);
   });
 
+  test('asks for a sign of life: it gets back what it brought, but nothing that no pong may hold', () => {
+    const world = joined();
+    for (const t of [7.5, 'x', null, { a: 1 }]) world.hear({ op: 'ping', t });
+    expect(world.said.filter(({ op }) => op === 'pong')).toEqual([
+      ...[7.5, 'x', null].map((t) => ({ op: 'pong', t })),
+      { op: 'pong' },
+    ]);
+  });
+
   test('has a rate: events are spread out before it has to refuse them', () => {
     const world = new World();
     world.store1();

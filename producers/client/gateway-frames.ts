@@ -47,7 +47,7 @@ export type GatewayFrame =
       readonly ref: string | undefined;
     }
   | { readonly op: 'drain'; readonly reconnectMs: number }
-  | { readonly op: 'ping'; readonly t: unknown }
+  | { readonly op: 'ping'; readonly t: number | string | null | undefined }
   | { readonly op: 'pong'; readonly t: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -125,7 +125,7 @@ const READERS: Readers = {
     };
   },
   drain: ({ reconnect_ms }) => ({ op: 'drain', reconnectMs: durationOf(reconnect_ms) ?? 0 }),
-  ping: ({ t }) => ({ op: 'ping', t }),
+  ping: ({ t }) => ({ op: 'ping', t: typeof t === 'number' || t === null ? t : textOf(t) }),
   pong: ({ t }) => ({ op: 'pong', t }),
 };
 

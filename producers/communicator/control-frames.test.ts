@@ -129,6 +129,17 @@ describe('control frames without end', () => {
   });
 });
 
+test('a ping gets back what it brought, as long as that is small: a pong may wait, with many others', async () => {
+  const peer = await rig.welcomed();
+  const small = [7, -0.5, 'x'.repeat(128), '', null];
+  peer.say(...small.map((t) => ({ op: 'ping', t })), { op: 'ping' });
+  expect(peer.heard()).toEqual([...small.map((t) => ({ op: 'pong', t })), { op: 'pong' }]);
+  peer.say(...['x'.repeat(129), { a: 1 }, ['x'.repeat(60_000)]].map((t) => ({ op: 'ping', t })));
+  expect(peer.heard()).toMatchObject(
+    Array.from({ length: 3 }, () => ({ op: 'error', code: 105, ref: 'ping', reason: expect.stringMatching(/^t: /) })),
+  );
+});
+
 test('a peer that reads nothing and asks on is closed by the next answer', async () => {
   const peer = await rig.welcomed();
   peer.socket.bufferedAmount = PROTOCOL_LIMITS.outgoingBytes + 1;

@@ -18,6 +18,11 @@ const range = { epoch, from: seq.min(1), to: seq.min(1) };
 const coordinates = z.tuple([z.union([seq, name]), z.string(), z.number().int(), offset]);
 
 const place = z.object({ epoch, seq });
+/** Small, because a pong may wait for the log, with many others. */
+const t = z
+  .union([z.number(), z.string().max(128), z.null()], { error: 'a number, or a text of at most 128 characters' })
+  .optional()
+  .describe('Comes back in the pong.');
 
 /** What a peer sends. */
 export const PEER_FRAMES = {
@@ -53,8 +58,8 @@ export const PEER_FRAMES = {
   credit: z
     .object({ op: z.literal('credit'), n: z.number().int().min(1).max(1_000_000) })
     .describe('As many more dispatches may be sent.'),
-  ping: z.object({ op: z.literal('ping'), t: z.unknown().optional() }),
-  pong: z.object({ op: z.literal('pong'), t: z.unknown().optional() }),
+  ping: z.object({ op: z.literal('ping'), t }),
+  pong: z.object({ op: z.literal('pong'), t }),
 } as const;
 
 /** What the gateway sends. */

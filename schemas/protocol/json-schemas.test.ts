@@ -32,8 +32,8 @@ const FRAMES: Readonly<Record<string, readonly [right: Readonly<Record<string, u
   'peer-unavailable': [{ op: 'unavailable', epoch: 'e', from: 1, to: 2 }, { from: 0 }, { to: 'x' }],
   'peer-ack': [{ op: 'ack', ids: ['r'] }, { ids: [] }, { ids: [1] }],
   'peer-credit': [{ op: 'credit', n: 1 }, { n: 0 }, { n: 1.5 }],
-  'peer-ping': [{ op: 'ping' }, { op: 'pong' }],
-  'peer-pong': [{ op: 'pong', t: 1 }, { op: 'ping' }],
+  'peer-ping': [{ op: 'ping' }, { op: 'pong' }, { t: 'x'.repeat(129) }, { t: {} }],
+  'peer-pong': [{ op: 'pong', t: 1 }, { op: 'ping' }, { t: [] }],
   'gateway-welcome': [welcome, { last: 5 }, { in: { recovered: true } }, { limits: {} }],
   'gateway-ack': [
     { op: 'ack', epoch: 'e', upto: 1, at: [[1, 't', 0, 0]], ts: 1 },
