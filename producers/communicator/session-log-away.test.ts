@@ -84,3 +84,34 @@ test('a newer connection replaces one that waits for the log', async () => {
   await rig.turns();
   expect([first.closedWith, second.heard()]).toMatchObject([4007, [{ op: 'welcome' }]]);
 });
+
+test('what is missing of a peer that waits for the log is not called lost', async () => {
+  const rig = await Rig.open();
+  const peer = await rig.welcomed();
+  peer.say(peer.event(1));
+  peer.say(peer.event(3));
+  await rig.settled();
+  rig.pass(1_000, peer);
+  peer.wire.pause('log');
+  rig.pass(5 * PROTOCOL_LIMITS.gapMs, peer);
+  expect(rig.gaps.map(({ kind }) => kind)).toEqual(['gap_open']);
+  peer.wire.resume('log');
+  peer.say(peer.event(2));
+  await rig.settled();
+  rig.pass(1_000, peer);
+  expect(rig.gaps.map(({ kind }) => kind)).toEqual(['gap_open', 'gap_closed']);
+});
+
+test('a peer that is paused again and again, and read in between, has what is missing given up in time', async () => {
+  const rig = await Rig.open();
+  const peer = await rig.welcomed();
+  peer.say(peer.event(1));
+  for (let seq = 3; seq < 3 + PROTOCOL_LIMITS.gapMs / 1_000 + 2; seq += 1) {
+    peer.say(peer.event(seq));
+    await rig.settled();
+    peer.wire.pause('window');
+    rig.pass(1_000, peer);
+    peer.wire.resume('window');
+  }
+  expect(rig.gaps.map(({ kind }) => kind)).toEqual(['gap_open', 'gap_lost']);
+});

@@ -50,6 +50,8 @@ export class Session implements Receiver {
   #intake: EventIntake | undefined;
   #reading: PacedReading | undefined;
   #isWelcomed = false;
+  /** Since the stream's account last looked. */
+  #hasHeard = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -65,6 +67,11 @@ export class Session implements Receiver {
       moved: (epoch) => this.#isWelcomed && this.#open.of(epoch)?.acks.due(),
       settled: (epoch, name, outcome) => this.#isWelcomed && this.#intake?.answer(epoch, name, outcome),
       replaced: () => options.wire.close('replaced'),
+      wasUnread: () => {
+        const hasHeard = this.#hasHeard;
+        this.#hasHeard = false;
+        return !hasHeard && options.wire.isPaused;
+      },
     };
   }
 
@@ -96,6 +103,7 @@ export class Session implements Receiver {
         return;
       case 'open':
       case 'draining':
+        this.#hasHeard = true;
         return this.#take(frame);
       case 'closed':
         return this.#options.metrics.framesLeft.inc();

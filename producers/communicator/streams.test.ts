@@ -9,6 +9,7 @@ let stored: StreamPosition | undefined;
 let saved: StreamPosition[];
 let gaps: GapEvent[];
 let said: string[];
+let isUnread: boolean;
 let streams: Streams;
 
 beforeEach(() => {
@@ -17,6 +18,7 @@ beforeEach(() => {
   saved = [];
   gaps = [];
   said = [];
+  isUnread = false;
   streams = new Streams({
     clock: { nowMs: () => nowMs },
     positions: { find: () => Promise.resolve(stored), save: (all) => void saved.push(...all) },
@@ -30,6 +32,7 @@ function speaker(name: string): Speaker {
     moved: (epoch) => void said.push(`${name} moved ${epoch}`),
     settled: () => undefined,
     replaced: () => void said.push(`${name} replaced`),
+    wasUnread: () => isUnread,
   };
 }
 
@@ -172,6 +175,26 @@ describe('who speaks for a stream', () => {
     streams.tick();
     expect(gaps).toEqual([{ kind: 'gap_lost', source: 'chat.example', stream: 's', epoch: 'E1', from: 1, to: 2 }]);
     expect(said.at(-1)).toBe('b moved E1');
+  });
+});
+
+describe('what is missing of a peer that is not read', () => {
+  test('grows no older, is not asked for again, and is given up when it is read and does not come', async () => {
+    await settle([3]);
+    streams.tick();
+    isUnread = true;
+    for (let seconds = 0; seconds < 300; seconds += 1) {
+      nowMs += 1_000;
+      streams.tick();
+    }
+    expect([said, gaps]).toEqual([['a resend E1 1-2'], []]);
+    isUnread = false;
+    nowMs += 59_999;
+    streams.tick();
+    expect([said.length, gaps]).toEqual([2, []]);
+    nowMs += 1;
+    streams.tick();
+    expect(gaps).toMatchObject([{ kind: 'gap_lost', from: 1, to: 2 }]);
   });
 });
 

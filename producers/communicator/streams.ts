@@ -37,6 +37,8 @@ export interface Speaker {
   /** What became of an event, whichever connection it came over. */
   readonly settled: (epoch: string, name: EventName, outcome: Outcome) => void;
   readonly replaced: () => void;
+  /** Whether nothing that it sends has been read since this was asked last, for it is paused. */
+  readonly wasUnread: () => boolean;
 }
 
 export interface StreamState {
@@ -72,6 +74,7 @@ const IDLE_MAX = 50_000;
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #states = new Map<string, StreamState>();
+  #tickedMs: number | undefined;
   readonly #sampled: { readonly state: StreamState; readonly epoch: string; readonly from: number; to: number }[] = [];
 
   constructor(options: StreamsOptions) {
@@ -146,10 +149,17 @@ export class Streams {
   /** About once a second: asks for what is missing, gives up what is late, saves positions, forgets who left long ago. */
   tick(): void {
     const nowMs = this.#options.clock.nowMs();
+    const sinceMs = nowMs - (this.#tickedMs ?? nowMs);
+    this.#tickedMs = nowMs;
     for (const { state, epoch, from, to } of this.#sampled.splice(0)) this.gap('sampled', state, epoch, { from, to });
     const moved: StreamPosition[] = [];
     for (const [name, state] of this.#states) {
-      for (const account of state.accounts.values()) this.#tickAccount(state, account, nowMs);
+      const wasUnread = state.speaker?.wasUnread() === true;
+      for (const account of state.accounts.values()) {
+        // What is missing may be on its way to us: that does not make it older.
+        if (wasUnread) account.wasAway(sinceMs);
+        else this.#tickAccount(state, account, nowMs);
+      }
       const position = unsaved(state);
       if (position !== undefined) moved.push(position);
       const isIdle = state.speaker === undefined && nowMs - state.idleSinceMs > IDLE_MS;
