@@ -20,6 +20,7 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
 vi.mock('../../service/backoff.ts', () => ({ backoffMs: () => 0, pause: () => Promise.resolve() }));
 
 const EPOCH = '01JDBBBBBBBBBBBBBBBBBBBBBB';
+const ROW = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', ends: [], elsewhere: [], hasSpooled: false };
 const FROM = { source: 'chat.example', connection: '01JDAAAAAAAAAAAAAAAAAAAAAA' };
 
 let codec: Codec;
@@ -171,8 +172,10 @@ describe('the checkpoints of an epoch', () => {
     receive('{"event":"message"}');
     await vi.waitUntil(() => ingest.settlement.settledUpTo === 1);
     writer.source('closed', FROM.source, '1006');
+    expect(ingest.settlement.toldUpTo).toBe(0);
     await tick(1);
     await tick(6);
+    expect(ingest.settlement.toldUpTo).toBe(1);
     expect((await written()).map(({ source, settledElsewhere }) => [source, settledElsewhere])).toEqual([
       [null, []],
       [FROM.source, []],
@@ -194,6 +197,7 @@ describe('the checkpoints of an epoch', () => {
     await vi.waitUntil(() => ingest.settlement.settledUpTo === 1);
     await tick(1);
     await accumulator.flush();
+    expect(ingest.settlement.toldUpTo).toBe(0);
     await tick(6);
     expect((await written()).map(({ kind, settledElsewhere }) => [kind, settledElsewhere.length])).toEqual([
       ['opened', 0],
@@ -241,7 +245,8 @@ describe('the checkpoints of an epoch', () => {
     const { checkpoints: writer, written } = setup();
     const spooled = new NumberRanges();
     for (const number of [12, 13, 16]) spooled.add(number);
-    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 10, numberedUpTo: 16, ends: [], hasSpooled: true };
+    const elsewhere = [{ from: 4, to: 9, reason: 'sampled' }];
+    const row = { ...ROW, settledUpTo: 10, numberedUpTo: 16, elsewhere, hasSpooled: true };
     await writer.closeFor(row, spooled);
     await writer.closeFor({ ...row, hasSpooled: false }, new NumberRanges());
     const reason = 'unacknowledged';
@@ -251,17 +256,14 @@ describe('the checkpoints of an epoch', () => {
         gatewayEpoch: row.epoch,
         settledUpTo: 16,
         received: OPEN_END,
-        settledElsewhere: [
-          { from: 11, to: 11, reason },
-          { from: 14, to: 15, reason },
-        ],
+        settledElsewhere: [...elsewhere, { from: 11, to: 11, reason }, { from: 14, to: 15, reason }],
       },
       {
         kind: 'closed',
         gatewayEpoch: row.epoch,
         settledUpTo: 10,
         received: 10,
-        settledElsewhere: [{ from: 11, to: OPEN_END, reason }],
+        settledElsewhere: [...elsewhere, { from: 11, to: OPEN_END, reason }],
       },
     ]);
   });
@@ -273,7 +275,7 @@ describe('the checkpoints of an epoch', () => {
     await accumulator.flush();
     const of = { topic: TOPIC.rejected, partition: 0 };
     const ends = [0, 1, 2, 3, 4, 5].map((partition) => ({ ...of, partition, offset: 70 }));
-    const row = { epoch: '01JDAAAAAAAAAAAAAAAAAAAAAA', settledUpTo: 1, numberedUpTo: 1, ends, hasSpooled: false };
+    const row = { ...ROW, settledUpTo: 1, numberedUpTo: 1, ends };
     await writer.closeFor(row, new NumberRanges());
     await writer.closeFor({ ...row, hasSpooled: true }, new NumberRanges());
     const [alone, spooled] = await written();

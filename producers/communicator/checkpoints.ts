@@ -40,7 +40,7 @@ const IDLE_TICKS = 5;
 export class Checkpoints {
   readonly #options: CheckpointOptions;
   /** At most one progress checkpoint waits for the log: while it is away they would pile up and say the same. */
-  #isProgressing = false;
+  #progressing: Promise<void> | undefined;
   #writtenUpTo = 0;
   #quietTicks = 0;
   #isOpen = false;
@@ -53,7 +53,7 @@ export class Checkpoints {
 
   /** Writes `opened` and waits for the log to have it: no frame may be appended in an epoch that the log does not know. */
   async open(): Promise<void> {
-    const answer = await this.#write(this.#epochAccount('opened'));
+    const answer = await this.#account('opened');
     if (answer.outcome === 'rejected') throw answer.error;
     this.#isOpen = true;
     for (const checkpoint of this.#early.values()) void this.#write(checkpoint);
@@ -82,11 +82,8 @@ export class Checkpoints {
 
   /** The last word of this epoch: call it when nothing is in flight any more. Throws what the log refuses it with. */
   async close(reason: string): Promise<void> {
-    await this.#last({ ...this.#epochAccount('closed'), reason });
-  }
-
-  async #last(checkpoint: SourceCheckpoint): Promise<void> {
-    const answer = await this.#write(checkpoint);
+    await this.#progressing;
+    const answer = await this.#account('closed', reason);
     if (answer.outcome === 'rejected') throw answer.error;
   }
 
@@ -96,42 +93,51 @@ export class Checkpoints {
    * nobody knows: at most `inFlightMax` were open. Throws what the log refuses it with.
    */
   async closeFor(
-    { epoch, settledUpTo, numberedUpTo, hasSpooled, ends }: EpochRow,
+    { epoch, settledUpTo, numberedUpTo, hasSpooled, ends, elsewhere }: EpochRow,
     spooled: NumberRanges,
   ): Promise<void> {
     const { unacknowledged: reason } = SETTLED_ELSEWHERE;
-    const elsewhere = hasSpooled
+    const unacknowledged = hasSpooled
       ? spooled.without(settledUpTo + 1, numberedUpTo)
       : [{ from: settledUpTo + 1, to: OPEN_END }];
-    await this.#last(
+    const answer = await this.#write(
       this.#base({
         kind: 'closed',
         gatewayEpoch: epoch,
         settledUpTo: hasSpooled ? numberedUpTo : settledUpTo,
         received: hasSpooled ? OPEN_END : settledUpTo,
-        settledElsewhere: elsewhere.map((range) => ({ ...range, reason })),
+        settledElsewhere: [...elsewhere, ...unacknowledged.map((range) => ({ ...range, reason }))],
         reason: 'it ended without a word; its successor closed it',
         // What a spool had of it was appended by this process, too.
         ends: hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends,
       }),
     );
+    if (answer.outcome === 'rejected') throw answer.error;
   }
 
   /** To be called once a second. */
   tick(): void {
-    if (!this.#isOpen || this.#isProgressing) return;
+    if (!this.#isOpen || this.#progressing !== undefined) return;
     const { settledUpTo } = this.#options.ingest.settlement;
     this.#quietTicks += 1;
     if (settledUpTo === this.#writtenUpTo && this.#quietTicks < IDLE_TICKS) return;
     this.#quietTicks = 0;
     this.#writtenUpTo = settledUpTo;
-    void this.#progress();
+    this.#progressing = this.#progress();
   }
 
   async #progress(): Promise<void> {
-    this.#isProgressing = true;
-    await this.#write(this.#epochAccount('progress'));
-    this.#isProgressing = false;
+    await this.#account('progress');
+    this.#progressing = undefined;
+  }
+
+  /** What it says of numbers settled elsewhere is told when the log has it; where the log refuses it, the next one says it. */
+  async #account(kind: CheckpointKind, reason: string | null = null): Promise<RecordOutcome> {
+    const { settlement } = this.#options.ingest;
+    const answer = await this.#write({ ...this.#epochAccount(kind), reason });
+    if (answer.outcome === 'rejected') settlement.putBackElsewhere();
+    else settlement.toldElsewhere();
+    return answer;
   }
 
   #epochAccount(kind: CheckpointKind): SourceCheckpoint {
@@ -162,7 +168,7 @@ export class Checkpoints {
   }
 
   async #write(checkpoint: SourceCheckpoint): Promise<RecordOutcome> {
-    const { ingest, codec, accumulator, partitions, logger } = this.#options;
+    const { codec, accumulator, partitions, logger } = this.#options;
     const { kind, source, gatewayEpoch } = checkpoint;
     const key = source ?? gatewayEpoch;
     const answer = await accumulator.append(
@@ -177,7 +183,6 @@ export class Checkpoints {
     killPoint('communicator.checkpointed');
     if (answer.outcome === 'rejected') {
       logger.error({ kind, source, error: answer.error.message }, 'communicator.checkpoint.refused');
-      if (gatewayEpoch === this.#options.gatewayEpoch) ingest.settlement.putBackElsewhere(checkpoint.settledElsewhere);
     }
     return answer;
   }

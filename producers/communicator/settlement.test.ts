@@ -56,6 +56,7 @@ describe('the settlement', () => {
           expect(settlement.received).toBe(model.received);
           expect(settlement.settledUpTo).toBe(model.settledUpTo);
           expect(settlement.inFlight).toBe(model.open.length);
+          expect(settlement.toldUpTo).toBe(Math.min(model.settledUpTo + 1, ...elsewhere.keys()) - 1);
         }
         const told = settlement
           .takeElsewhere()
@@ -87,8 +88,26 @@ describe('the settlement', () => {
     settlement.settleElsewhere(1, 'sampled');
     const taken = settlement.takeElsewhere();
     settlement.settleElsewhere(3, 'sampled');
-    settlement.putBackElsewhere(taken);
+    expect(taken.map(({ from }) => from)).toEqual([1]);
+    settlement.putBackElsewhere();
     expect(settlement.takeElsewhere().map(({ from }) => from)).toEqual([1, 3]);
+  });
+
+  test('has told the log of what a checkpoint names when the log has it', () => {
+    const settlement = new Settlement();
+    for (let number = 1; number <= 6; number += 1) settlement.next();
+    for (const number of [1, 5]) settlement.settle(number);
+    for (const number of [2, 4]) settlement.settleElsewhere(number, 'sampled');
+    const told = () => [settlement.toldUpTo, settlement.untold.map(({ from }) => from)];
+    expect(told()).toEqual([1, [2, 4]]);
+    settlement.takeElsewhere();
+    settlement.settleElsewhere(3, 'sampled');
+    expect([settlement.settledUpTo, told()]).toEqual([5, [1, [2, 4, 3]]]);
+    settlement.toldElsewhere();
+    expect(told()).toEqual([2, [3]]);
+    settlement.takeElsewhere();
+    settlement.toldElsewhere();
+    expect(told()).toEqual([5, []]);
   });
 
   test.each([

@@ -12,6 +12,9 @@ export interface SettledRange {
 export class Settlement {
   readonly #numbers = new OpenNumbers();
   readonly #elsewhere: SettledRange[] = [];
+  /** Taken for a checkpoint that the log has not answered for yet. */
+  #telling: readonly SettledRange[] = [];
+  #untoldFrom = Number.POSITIVE_INFINITY;
 
   /** The highest number given out. */
   get received(): number {
@@ -20,6 +23,16 @@ export class Settlement {
 
   get settledUpTo(): number {
     return this.#numbers.settledUpTo;
+  }
+
+  /** Every number up to this one is on the log, or named in a checkpoint that is. */
+  get toldUpTo(): number {
+    return Math.min(this.settledUpTo, this.#untoldFrom - 1);
+  }
+
+  /** What is settled elsewhere and in no checkpoint that is on the log. */
+  get untold(): readonly SettledRange[] {
+    return [...this.#telling, ...this.#elsewhere];
   }
 
   get inFlight(): number {
@@ -40,19 +53,28 @@ export class Settlement {
   /** Settles a frame that is in no topic, with the reason that the audit will read. */
   settleElsewhere(ingestSeq: number, reason: string): void {
     this.settle(ingestSeq);
+    this.#untoldFrom = Math.min(this.#untoldFrom, ingestSeq);
     const last = this.#elsewhere.at(-1);
     if (last !== undefined && last.reason === reason && last.to === ingestSeq - 1) {
       this.#elsewhere[this.#elsewhere.length - 1] = { ...last, to: ingestSeq };
     } else this.#elsewhere.push({ from: ingestSeq, to: ingestSeq, reason });
   }
 
-  /** The ranges settled elsewhere since the last call; they go into exactly one checkpoint. */
+  /** The ranges settled elsewhere since the last call, for a checkpoint: one at a time is on its way to the log. */
   takeElsewhere(): readonly SettledRange[] {
-    return this.#elsewhere.splice(0);
+    this.#telling = this.#elsewhere.splice(0);
+    return this.#telling;
   }
 
-  /** Takes back ranges whose checkpoint the log refused: the next one carries them. */
-  putBackElsewhere(ranges: readonly SettledRange[]): void {
-    this.#elsewhere.unshift(...ranges);
+  /** The log has the checkpoint with what was taken. */
+  toldElsewhere(): void {
+    this.#telling = [];
+    this.#untoldFrom = this.#elsewhere.reduce((lowest, { from }) => Math.min(lowest, from), Number.POSITIVE_INFINITY);
+  }
+
+  /** The log refused it: the next one carries them. */
+  putBackElsewhere(): void {
+    this.#elsewhere.unshift(...this.#telling);
+    this.#telling = [];
   }
 }

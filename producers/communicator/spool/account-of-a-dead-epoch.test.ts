@@ -104,3 +104,66 @@ test('says where processes between it and the one that closes it had appended wh
     ['e2', between.ingest.ends],
   ]);
 });
+
+const FROM = { source: 'u', connection: 'one' };
+
+test('names what was settled elsewhere since the log was told last, and nothing that it was told', async () => {
+  const one = await start('e1');
+  const { settlement } = one.ingest;
+  one.ingest.settleElsewhere(FROM, 'sampled');
+  settlement.takeElsewhere();
+  settlement.toldElsewhere();
+  one.ingest.settleElsewhere(FROM, 'duplicate');
+  settlement.takeElsewhere();
+  one.ingest.settleElsewhere(FROM, 'duplicate');
+  await one.spool.stop();
+  await one.kill();
+  const next = await start('e2');
+  await next.settle();
+  const elsewhere = [2, 3].map((number) => ({ from: number, to: number, reason: 'duplicate' }));
+  expect(next.closings.map(({ row }) => [row.settledUpTo, row.elsewhere])).toEqual([[3, elsewhere]]);
+});
+
+test('calls only so much settled with a group of frames as was named before, and forgets none that lies above', async () => {
+  const one = await start('e1');
+  one.ingest.settleElsewhere(FROM, 'duplicate');
+  for (const number of [1, 2]) {
+    one.add('a', number);
+    await untilSettled(one, number + 1);
+  }
+  await one.kill();
+  const next = await start('e2');
+  await next.settle();
+  const [closing] = next.closings;
+  expect([closing?.row.settledUpTo, closing?.spooled.ranges]).toEqual([0, [{ from: 2, to: 3 }]]);
+});
+
+test('names ten thousand ranges at most, and calls settled what lies before the first that it leaves out', async () => {
+  const one = await start('e1');
+  one.add('a', 1);
+  await untilSettled(one, 1);
+  for (let number = 2; number <= 12_001; number += 1) one.ingest.settleElsewhere(FROM, `${number % 2}`);
+  one.add('a', 2);
+  await untilSettled(one, 12_002);
+  await one.spool.stop();
+  expect(one.spool.bytes).toBeGreaterThan(0);
+  await one.kill();
+  const next = await start('e2');
+  await next.settle();
+  const [closing] = next.closings;
+  expect([closing?.row.settledUpTo, closing?.row.elsewhere.length]).toEqual([10_001, 10_000]);
+  expect(closing?.spooled.without(10_002, 12_002)).toEqual([{ from: 10_002, to: 12_001 }]);
+});
+
+test('is on the disk with what it names before a group that it makes safe is forgotten', async () => {
+  const one = await start('e1');
+  one.ingest.settleElsewhere(FROM, 'duplicate');
+  one.add('a', 1);
+  await untilSettled(one, 2);
+  one.failing.add('note');
+  await one.spool.stop();
+  expect(one.spool.bytes).toBeGreaterThan(0);
+  one.failing.clear();
+  await one.spool.stop();
+  expect(one.spool.bytes).toBe(0);
+});

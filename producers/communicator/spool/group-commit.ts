@@ -20,12 +20,14 @@ export interface Committed {
 
 export interface GroupCommitOptions {
   readonly thread: Pick<SpoolThread, 'call'>;
-  readonly ingest: Pick<Ingest, 'receipt' | 'settlement' | 'ends'>;
+  readonly ingest: Pick<Ingest, 'receipt' | 'ends'>;
   readonly gatewayEpoch: string;
   /** Frames that may be numbered and not yet on the disk. */
   readonly unsyncedMax: number;
   readonly logger: Logger;
   readonly health: Health;
+  /** Up to where nobody who finds this spool has to ask what became of a number. */
+  readonly safeUpTo: () => number;
   /** All groups up to this one are on the log. */
   readonly forgetUpTo: () => number;
   readonly onCommitted: (group: Committed) => void;
@@ -110,10 +112,10 @@ export class GroupCommit {
   }
 
   async #commit(spooled: readonly Spooled[], body: Uint8Array<ArrayBuffer>): Promise<number> {
-    const { thread, ingest, gatewayEpoch: epoch, forgetUpTo } = this.#options;
+    const { thread, ingest, gatewayEpoch: epoch, safeUpTo, forgetUpTo } = this.#options;
     const numbers = new NumberRanges();
     for (const { receipt } of spooled) numbers.add(receipt.ingestSeq);
-    const { settledUpTo } = ingest.settlement;
+    const settledUpTo = safeUpTo();
     const numberedUpTo = spooled.at(-1)?.receipt.ingestSeq ?? 0;
     const account = { epoch, settledUpTo, numberedUpTo, ends: ingest.ends };
     const group = { ...account, frames: spooled.length, numbers: numbers.ranges, body };

@@ -1,6 +1,6 @@
 // What the communicator asks of the thread that has the spool's file, and what it gets. One answer for each request, in order.
 import type { SeqRange } from '../seq-gaps.ts';
-import type { EpochAccount } from './epoch-accounts.ts';
+import type { EpochNote } from './epoch-accounts.ts';
 import type { NewGroup, SpoolState, StoredGroup, StoredPosition } from './spool-file.ts';
 
 export interface SpoolCalls {
@@ -8,7 +8,7 @@ export interface SpoolCalls {
   commit: { readonly asked: { readonly group: NewGroup; readonly forgetUpTo: number }; readonly answer: number };
   note: {
     readonly asked: {
-      readonly account: EpochAccount;
+      readonly note: EpochNote;
       readonly forgetUpTo: number;
       readonly positions: readonly StoredPosition[];
       readonly nowMs: number;

@@ -30,7 +30,7 @@ function group(number: number, bytes = 100, epoch = 'e1'): NewGroup {
 }
 
 function note(file: SpoolFile, epoch: string, settledUpTo: number, forgetUpTo: number): void {
-  file.note({ epoch, settledUpTo, numberedUpTo: settledUpTo, ends: [] }, forgetUpTo, [], 0);
+  file.note({ epoch, settledUpTo, numberedUpTo: settledUpTo, ends: [], elsewhere: [] }, forgetUpTo, [], 0);
 }
 
 describe('a group', () => {
@@ -52,7 +52,7 @@ describe('the file', () => {
     file.close();
     const again = new SpoolFile(path);
     expect(again.state()).toEqual({
-      epochs: [{ epoch: 'e1', settledUpTo: 0, numberedUpTo: 3, ends: [], hasSpooled: true }],
+      epochs: [{ epoch: 'e1', settledUpTo: 0, numberedUpTo: 3, ends: [], elsewhere: [], hasSpooled: true }],
       lastId: 3,
       bytes: 300,
       groups: 3,
@@ -110,14 +110,16 @@ describe('the file', () => {
     const file = new SpoolFile(path);
     file.commit({ ...group(7), settledUpTo: 5 }, 0);
     note(file, 'e1', 3, 0);
-    expect(file.state().epochs).toEqual([{ epoch: 'e1', settledUpTo: 5, numberedUpTo: 7, ends: [], hasSpooled: true }]);
+    expect(file.state().epochs).toEqual([
+      { epoch: 'e1', settledUpTo: 5, numberedUpTo: 7, ends: [], elsewhere: [], hasSpooled: true },
+    ]);
     file.close();
   });
 
   test('has where an epoch had appended until that one is closed', () => {
     const file = new SpoolFile(path);
     const ends = (offset: number) => [{ topic: 't', partition: 2, offset }];
-    file.note({ epoch: 'e1', settledUpTo: 1, numberedUpTo: 1, ends: ends(5) }, 0, [], 0);
+    file.note({ epoch: 'e1', settledUpTo: 1, numberedUpTo: 1, ends: ends(5), elsewhere: [] }, 0, [], 0);
     file.commit({ ...group(7), ends: ends(6) }, 0);
     note(file, 'e2', 3, 0);
     expect(file.state().epochs.map((row) => row.ends)).toEqual([ends(6), []]);
@@ -135,7 +137,7 @@ describe('the file', () => {
     before.prepare(account).run('e1', 4, 6, 1);
     before.close();
     const file = new SpoolFile(path);
-    const old = { epoch: 'e1', settledUpTo: 4, numberedUpTo: 6, ends: [], hasSpooled: true };
+    const old = { epoch: 'e1', settledUpTo: 4, numberedUpTo: 6, ends: [], elsewhere: [], hasSpooled: true };
     expect(file.state().epochs).toEqual([old]);
     note(file, 'e2', 3, 0);
     file.close();
@@ -147,8 +149,8 @@ describe('the file', () => {
   test('keeps the newest position of each stream', () => {
     const file = new SpoolFile(path);
     const at = (upto: number) => ({ source: 's', stream: 't', epoch: 'x', upto });
-    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [] }, 0, [at(3)], 1);
-    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [] }, 0, [at(9)], 2);
+    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [], elsewhere: [] }, 0, [at(3)], 1);
+    file.note({ epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [], elsewhere: [] }, 0, [at(9)], 2);
     expect([file.position('s', 't'), file.position('s', 'other')]).toEqual([at(9), undefined]);
     file.close();
   });

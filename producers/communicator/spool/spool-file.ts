@@ -9,7 +9,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { PmcError } from '../../../service/errors.ts';
 import type { SeqRange } from '../seq-gaps.ts';
-import { type EpochAccount, EpochAccounts, type EpochRow } from './epoch-accounts.ts';
+import { type EpochAccount, EpochAccounts, type EpochNote, type EpochRow } from './epoch-accounts.ts';
 
 export interface NewGroup extends EpochAccount {
   readonly body: Uint8Array;
@@ -119,7 +119,7 @@ export class SpoolFile {
   commit(group: NewGroup, forgetUpTo: number): number {
     const { epoch, frames, numbers, body } = group;
     const id = this.#transaction(() => {
-      this.#accounts.note(group, true);
+      this.#accounts.commit(group);
       this.#forget(epoch, forgetUpTo);
       return Number(this.#insert.run(epoch, JSON.stringify(numbers), frames, crc32(body), body).lastInsertRowid);
     });
@@ -127,10 +127,10 @@ export class SpoolFile {
     return id;
   }
 
-  note(account: EpochAccount, forgetUpTo: number, positions: readonly StoredPosition[], nowMs: number): void {
+  note(note: EpochNote, forgetUpTo: number, positions: readonly StoredPosition[], nowMs: number): void {
     this.#transaction(() => {
-      this.#accounts.note(account, false);
-      this.#forget(account.epoch, forgetUpTo);
+      this.#accounts.note(note);
+      this.#forget(note.epoch, forgetUpTo);
       for (const { source, stream, epoch, upto } of positions) this.#position.run(source, stream, epoch, upto, nowMs);
       this.#trim(positions.length);
     });

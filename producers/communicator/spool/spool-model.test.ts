@@ -37,7 +37,20 @@ function upTo(number: number, from = 1): readonly number[] {
 
 type Step =
   | { readonly do: 'add'; readonly source: string; readonly count: number }
-  | { readonly do: 'receive' | 'hold' | 'release' | 'sync' | 'tick' | 'turn' | 'kill' | 'full' | 'free' };
+  | {
+      readonly do:
+        | 'receive'
+        | 'elsewhere'
+        | 'tell'
+        | 'hold'
+        | 'release'
+        | 'sync'
+        | 'tick'
+        | 'turn'
+        | 'kill'
+        | 'full'
+        | 'free';
+    };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -48,7 +61,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       count: fc.integer({ min: 1, max: 40 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('receive') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('receive', 'elsewhere', 'tell') }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('hold', 'release', 'sync', 'tick', 'turn') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('kill', 'full', 'free') }) },
 ) as fc.Arbitrary<Step>;
@@ -57,6 +70,8 @@ class Model {
   readonly added = new Map<string, number>();
   /** By source, the numbers that were said to be on the disk, or that are of the last process. */
   readonly safe = new Map<string, Set<number>>();
+  /** Numbers that a checkpoint named, with their epoch. */
+  readonly told = new Set<string>();
   readonly closings: Closing[] = [];
   #fresh: [string, number][] = [];
   #lives = 1;
@@ -73,6 +88,10 @@ class Model {
         return;
       case 'receive':
         return this.now.receive('counted');
+      case 'elsewhere':
+        return this.now.ingest.settleElsewhere({ source: 'counted', connection: 'two' }, 'duplicate');
+      case 'tell':
+        return this.#tell();
       case 'hold':
         return log.hold();
       case 'release':
@@ -99,6 +118,14 @@ class Model {
     await this.now.spool.synced();
     for (const [source, number] of fresh) this.safe.set(source, (this.safe.get(source) ?? new Set()).add(number));
     this.#fresh = [];
+  }
+
+  /** A checkpoint gets to the log. */
+  #tell(): void {
+    const { settlement } = this.now.ingest;
+    for (const { from, to } of settlement.takeElsewhere())
+      for (const number of upTo(to, from)) this.told.add(`${this.now.epoch} ${number}`);
+    settlement.toldElsewhere();
   }
 
   #add(source: string): void {
@@ -142,11 +169,13 @@ test('whatever happens, a frame that is on the disk comes to the log, in order, 
       for (const { row, spooled, ends } of model.closings) {
         const own = events.filter(({ gatewayEpoch }) => gatewayEpoch === row.epoch);
         const onLog = new Set(own.map(({ ingestSeq }) => ingestSeq));
-        // Everything up to there is on the log, or was of a peer that sends it again: never a frame of the spool.
-        for (const number of upTo(row.settledUpTo)) expect(onLog.has(number)).toBe(true);
+        // Everything up to there is on the log or has its name, or was of a peer that sends it again: never a frame of the spool.
+        const named = new Set(row.elsewhere.flatMap(({ from, to }) => upTo(to, from)));
+        for (const number of upTo(row.settledUpTo))
+          expect(onLog.has(number) || named.has(number) || model.told.has(`${row.epoch} ${number}`)).toBe(true);
         // Whoever has read up to the ends has met every frame that the last word claims.
-        const named = (row.hasSpooled ? ends : row.ends).map((end) => [end.partition, end.offset] as const);
-        const endOf = new Map(named);
+        const pairs = (row.hasSpooled ? ends : row.ends).map((end) => [end.partition, end.offset] as const);
+        const endOf = new Map(pairs);
         for (const { ingestSeq, partition, offset } of own) {
           if (ingestSeq <= row.settledUpTo || (row.hasSpooled && ingestSeq <= row.numberedUpTo))
             expect(endOf.get(partition) ?? 0).toBeGreaterThan(offset);

@@ -26,7 +26,7 @@ function answerTo(spool: SpoolFile, { call, asked }: Request): unknown {
     case 'commit':
       return spool.commit(asked.group, asked.forgetUpTo);
     case 'note':
-      return spool.note(asked.account, asked.forgetUpTo, asked.positions, asked.nowMs);
+      return spool.note(asked.note, asked.forgetUpTo, asked.positions, asked.nowMs);
     case 'read':
       return spool.read(asked.afterId, asked.groupsMax);
     case 'position':

@@ -243,7 +243,7 @@ describe('what a killed process left', () => {
     const next = await start('e2');
     await next.settle();
     expect(next.closings.map(({ row }) => row)).toEqual([
-      { epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [], hasSpooled: false },
+      { epoch: 'e1', settledUpTo: 0, numberedUpTo: 0, ends: [], elsewhere: [], hasSpooled: false },
     ]);
   });
 

@@ -84,6 +84,7 @@ export class Spool implements Positions {
     this.#fullness = new Fullness(options);
     this.#commit = new GroupCommit({
       ...options,
+      safeUpTo: () => this.#notes.safeUpTo,
       forgetUpTo: () => this.#forgetUpTo,
       onCommitted: (group) => this.#committed(group),
     });
@@ -178,6 +179,8 @@ export class Spool implements Positions {
   async stop(): Promise<void> {
     await this.#noting;
     await this.#note();
+    // Groups that only the first one has made safe to forget.
+    await this.#note();
   }
 
   /** The log has been told that this process ended well. */
@@ -264,11 +267,11 @@ export class Spool implements Positions {
     void this.#left.close(this.#options.onRecovered);
   }
 
-  /** The oldest groups, as long as all of their frames are settled and no lower number is open: for whoever closes this epoch. */
+  /** The oldest groups, as long as all of their frames are settled and whoever closes this epoch knows of all lower numbers. */
   #forget(): void {
-    const { settledUpTo } = this.#options.ingest.settlement;
+    const { safeUpTo } = this.#notes;
     let [group] = this.#handed;
-    while (group !== undefined && group.unsettled === 0 && group.upper <= settledUpTo) {
+    while (group !== undefined && group.unsettled === 0 && group.upper <= safeUpTo) {
       this.#handed.shift();
       this.#forgetUpTo = group.id;
       this.#bytes -= group.bytes;
