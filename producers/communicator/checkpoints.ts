@@ -22,7 +22,7 @@ export interface CheckpointOptions {
   readonly instance: string;
   readonly gatewayEpoch: string;
   readonly inFlightMax: number;
-  readonly ingest: Ingest;
+  readonly ingest: Pick<Ingest, 'settlement' | 'ends'>;
   /** The numbers that may lie in the spool and nowhere else. */
   readonly spooled: () => { readonly from: number; readonly to: number } | undefined;
   readonly accumulator: Accumulator;
@@ -36,6 +36,8 @@ export interface CheckpointOptions {
 type Said = Partial<SourceCheckpoint> & Pick<SourceCheckpoint, 'kind'>;
 
 const IDLE_TICKS = 5;
+/** Settled elsewhere, in one checkpoint: some 40 KB, for as many as a long outage leaves make a record that no broker takes. */
+const RANGES_MAX = 1_000;
 
 export class Checkpoints {
   readonly #options: CheckpointOptions;
@@ -53,7 +55,7 @@ export class Checkpoints {
 
   /** Writes `opened` and waits for the log to have it: no frame may be appended in an epoch that the log does not know. */
   async open(): Promise<void> {
-    const answer = await this.#account('opened');
+    const answer = await this.#tell('opened');
     if (answer.outcome === 'rejected') throw answer.error;
     this.#isOpen = true;
     for (const checkpoint of this.#early.values()) void this.#write(checkpoint);
@@ -100,18 +102,26 @@ export class Checkpoints {
     const unacknowledged = hasSpooled
       ? spooled.without(settledUpTo + 1, numberedUpTo)
       : [{ from: settledUpTo + 1, to: OPEN_END }];
-    const answer = await this.#write(
-      this.#base({
-        kind: 'closed',
-        gatewayEpoch: epoch,
-        settledUpTo: hasSpooled ? numberedUpTo : settledUpTo,
-        received: hasSpooled ? OPEN_END : settledUpTo,
-        settledElsewhere: [...elsewhere, ...unacknowledged.map((range) => ({ ...range, reason }))],
-        reason: 'it ended without a word; its successor closed it',
-        // What a spool had of it was appended by this process, too.
-        ends: hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends,
-      }),
-    );
+    const named = [...elsewhere, ...unacknowledged.map((range) => ({ ...range, reason }))];
+    const upTo = hasSpooled ? numberedUpTo : settledUpTo;
+    // What a spool had of it was appended by this process, too.
+    const of = { gatewayEpoch: epoch, ends: hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends };
+    while (named.length > RANGES_MAX) {
+      const settledElsewhere = named.splice(0, RANGES_MAX);
+      await this.#last({ ...of, kind: 'progress', received: upTo, settledElsewhere });
+    }
+    await this.#last({
+      ...of,
+      kind: 'closed',
+      settledUpTo: upTo,
+      received: hasSpooled ? OPEN_END : upTo,
+      settledElsewhere: named,
+      reason: 'it ended without a word; its successor closed it',
+    });
+  }
+
+  async #last(said: Said): Promise<void> {
+    const answer = await this.#write(this.#base(said));
     if (answer.outcome === 'rejected') throw answer.error;
   }
 
@@ -131,28 +141,30 @@ export class Checkpoints {
     this.#progressing = undefined;
   }
 
-  /** What it says of numbers settled elsewhere is told when the log has it; where the log refuses it, the next one says it. */
+  /** What does not fit into it goes ahead, in checkpoints that claim no more than what was told. */
   async #account(kind: CheckpointKind, reason: string | null = null): Promise<RecordOutcome> {
-    const { settlement } = this.#options.ingest;
-    const answer = await this.#write({ ...this.#epochAccount(kind), reason });
+    while (this.#options.ingest.settlement.untaken > RANGES_MAX) {
+      const answer = await this.#tell('progress');
+      if (answer.outcome === 'rejected') return answer;
+    }
+    return await this.#tell(kind, reason);
+  }
+
+  /** What it says of numbers settled elsewhere is told when the log has it; where the log refuses it, the next one says it. */
+  async #tell(kind: CheckpointKind, reason: string | null = null): Promise<RecordOutcome> {
+    const { ingest, spooled } = this.#options;
+    const { settlement, ends } = ingest;
+    const settledElsewhere = [...settlement.takeElsewhere(RANGES_MAX)];
+    const { received, untaken } = settlement;
+    const settledUpTo = untaken === 0 ? settlement.settledUpTo : settlement.toldUpTo;
+    const range = spooled();
+    const spool = { spoolFrom: range?.from ?? null, spoolTo: range?.to ?? null };
+    const answer = await this.#write(
+      this.#base({ kind, reason, settledUpTo, received, ends, settledElsewhere, ...spool }),
+    );
     if (answer.outcome === 'rejected') settlement.putBackElsewhere();
     else settlement.toldElsewhere();
     return answer;
-  }
-
-  #epochAccount(kind: CheckpointKind): SourceCheckpoint {
-    const { ingest, spooled } = this.#options;
-    const { settlement } = ingest;
-    const range = spooled();
-    return this.#base({
-      kind,
-      settledUpTo: settlement.settledUpTo,
-      received: settlement.received,
-      ends: ingest.ends,
-      settledElsewhere: [...settlement.takeElsewhere()],
-      spoolFrom: range?.from ?? null,
-      spoolTo: range?.to ?? null,
-    });
   }
 
   #base(said: Said): SourceCheckpoint {

@@ -276,7 +276,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
       const isSettled =
         isOpen &&
         (await within(SETTLE_MS, settled(accumulator, spool))) &&
-        (await within(CLOSE_MS, checkpoints.close('shutdown')));
+        (await within(CLOSE_MS, checkpoints.close('shutdown')).catch(() => false));
       if (!isSettled) logger.warn({ spoolBytes: spool.bytes }, 'communicator.epoch.left-open');
       await Promise.all([spool.stop(), within(CLOSE_MS, saved.save())]);
       if (isSettled) await spool.closed();

@@ -60,9 +60,14 @@ export class Settlement {
     } else this.#elsewhere.push({ from: ingestSeq, to: ingestSeq, reason });
   }
 
-  /** The ranges settled elsewhere since the last call, for a checkpoint: one at a time is on its way to the log. */
-  takeElsewhere(): readonly SettledRange[] {
-    this.#telling = this.#elsewhere.splice(0);
+  /** How many ranges wait for a checkpoint to take them. */
+  get untaken(): number {
+    return this.#elsewhere.length;
+  }
+
+  /** The oldest ranges that no checkpoint has taken, so many at most: one checkpoint at a time is on its way to the log. */
+  takeElsewhere(max = Number.POSITIVE_INFINITY): readonly SettledRange[] {
+    this.#telling = this.#elsewhere.splice(0, max);
     return this.#telling;
   }
 
