@@ -42,8 +42,8 @@ export interface CallLaneOptions {
 /** How often calls are looked for that nobody announced: those of a member that crashed. */
 const LOOK_MS = 1_000;
 const LEASE_SLACK_MS = 5_000;
-/** Longer than whoever keeps an outcome waits to try once more: nobody takes over what was begun so shortly after the database was away. */
-const AWAY_SLACK_MS = 10_000;
+/** Longer than whoever keeps an outcome takes to try once more (7.5 s, and 5 s to connect): nobody takes over what was begun so shortly after the database was away. */
+const AWAY_SLACK_MS = 20_000;
 /** How long the outcome of a call is kept behind a stop while the database does not take it. */
 const END_MS_MAX = 30_000;
 
@@ -109,7 +109,7 @@ export class CallLane {
         inHand: [...this.#inFlight.keys()],
       });
     } catch (error) {
-      this.#takesAbandonedFromMs = performance.now() + AWAY_SLACK_MS;
+      this.#wasAway();
       logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
       return [];
     }
@@ -152,8 +152,15 @@ export class CallLane {
     return await persevere(work, {
       ...{ step, logger, signal: this.#givenUp.signal },
       isPassing: (error) => failureOf(error) === 'infrastructure',
-      onRetry: () => metrics.retried(),
+      onRetry: () => {
+        this.#wasAway();
+        metrics.retried();
+      },
     });
+  }
+
+  #wasAway(): void {
+    this.#takesAbandonedFromMs = performance.now() + AWAY_SLACK_MS;
   }
 
   /** Only what cannot have been done, or does no harm when it is done again, is called again so much later. */
