@@ -22,6 +22,7 @@ export async function foldSome(
   pool: Pool,
   { incarnation, partition }: FoldedPartition,
   signal: AbortSignal,
+  bytesMax = BYTES_MAX,
 ): Promise<{ readonly references: number; readonly isBehind: boolean }> {
   const at = [incarnation, partition];
   return await inTransaction(pool, { lock: `pmc-fold/${incarnation}/${partition}`, signal }, async (client) => {
@@ -33,9 +34,9 @@ export async function foldSome(
     const from = [...at, position.next_offset];
     const { rows: ends } = await client.query<{ record_offset: string }>({ ...END, values: [...from, ROWS_MAX] });
     const end = ends[0]?.record_offset ?? position.upper_offset;
-    const { rows: found } = await client.query<FoundRow>({ ...REFERENCES, values: [...from, end, BYTES_MAX] });
+    const { rows: found } = await client.query<FoundRow>({ ...REFERENCES, values: [...from, end, bytesMax] });
     const beyond = found.findIndex(({ is_beyond }) => is_beyond);
-    const references = await atOnce(client, beyond === -1 ? found : found.slice(0, beyond));
+    const references = await atOnce(client, beyond === -1 ? found : found.slice(0, beyond), bytesMax);
     const upper = found[references.length]?.record_offset ?? end;
     await client.query({ ...UPSERT_CONVERSATIONS, values: [...from, upper] });
     await foldReferences(client, references, incarnation, partition);
@@ -49,7 +50,11 @@ export async function foldSome(
  * The first of these rows whose states fit into memory; at least one, however large its state is. To learn a state's size the server
  * reads it, so that few are asked for first: where they are large, the rest is not looked at in vain.
  */
-async function atOnce(client: PoolClient, rows: readonly ReferenceRow[]): Promise<readonly ReferenceRow[]> {
+async function atOnce(
+  client: PoolClient,
+  rows: readonly ReferenceRow[],
+  bytesMax: number,
+): Promise<readonly ReferenceRow[]> {
   const counted = new Set<string>();
   let bytes = 0;
   let taken = 0;
@@ -60,7 +65,7 @@ async function atOnce(client: PoolClient, rows: readonly ReferenceRow[]): Promis
     for (const { source, ref_id, content } of asked) {
       const name = nameOf(source, ref_id);
       bytes += (content?.length ?? 0) + (counted.has(name) ? 0 : (sizeOf.get(name) ?? 0));
-      if (bytes > BYTES_MAX && taken > 0) return rows.slice(0, taken);
+      if (bytes > bytesMax && taken > 0) return rows.slice(0, taken);
       counted.add(name);
       taken += 1;
     }

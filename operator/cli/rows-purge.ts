@@ -177,14 +177,16 @@ async function purgeBatch(
 /**
  * What was folded from rows that are gone: what became of a message that has just been deleted, or never came, and a chat without messages. A message
  * that has another row, with another body, keeps what became of it. The state of one that never came may have been written since, from rows that
- * stay; its turn comes with theirs.
+ * stay; its turn comes with theirs, and so it does for what a purge that was cut off had deleted.
  */
 async function purgeWhatWasFolded(client: pg.Client, before: string): Promise<void> {
+  const hasNoRow = `not exists (
+    select from message_metadata m where m.kind = 'message' and m.source = s.source and m.event_id = s.message_id)`;
+  await client.query(`delete from message_state s where updated_at < $1 and ${hasNoRow}`, [before]);
+  await client.query('analyze purged_messages');
   await client.query(
-    `delete from message_state s
-     where (updated_at < $1 or (s.source, s.message_id) in (select source, message_id from purged_messages)) and not exists (
-       select from message_metadata m where m.kind = 'message' and m.source = s.source and m.event_id = s.message_id)`,
-    [before],
+    `delete from message_state s using (select distinct source, message_id from purged_messages) as gone
+     where s.source = gone.source and s.message_id = gone.message_id and ${hasNoRow}`,
   );
   await client.query(
     `delete from conversations c where last_at < $1 and not exists (

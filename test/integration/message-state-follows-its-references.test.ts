@@ -132,14 +132,26 @@ test('a transaction takes no more states than fit into memory, those of earlier 
 });
 
 test('no more of what is said is read at once than may be held, and where it ends is', async () => {
-  await write(...Array.from({ length: 4 }, (_, n) => about('m', 'edit', n, { new_content: `number ${n} of ten` })));
+  // Fewer characters than bytes.
+  await write(...Array.from({ length: 4 }, (_, n) => about('m', 'edit', n, { new_content: `漢字漢字漢字${n}` })));
   const { rows } = await pool.query<object>({ ...REFERENCES, values: [incarnation, 0, 0, 4, 20] });
   expect(rows).toMatchObject([
-    { record_offset: '0', content: 'number 0 of ten', is_beyond: false },
-    { record_offset: '1', content: 'number 1 of ten', is_beyond: false },
+    { record_offset: '0', content: '漢字漢字漢字0', is_beyond: false },
+    { record_offset: '1', content: '漢字漢字漢字1', is_beyond: false },
     { record_offset: '2', content: null, is_beyond: true },
     { record_offset: '3', content: null, is_beyond: true },
   ]);
+  const folded: number[] = [];
+  for (let isBehind = true; isBehind; ) {
+    const turn = await foldSome(pool, { incarnation, partition: 0 }, ALIVE, 20);
+    folded.push(turn.references);
+    ({ isBehind } = turn);
+  }
+  expect(Math.max(...folded)).toBeLessThan(3);
+  expect(folded.reduce((sum, one) => sum + one, 0)).toBe(4);
+  await write(about('m', 'message', 4));
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: '漢字漢字漢字3', isEdited: true });
 });
 
 test('what refers to a message that is not there yet waits in its state', async () => {
