@@ -279,7 +279,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
         (await within(CLOSE_MS, checkpoints.close('shutdown')).catch(() => false));
       if (!isSettled) logger.warn({ spoolBytes: spool.bytes }, 'communicator.epoch.left-open');
       await Promise.all([spool.stop(), within(CLOSE_MS, saved.save())]);
-      if (isSettled) await spool.closed();
+      if (isSettled) await within(CLOSE_MS, spool.closed());
       await thread.stop();
       if (isSettled) await appender.stop();
       await within(CLOSE_MS, Promise.all([range.stop(), tokens.stop(), admin.stop()]));

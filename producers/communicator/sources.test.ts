@@ -23,6 +23,11 @@ describe('the name of a source', () => {
     }
   });
 
+  test('is not that of a user of the gateway', () => {
+    expect(() => namedSources(['ws://user:8080'])).toThrow(/named user:8080, as a user of the gateway/);
+    expect([...namedSources(['ws://users:8080', 'ws://user/']).keys()]).toEqual(['users:8080', 'user']);
+  });
+
   test.each(['ws://', 'ws://host:99999', 'ws://host/#part'])('is refused with one line for %s', (url) => {
     expect(() => namedSources([url])).toThrow(expect.objectContaining({ code: 'PMC_CONFIG_INVALID' }));
   });

@@ -1,4 +1,5 @@
 // The sources that are to be dialled, as they are set. Pure.
+import { isUser } from '../../schemas/source-names.ts';
 import { PmcError } from '../../service/errors.ts';
 
 export interface Source {
@@ -20,6 +21,10 @@ export function namedSources(settings: readonly string[]): ReadonlyMap<string, S
       });
     }
     const name = sourceName(url);
+    if (isUser(name)) {
+      const message = `PMC_SOURCES has a source named ${name}, as a user of the gateway would be; name its host otherwise`;
+      throw new PmcError('PMC_CONFIG_INVALID', message, { name });
+    }
     if (named.has(name)) {
       const message = `PMC_SOURCES has two sources named ${name}; sources must differ in host, port or path`;
       throw new PmcError('PMC_CONFIG_INVALID', message, { name });

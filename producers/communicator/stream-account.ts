@@ -41,6 +41,7 @@ export class StreamAccount {
   #highest: number;
   readonly #givenOut: number;
   #hasBase: boolean;
+  readonly #beginsHere: boolean;
   #hasCome = false;
 
   /**
@@ -50,7 +51,8 @@ export class StreamAccount {
   constructor(epoch: string, { upto, givenOut }: { upto: number | undefined; givenOut: number }) {
     this.epoch = epoch;
     this.#givenOut = givenOut;
-    this.#hasBase = upto !== undefined || givenOut === 0;
+    this.#beginsHere = upto === undefined && givenOut === 0;
+    this.#hasBase = upto !== undefined || this.#beginsHere;
     this.#upto = upto ?? 0;
     this.#highest = this.#upto;
   }
@@ -77,6 +79,11 @@ export class StreamAccount {
   /** Whether an event of it has come here: else all that is known of it was said by its peer, or was saved. */
   get hasCome(): boolean {
     return this.#hasCome;
+  }
+
+  /** Whether more is known of it than its peer will say again, or was saved: an event has come, or it is known to begin with its first number. */
+  get isWorthKeeping(): boolean {
+    return this.#hasCome || this.#beginsHere;
   }
 
   get missing(): readonly SeqRange[] {

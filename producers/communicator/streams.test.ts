@@ -134,12 +134,20 @@ describe('who speaks for a stream', () => {
     for (let number = 0; number < 1_000; number += 1) {
       const [first, second] = [speaker('a'), speaker('b')];
       const { state } = await streams.open({ ...WHO, stream: `s${number}` }, { seq: 9, acked: number % 10 }, first);
-      await streams.open({ ...WHO, stream: `s${number}`, epoch: 'E2' }, { seq: 0 }, second);
+      await streams.open({ ...WHO, stream: `s${number}`, epoch: 'E2' }, { seq: 3 }, second);
       streams.leave(state, first);
       expect(streams.size).toBe(1);
       streams.leave(state, second);
       expect(streams.size).toBe(0);
     }
+  });
+
+  test('is remembered with a stream that begins here, of which nothing has been read', async () => {
+    const first = speaker('a');
+    const { state } = await streams.open(WHO, { seq: 0 }, first);
+    streams.leave(state, first);
+    const { account } = await settle([3], 'E1', speaker('b'), 5);
+    expect(account.missing).toEqual([{ from: 1, to: 2 }]);
   });
 
   test('is forgotten with its stream earlier where very many left, those that left first', async () => {

@@ -139,7 +139,7 @@ export class Streams {
     const name = nameOf(state);
     this.#states.delete(name);
     // Behind all that left before.
-    if ([...state.accounts.values()].some(({ hasCome }) => hasCome)) this.#states.set(name, state);
+    if ([...state.accounts.values()].some(({ isWorthKeeping }) => isWorthKeeping)) this.#states.set(name, state);
   }
 
   gap(kind: GapKind, { source, stream }: StreamState, epoch: string, range: SeqRange): void {

@@ -105,6 +105,28 @@ test('says where processes between it and the one that closes it had appended wh
   ]);
 });
 
+test('says so also where one of them ended well, with the last word for it or without', async () => {
+  for (const isWordless of [false, true]) {
+    const one = await start('e1');
+    log.hold();
+    one.add('a', 1);
+    await one.spool.synced();
+    await one.kill();
+    log = newLog();
+    const between = await start('e2');
+    if (isWordless) between.failing.add('numbers');
+    await vi.waitFor(() => expect(between.ingest.appendedTotal).toBe(1), PATIENCE_MS);
+    await between.end();
+    const last = await start('e3');
+    await last.settle();
+    const [closing] = (isWordless ? last : between).closings;
+    expect(closing?.row.epoch).toBe('e1');
+    expect(closing?.ends).toEqual(between.ingest.ends);
+    await last.end();
+    log = newLog();
+  }
+});
+
 const FROM = { source: 'u', connection: 'one' };
 
 test('names what was settled elsewhere since the log was told last, and nothing that it was told', async () => {

@@ -21,6 +21,10 @@ export class LeftBehind {
     this.#logger = logger;
   }
 
+  get isClosed(): boolean {
+    return this.#epochs.length === 0;
+  }
+
   /** To be called when nothing of theirs waits any more; a failure is tried again by the next call. */
   async close(onRecovered: (epoch: EpochRow, spooled: NumberRanges) => Promise<void>): Promise<void> {
     this.#closing ??= this.#closeAll(onRecovered).finally(() => {

@@ -96,7 +96,7 @@ export class Spool implements Positions {
       onEnd: () => {
         this.#cursor = this.#lastId;
       },
-      onPause: () => this.#closeLeft(),
+      onPause: () => void this.#closeLeft(),
     });
     this.#left = new LeftBehind(epochs, lastId, options.thread, options.logger);
     this.#lastId = lastId;
@@ -117,7 +117,7 @@ export class Spool implements Positions {
   /** Begins to hand on; call it when the log knows this epoch. Until then all of it waits on the disk. */
   start(): void {
     this.#isStarted = true;
-    this.#closeLeft();
+    void this.#closeLeft();
     this.#behind.go();
     this.#measure();
   }
@@ -173,7 +173,7 @@ export class Spool implements Positions {
     this.#noting ??= this.#note().finally(() => {
       this.#noting = undefined;
     });
-    this.#closeLeft();
+    void this.#closeLeft();
   }
 
   async stop(): Promise<void> {
@@ -183,9 +183,13 @@ export class Spool implements Positions {
     await this.#note();
   }
 
-  /** The log has been told that this process ended well. */
+  /**
+   * The log has been told that this process ended well. Where it appended what others before it left is a part of their account: its own is kept for
+   * whoever closes theirs, if it cannot.
+   */
   async closed(): Promise<void> {
-    await this.#options.thread.call('closeEpoch', { epoch: this.#options.gatewayEpoch });
+    await this.#closeLeft();
+    if (this.#left.isClosed) await this.#options.thread.call('closeEpoch', { epoch: this.#options.gatewayEpoch });
   }
 
   async find(source: string, stream: string): Promise<StreamPosition | undefined> {
@@ -258,13 +262,13 @@ export class Spool implements Positions {
   }
 
   /** Closes the epochs before this one, once nothing of theirs waits here. */
-  #closeLeft(): void {
+  async #closeLeft(): Promise<void> {
     const { lastId } = this.#left;
     this.#forget();
     if (!this.#isStarted) return;
     const [oldest] = this.#handed;
     if (this.#cursor < lastId || (oldest !== undefined && oldest.id <= lastId)) return;
-    void this.#left.close(this.#options.onRecovered);
+    await this.#left.close(this.#options.onRecovered);
   }
 
   /** The oldest groups, as long as all of their frames are settled and whoever closes this epoch knows of all lower numbers. */
