@@ -19,10 +19,10 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
 
 /**
  * What makes kafkajs give a consumer up for good although nothing is wrong with it: a broker that was away while it looked for the
- * coordinator of its group.
+ * coordinator of its group, or that goes away between its connection and the first questions.
  */
 export function isCuredByNewClient(error: unknown): boolean {
-  return error instanceof kafkajs.KafkaJSGroupCoordinatorNotFound;
+  return error instanceof kafkajs.KafkaJSGroupCoordinatorNotFound || error instanceof kafkajs.KafkaJSConnectionError;
 }
 
 /**

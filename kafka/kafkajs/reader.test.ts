@@ -166,6 +166,22 @@ test('a consumer that kafkajs gives up because the coordinator of its group is n
   expect(script.consumer.committed).toEqual(['8']);
 });
 
+test('a broker that goes away as the reader begins does not end it', async () => {
+  await reader.stop();
+  script = new Script();
+  const first = script.consumer;
+  first.subscribe = () => {
+    script.consumer = new ScriptedConsumer();
+    return Promise.reject(new kafkajs.KafkaJSConnectionError('read ECONNRESET'));
+  };
+  reader = await script.startReader();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(script.consumer).not.toBe(first);
+  script.consumer.join([0]);
+  await script.consumer.deliver([7]);
+  expect([script.fatal, script.consumer.committed]).toEqual([[], ['8']]);
+});
+
 describe('what the reader cannot cure', () => {
   test('is a topic that was created again under it: the batch is aborted and the service told', async () => {
     script.handle = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve()));

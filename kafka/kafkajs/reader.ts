@@ -18,13 +18,10 @@ import { RepeatedTimeouts } from './repeated-timeouts.ts';
 import { SlowBatches } from './slow-batches.ts';
 
 const BACKGROUND_HEARTBEAT_MS = 1_000;
-const OPEN_TRANSACTION_MS = 500;
-const OVER_PAUSE_MS = 500;
+const REST_MS = 500;
 const REBUILD_PAUSE_MS = 1_000;
 /** Partitions in hand at the same time: a slow one does not hold up the others. */
 const HANDLING_MAX = 3;
-
-type BatchEnd = Pick<IBatchProcessEvent, 'topic' | 'partition' | 'batchSize' | 'lastOffset'>;
 
 export interface KafkajsReaderOptions extends ReadingOptions, ClientOptions {}
 
@@ -70,7 +67,10 @@ class KafkajsReader implements Reader {
 
   async start(): Promise<void> {
     await this.#reading.recall();
-    await this.#run(this.#consumer);
+    await this.#run(this.#consumer).catch((error: unknown) => {
+      if (!isCuredByNewClient(error)) throw error;
+      this.#rebuild();
+    });
     this.#reading.start();
   }
 
@@ -161,7 +161,7 @@ class KafkajsReader implements Reader {
   }
 
   /** Where there are only control records kafkajs goes on without a word, and the group would stay behind. */
-  #skipped({ topic, partition, batchSize, lastOffset }: BatchEnd): void {
+  #skipped({ topic, partition, batchSize, lastOffset }: IBatchProcessEvent): void {
     if (batchSize > 0 || this.#reading.assignment === undefined || this.#reading.isSought({ topic, partition })) return;
     const next = parseOffset(lastOffset) + 1n;
     this.#reading.passed({ topic, partition }, next);
@@ -183,7 +183,7 @@ class KafkajsReader implements Reader {
     // Sought or paused since it was fetched: it is not wanted now, and comes again when it is.
     const isUnwanted = payload.isStale() || this.#reading.isPaused(payload.batch);
     if (isUnwanted || messages.length === 0) return;
-    if (this.#reading.isOver) return await pause(OVER_PAUSE_MS);
+    if (this.#reading.isOver) return await pause(REST_MS);
     if (assignment === undefined) throw joinAgain();
     // Fetched under an assignment that is over, and queued until now: it is somebody else's.
     const isMine = assignment.partitions.some((one) => one.topic === topic && one.partition === partition);
@@ -225,7 +225,7 @@ class KafkajsReader implements Reader {
       ? await committedOf(batch, { ranges: this.#ranges, admin }, signal)
       : fetchedOf(batch);
     // Fetched again after this: a transaction that is still open holds back what is behind it.
-    if (fetched === undefined) return await pause(OPEN_TRANSACTION_MS, signal);
+    if (fetched === undefined) return await pause(REST_MS, signal);
     const commit = async (next: Offset): Promise<boolean> => {
       if (!payload.isRunning() || payload.isStale()) return false;
       await payload.commitOffsetsIfNecessary({
