@@ -124,7 +124,8 @@ beforeAll(async () => {
 
   // All parts work again. Then quiet: what is on its way arrives, and next to nothing follows.
   const before = await sent();
-  await vi.waitFor(async () => expect(await sent()).toBeGreaterThan(before + RATE), 30_000);
+  // A communicator that was killed, and whose first questions vanished, waits for them to time out and for its earlier self to leave the group.
+  await vi.waitFor(async () => expect(await sent()).toBeGreaterThan(before + RATE), 120_000);
   const headers = { 'content-type': 'application/json' };
   await fetch(`${apiUrl}/api/profile`, { method: 'POST', headers, body: '{"profile":"idle"}' });
   await vi
