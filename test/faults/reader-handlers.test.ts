@@ -44,6 +44,22 @@ describe.for(CLIENTS)('%s', (client) => {
     await bench.stop();
   });
 
+  test.for([1, 2, 3, 4, 5])(
+    'a broker that goes away at question %i about the cluster, as the reader begins, delays it',
+    async (nth) => {
+      for (const partition of [0, 1]) await bench.append({ topic, partition }, 20);
+      let asked = 0;
+      cluster.node(1).proxy.onAnswer(({ apiKey }) => {
+        if (apiKey === API.Metadata) asked += 1;
+        return apiKey === API.Metadata && asked === nth ? 'reset' : 'pass';
+      });
+      const { recorded } = await bench.open({ topic, groupId });
+      await vi.waitFor(() => expect(recorded.records).toHaveLength(40), WAIT);
+      cluster.heal();
+      expect([asked >= nth, recorded.fatal]).toEqual([true, []]);
+    },
+  );
+
   const on = (partition: number): TopicPartition => ({ topic, partition });
 
   test('row 15 · a handler that fails now and then gets all of it again, and nothing is committed before', async () => {
