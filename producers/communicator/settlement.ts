@@ -1,13 +1,7 @@
 // The account of one gateway epoch: every frame gets the next ingestSeq at receipt and is settled once, in any order. Pure.
 // `settledUpTo` is the number below and at which nothing is open: what a progress checkpoint may claim.
+import type { SettledRange } from '../../schemas/generated.ts';
 import { OpenNumbers } from './open-numbers.ts';
-
-export interface SettledRange {
-  readonly from: number;
-  /** Inclusive. */
-  readonly to: number;
-  readonly reason: string;
-}
 
 export class Settlement {
   readonly #numbers = new OpenNumbers();

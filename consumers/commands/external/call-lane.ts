@@ -104,10 +104,8 @@ export class CallLane {
     const leaseMs = callMsMax(endpoint) + LEASE_SLACK_MS;
     const takesAbandoned = performance.now() >= this.#takesAbandonedFromMs;
     try {
-      return await takeCalls(pool, endpoint.target, {
-        ...{ callsMax, leaseMs, takesAbandoned },
-        inHand: [...this.#inFlight.keys()],
-      });
+      const inHand = [...this.#inFlight.keys()];
+      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs, inHand, takesAbandoned });
     } catch (error) {
       this.#wasAway();
       logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
