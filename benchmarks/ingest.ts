@@ -1,7 +1,7 @@
 // How many frames a second one communicator accepts, puts on the log and acknowledges, over 50 connections of pmc.v1, and how long an
 // acknowledgement takes at half of that; beside Kafka's own ProducerPerformance and a RabbitMQ publisher with confirms, in turns. And
 // what an idle connection costs in memory, beside the WebSocket library alone. With PMC_BENCH_PROFILE=FOLDER each communicator leaves a
-// CPU profile there; PMC_BENCH_AMQP_URL names a RabbitMQ elsewhere.
+// CPU profile there; RABBITMQ_URL names a RabbitMQ elsewhere.
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -54,7 +54,7 @@ export async function ingest(environment: Environment, runs: number): Promise<re
     const kafka = { broker, runTool: await kafkaTools(servers) };
     const { brokers, registryUrl, databaseUrl } = servers.addresses;
     await Promise.all([ensureTopics({ brokers }), registerSchemas(registryUrl), migrateDatabase(databaseUrl)]);
-    const rabbitUrl = environment['PMC_BENCH_AMQP_URL'] ?? RABBIT_URL;
+    const rabbitUrl = environment['RABBITMQ_URL'] ?? RABBIT_URL;
     const rounds = await withGateway(
       servers,
       profileFolder,

@@ -12,7 +12,8 @@ export const LOG_ERROR_CODES = {
     retriable: true,
     meaning:
       'The Kafka cluster has fewer brokers than topics are to be created for, so they would get too few replicas.',
-    action: 'Wait until all brokers run (`docker compose ps` shows them), or ask for fewer with --brokers-min.',
+    action:
+      'Wait until all brokers run (`docker compose -f compose/compose.yaml ps` shows them), or ask for fewer with --brokers-min.',
     exitCode: 7,
   },
   PMC_REGISTRY_UNREACHABLE: {
@@ -143,7 +144,7 @@ export const LOG_ERROR_CODES = {
   PMC_TOPIC_MISMATCH: {
     retriable: false,
     meaning:
-      'An existing topic has settings that would make holes legal or lose records (compaction, fewer partitions).',
+      'An existing topic has settings that would make holes legal or lose records (compaction, unclean leader election).',
     action: 'Correct the topic as the message says; the topic plan is in docs/architecture.md.',
     exitCode: 4,
   },

@@ -16,6 +16,7 @@ import {
   serviceEnvironment,
 } from '../operator/supervisor/services.ts';
 import { SERVICES } from '../scripts/docs/rooms.ts';
+import { checkExposure } from '../service/access.ts';
 import { readSettings, type Settings } from '../service/config.ts';
 import {
   COMPOSE_FILE,
@@ -102,6 +103,12 @@ describe.for([...SERVICE_NAMES])('%s', (name) => {
     const told = environmentOf(service(name), EXAMPLE_ENVIRONMENT);
     expect(() => readSettings(told, settings)).not.toThrow();
     expect(told['PMC_HOST']).toBe('0.0.0.0');
+  });
+
+  test('and opens nothing to others without a secret', () => {
+    const told = environmentOf(service(name), EXAMPLE_ENVIRONMENT);
+    for (const token of ['PMC_CONSOLE_TOKEN', 'PMC_CHAOS_TOKEN'].filter((one) => names.includes(one)))
+      expect(() => checkExposure(told['PMC_HOST'] ?? '', told[token] ?? '', token)).not.toThrow();
   });
 
   test('is told the same as in the embedded stack', () => {

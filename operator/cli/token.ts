@@ -31,7 +31,10 @@ export function addToken(program: Command, cli: Cli): void {
     .command('create')
     .description('make a token and print it, this once')
     .addOption(
-      new Option('--role <role>', 'user and source connect to the gateway; viewer, operator and admin open the console')
+      new Option(
+        '--role <role>',
+        'user and source connect to the gateway, viewer opens the console, operator and admin both',
+      )
         .choices(TOKEN_ROLES)
         .makeOptionMandatory(),
     )

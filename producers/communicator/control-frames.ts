@@ -84,7 +84,7 @@ export class ControlFrames {
         if (one === undefined) return { error: 'regressed', reason: `epoch ${epoch} was never announced` };
         const { account, state, acks } = one;
         if (!account.hasRoomWithout(frame))
-          return { error: 'windowExceeded', reason: 'too many gaps', close: 'positionMismatch' };
+          return { error: 'tooManyGaps', reason: 'too many gaps', close: 'positionMismatch' };
         for (const range of account.giveUp(frame)) streams.gap('gap_lost', state, epoch, range);
         acks.due();
         return undefined;

@@ -218,7 +218,7 @@ export class EventIntake {
 
   #tooManyGaps(close: CloseName): void {
     const { error, wire } = this.#options;
-    error('windowExceeded', `more than ${GAPS_MAX} gaps are open; come back and send all that is not acknowledged`);
+    error('tooManyGaps', `more than ${GAPS_MAX} gaps are open; come back and send all that is not acknowledged`);
     wire.close(close);
   }
 

@@ -1,5 +1,6 @@
 // The numbers of one stream's epoch that are missing, and the gaps that they were missed in: asked for again, filled, given up,
 // told once. Bounded, for a peer can make as many as it likes. Pure; the clock is an argument.
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { firstWhere } from '../../service/first-where.ts';
 
 /** Inclusive, as the protocol has them. */
@@ -24,7 +25,7 @@ interface Gap {
   toTell: 'opened' | 'closed' | 'nothing';
 }
 
-export const GAPS_MAX = 1_024;
+export const GAPS_MAX = PROTOCOL_LIMITS.gaps;
 const ASK_AGAIN_MS = 5_000;
 
 export class Gaps {

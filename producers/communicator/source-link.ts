@@ -114,7 +114,7 @@ export class SourceLink {
     clearTimeout(this.#redial);
     await this.#peer?.drained?.();
     if (this.#wire === undefined) this.#socket?.terminate();
-    else await this.#wire.end();
+    else await this.#wire.end(this.#kind === 'pmc.v1' ? 'shutdown' : undefined);
   }
 
   #wait(): void {

@@ -8,7 +8,7 @@ interface ErrorMeaning {
   readonly code: number;
   /** Passes by itself: the same frame may be sent again later. */
   readonly isTemporary: boolean;
-  /** Only a warning: the event is on the log and is acknowledged as any other. */
+  /** Only a warning: nothing has to be done. */
   readonly isWarning?: true;
   readonly meaning: string;
 }
@@ -23,17 +23,24 @@ export const PROTOCOL_ERROR = {
   protocolOrder: { code: 106, isTemporary: false, meaning: 'not at this moment, e.g. an event before hello' },
   frameTooLarge: { code: 107, isTemporary: false, meaning: 'the frame is larger than `limits.frame`' },
   contentTooLarge: { code: 108, isTemporary: false, meaning: 'the content or the metadata is larger than its limit' },
-  rateLimited: { code: 109, isTemporary: true, meaning: 'too many events; send it again after `retry_after_ms`' },
-  windowExceeded: { code: 110, isTemporary: true, meaning: 'more events without acknowledgement than `limits.window`' },
+  rateLimited: {
+    code: 109,
+    isTemporary: true,
+    meaning: 'too many events; send it again after `retry_after_ms`, where there is one',
+  },
+  tooManyGaps: {
+    code: 110,
+    isTemporary: true,
+    meaning: 'more gaps are open in the stream than are kept; come back and send again',
+  },
   logUnavailable: { code: 111, isTemporary: true, meaning: 'the log does not answer; nothing is lost, acks are late' },
   idConflict: {
     code: 112,
     isTemporary: false,
     isWarning: true,
-    meaning: 'an event of this identity with another body; both are kept',
+    meaning: 'an event of this identity with another body; the first one is what the number means',
   },
-  regressed: { code: 113, isTemporary: false, meaning: 'an epoch or a number that was never announced' },
-  positionLost: { code: 114, isTemporary: false, meaning: 'the position to resume from is not on the log any more' },
+  regressed: { code: 113, isTemporary: false, meaning: 'an epoch that was never announced' },
   unsupportedVersion: { code: 115, isTemporary: false, meaning: 'another version of the protocol is spoken here' },
   unknownEvent: {
     code: 116,
@@ -57,9 +64,9 @@ export const CLOSE = {
   logUnavailable: { code: 4003, reason: 'the log does not answer' },
   noPong: { code: 4004, reason: 'no answer to a ping' },
   slowReader: { code: 4005, reason: 'what was sent is not read' },
-  rateAbuse: { code: 4006, reason: 'over the rate for a minute' },
+  rateAbuse: { code: 4006, reason: 'over the rate for a minute, or too many gaps by it' },
   replaced: { code: 4007, reason: 'a newer connection of the same stream' },
-  positionMismatch: { code: 4008, reason: 'the position does not fit' },
+  positionMismatch: { code: 4008, reason: 'too many gaps in the stream' },
   unauthorized: { code: 4501, reason: 'the token is missing, unknown, revoked or expired' },
   forbidden: { code: 4502, reason: 'the token or the origin does not permit this' },
   protocol: { code: 4503, reason: 'not the protocol' },
@@ -88,6 +95,8 @@ export const PROTOCOL_LIMITS = {
   windowBytes: 1_048_576,
   /** Events that may be asked for again at once. */
   resend: 1_000,
+  /** Gaps of a stream that are kept, and numbers in them of which something is known; beyond, the link is closed. */
+  gaps: 1_024,
   /** Records of all receivers that a position may be behind the newest, to be resumed. */
   resume: 100_000,
   /** Bytes sent to a peer and not taken by its socket. */

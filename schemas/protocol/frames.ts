@@ -54,7 +54,9 @@ export const PEER_FRAMES = {
     .describe('These cannot be sent again: they are lost.'),
   ack: z
     .object({ op: z.literal('ack'), ids: z.array(name).min(1).max(1_000) })
-    .describe('The peer has handled these dispatches.'),
+    .describe(
+      'The peer has handled these dispatches; by their reply ids, which are UUIDs: others are answered with error 105.',
+    ),
   credit: z
     .object({ op: z.literal('credit'), n: z.number().int().min(1).max(1_000_000) })
     .describe('As many more dispatches may be sent.'),

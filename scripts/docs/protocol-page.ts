@@ -13,6 +13,7 @@ const LIMITS: Readonly<Record<keyof typeof PROTOCOL_LIMITS, string>> = {
   window: 'events on their way without an answer (`limits.window`)',
   windowBytes: 'bytes of them',
   resend: 'events that are asked for again at once',
+  gaps: 'gaps that are open in a stream, else 110 and 4008 (4006 where its rate made them)',
   resume: 'records that a position may be behind the newest',
   outgoingBytes: 'bytes sent to a peer and not taken by it, else 4005',
   helloMs: 'milliseconds until hello, else 4505',

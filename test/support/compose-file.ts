@@ -134,4 +134,5 @@ export const EXAMPLE_ENVIRONMENT: Environment = {
   PMC_DATABASE_PASSWORD: 'b'.repeat(48),
   PMC_REGISTRY_PASSWORD: 'c'.repeat(48),
   PMC_CONSOLE_TOKEN: 'd'.repeat(48),
+  PMC_CHAOS_TOKEN: 'e'.repeat(48),
 };
