@@ -1,11 +1,12 @@
 // Starts child processes for one supervisor. Every child leads its own process group (so that Ctrl-C on the terminal
 // reaches only the supervisor, which then stops all in order), writes to its own log file and is in the register from
 // its first moment to its last. After `close` nothing more can be started. What a child is for is the caller's business.
+// What a full disk does not let it write down is told once, and ends neither the children nor this process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../../service/config.ts';
-import { PmcError } from '../../service/errors.ts';
+import { describeError, PmcError } from '../../service/errors.ts';
 import { lastErrorLine } from './last-error-line.ts';
 import { limitLogFile, sizeOf, tailOf } from './log-file.ts';
 import { ProcessRegister, type RegisterEntry, type Stage } from './process-register.ts';
@@ -45,28 +46,39 @@ export interface Child {
   end(deadline: { deadlineMs: number }): Promise<ChildExit>;
 }
 
+export interface ChildrenOptions {
+  readonly registerFile: string;
+  readonly logsFolder: string;
+  /** Told what could not be written down; stderr when not given. */
+  readonly note?: (line: string) => void;
+}
+
 const LOG_CHECK_MS = 10_000;
 
 export class Children {
   readonly register: ProcessRegister;
   readonly #logsFolder: string;
+  readonly #note: (line: string) => void;
   readonly #living = new Set<Child>();
+  /** What is failing and was told. */
+  readonly #failing = new Set<string>();
   readonly #logCheck: NodeJS.Timeout;
   #closed = false;
 
-  constructor(folders: { registerFile: string; logsFolder: string }) {
-    this.register = new ProcessRegister(folders.registerFile);
-    this.#logsFolder = folders.logsFolder;
-    mkdirSync(folders.logsFolder, { recursive: true });
+  constructor({ registerFile, logsFolder, note = (line) => process.stderr.write(`${line}\n`) }: ChildrenOptions) {
+    this.register = new ProcessRegister(registerFile);
+    this.#logsFolder = logsFolder;
+    this.#note = note;
+    mkdirSync(logsFolder, { recursive: true });
     this.#logCheck = setInterval(() => {
-      for (const child of this.#living) limitLogFile(child.logFile);
+      for (const { logFile } of this.#living) this.#limit(logFile);
     }, LOG_CHECK_MS).unref();
   }
 
   start(spec: ChildSpec): Child {
     if (this.#closed) throw new PmcError('PMC_INTERRUPTED', `${spec.name} is not started: the stack is being stopped`);
     const logFile = join(this.#logsFolder, `${spec.name}.log`);
-    limitLogFile(logFile);
+    this.#limit(logFile);
     const logFromByte = sizeOf(logFile);
     const log = openSync(logFile, 'a', 0o600);
     const { stopSignal = 'SIGTERM' } = spec;
@@ -79,7 +91,6 @@ export class Children {
     });
     closeSync(log);
     const { pid } = started;
-    if (pid !== undefined) this.register.record({ name: spec.name, stage: spec.stage, pid, stopSignal });
     const exited = whenExited(started, (wasKilled) => lastErrorLine(tailOf(logFile, logFromByte), { wasKilled }));
     const child: Child = {
       name: spec.name,
@@ -94,8 +105,16 @@ export class Children {
     this.#living.add(child);
     void exited.then(() => {
       this.#living.delete(child);
-      if (pid !== undefined) this.register.forget(pid);
+      // An entry that stays on the disk harms nobody: no process has its pid and its start time any more.
+      if (pid !== undefined) this.#try('the register of processes', () => this.register.forget(pid));
     });
+    try {
+      if (pid !== undefined) this.register.record({ name: spec.name, stage: spec.stage, pid, stopSignal });
+    } catch (error) {
+      // Nobody would end it when this process is killed.
+      killGroup(child);
+      throw error;
+    }
     return child;
   }
 
@@ -117,6 +136,22 @@ export class Children {
     await Promise.all([...this.#living].map((child) => child.end(deadline)));
     clearInterval(this.#logCheck);
   }
+
+  #limit(logFile: string): void {
+    this.#try(logFile, () => limitLogFile(logFile));
+  }
+
+  /** Bookkeeping that may fail; the next time brings it up to date. */
+  #try(what: string, write: () => void): void {
+    try {
+      write();
+      this.#failing.delete(what);
+    } catch (error) {
+      if (this.#failing.has(what)) return;
+      this.#failing.add(what);
+      this.#note(`${what} cannot be written: ${describeError(error)}`);
+    }
+  }
 }
 
 function whenExited(started: ChildProcess, lastLine: (wasKilled: boolean) => string | undefined): Promise<ChildExit> {
@@ -133,14 +168,16 @@ function whenExited(started: ChildProcess, lastLine: (wasKilled: boolean) => str
 
 async function endChild(child: Child, stopSignal: NodeJS.Signals, deadlineMs: number): Promise<ChildExit> {
   child.process.kill(stopSignal);
-  const overdue = setTimeout(() => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // It ended between the deadline and the signal.
-    }
-  }, deadlineMs);
+  const overdue = setTimeout(() => killGroup(child), deadlineMs);
   const exit = await child.exited;
   clearTimeout(overdue);
   return exit;
+}
+
+function killGroup({ pid }: Child): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It ended just before the signal.
+  }
 }

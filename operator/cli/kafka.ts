@@ -120,8 +120,9 @@ async function jarsFolder(cli: Cli): Promise<string> {
   if (complete !== undefined) return complete;
   createStateFolder(folder);
   const registerFile = join(folder.run, `tool-${process.pid}.json`);
-  const children = new Children({ registerFile, logsFolder: folder.logs });
-  const fetch = { artifactsFolder, children, environment: cli.environment, progress: createProgress(cli.stderr) };
+  const progress = createProgress(cli.stderr);
+  const children = new Children({ registerFile, logsFolder: folder.logs, note: (line) => progress.note(line) });
+  const fetch = { artifactsFolder, children, environment: cli.environment, progress };
   try {
     return await ensureArtifact(KAFKA_ARTIFACT, fetch);
   } finally {

@@ -103,7 +103,8 @@ export class Supervisor {
     await this.#check();
     await sweepCompiled(compiledFolder(folder.home));
     this.#refuseIfStopping();
-    const children = new Children({ registerFile, logsFolder: folder.logs });
+    const note = (line: string): void => progress.note(line);
+    const children = new Children({ registerFile, logsFolder: folder.logs, note });
     this.#children = children;
     this.#guard = startGuard({ registerFile, logFile: join(folder.logs, 'warden.log') }, environment);
     await this.#guard;
