@@ -159,7 +159,8 @@ export const ERROR_CODES = {
   },
   PMC_INTERRUPTED: {
     retriable: false,
-    meaning: 'The start was interrupted before the stack was ready.',
+    meaning:
+      'The start was interrupted before the stack was ready, or a command to a service came while the stack was being stopped.',
     action: 'None: what had been started has been stopped.',
     exitCode: 130,
   },

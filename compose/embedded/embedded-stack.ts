@@ -6,7 +6,7 @@ import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import type { Children } from '../processes/children.ts';
 import type { Progress } from '../processes/progress.ts';
-import { type ProcessStatus, SupervisedProcess } from '../processes/supervised-process.ts';
+import { type ProcessExit, type ProcessStatus, SupervisedProcess } from '../processes/supervised-process.ts';
 import { completeArtifact, ensureArtifact, KAFKA_ARTIFACT, REGISTRY_ARTIFACT } from './artifacts.ts';
 import type { StackConfig } from './config.ts';
 import type { EmbeddedServer } from './embedded-server.ts';
@@ -127,11 +127,19 @@ export class EmbeddedStack {
     );
   }
 
-  /** Stops in order: registry, Kafka, PostgreSQL. `deadlineMaxMs` is asked for each, since a person may get impatient. */
-  async stop(deadlineMaxMs: () => number = () => Number.POSITIVE_INFINITY): Promise<void> {
+  /**
+   * Stops in order: registry, Kafka, PostgreSQL. `deadlineMaxMs` is asked for each, since a person may get impatient; `onFailed` is
+   * told of each that did not end in order.
+   */
+  async stop(
+    deadlineMaxMs: () => number = () => Number.POSITIVE_INFINITY,
+    onFailed?: (name: string, exit: ProcessExit) => void,
+  ): Promise<void> {
     for (const name of STOP_ORDER) {
       const running = this.#servers.get(name);
-      await running?.process.stop({ deadlineMs: Math.min(deadlineMaxMs(), running.server.stopDeadlineMs) });
+      const deadlineMs = Math.min(deadlineMaxMs(), running?.server.stopDeadlineMs ?? 0);
+      const failed = await running?.process.stop({ deadlineMs });
+      if (failed !== undefined) onFailed?.(name, failed);
     }
   }
 

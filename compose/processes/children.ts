@@ -4,6 +4,7 @@
 // What a full disk does not let it write down is told once, and ends neither the children nor this process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../../service/config.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
@@ -29,6 +30,8 @@ export interface ChildExit {
   /** "exit code 1", "SIGKILL" or why it could not be started. */
   readonly reason: string;
   readonly succeeded: boolean;
+  /** It succeeded, or ended as the stop signal ends a program: by it, or with the exit code that stands for it, as Java does. */
+  readonly inOrder: boolean;
   /** The last line of its log that tells why. */
   readonly lastLine: string | undefined;
 }
@@ -91,7 +94,8 @@ export class Children {
     });
     closeSync(log);
     const { pid } = started;
-    const exited = whenExited(started, (wasKilled) => lastErrorLine(tailOf(logFile, logFromByte), { wasKilled }));
+    const lastLine = (wasKilled: boolean) => lastErrorLine(tailOf(logFile, logFromByte), { wasKilled });
+    const exited = whenExited(started, stopSignal, lastLine);
     const child: Child = {
       name: spec.name,
       stage: spec.stage,
@@ -154,14 +158,24 @@ export class Children {
   }
 }
 
-function whenExited(started: ChildProcess, lastLine: (wasKilled: boolean) => string | undefined): Promise<ChildExit> {
+function whenExited(
+  started: ChildProcess,
+  stopSignal: NodeJS.Signals,
+  lastLine: (wasKilled: boolean) => string | undefined,
+): Promise<ChildExit> {
   return new Promise((resolve) => {
-    started.once('error', (error) => {
-      if (started.pid === undefined)
-        resolve({ reason: `cannot be started: ${error.message}`, succeeded: false, lastLine: undefined });
+    started.once('error', ({ message }) => {
+      if (started.pid !== undefined) return;
+      resolve({ reason: `cannot be started: ${message}`, succeeded: false, inOrder: false, lastLine: undefined });
     });
     started.once('exit', (code, signal) => {
-      resolve({ reason: signal ?? `exit code ${code}`, succeeded: code === 0, lastLine: lastLine(signal !== null) });
+      const succeeded = code === 0;
+      resolve({
+        reason: signal ?? `exit code ${code}`,
+        succeeded,
+        inOrder: succeeded || signal === stopSignal || code === 128 + constants.signals[stopSignal],
+        lastLine: lastLine(signal !== null),
+      });
     });
   });
 }

@@ -21,14 +21,19 @@ export interface Supervised {
   onChange?(status: ProcessStatus): void;
 }
 
+export interface ProcessExit {
+  readonly reason: string;
+  readonly lastLine: string | null;
+}
+
 export interface ProcessStatus {
   readonly name: string;
   readonly pid: number | null;
   readonly state: ProcessState;
   readonly restarts: number;
   readonly healthUrl: string | null;
-  /** Why it last ended by itself. */
-  readonly lastExit: { readonly reason: string; readonly lastLine: string | null } | null;
+  /** Why it last ended by itself, or not in order when it was asked to. */
+  readonly lastExit: ProcessExit | null;
 }
 
 const DEFAULT_DEADLINE_MS = 17_000;
@@ -40,7 +45,9 @@ export class SupervisedProcess {
   #supervision: Supervision = INITIAL;
   #child: Child | undefined;
   #healthUrl: string | null = null;
-  #lastExit: ProcessStatus['lastExit'] = null;
+  #lastExit: ProcessExit | null = null;
+  /** How its last stop went wrong. */
+  #failedStop: ProcessExit | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #deadlineMs = DEFAULT_DEADLINE_MS;
 
@@ -64,11 +71,18 @@ export class SupervisedProcess {
     this.#apply('start');
   }
 
-  /** Resolves when it has ended; killed at the deadline. A second call may bring a shorter deadline. */
-  async stop({ deadlineMs }: { deadlineMs: number } = { deadlineMs: DEFAULT_DEADLINE_MS }): Promise<void> {
+  /**
+   * Resolves when it has ended; killed at the deadline. A second call may bring a shorter deadline. To how it ended where that was
+   * not in order: it had to be killed, or ended with an error.
+   */
+  async stop(
+    { deadlineMs }: { deadlineMs: number } = { deadlineMs: DEFAULT_DEADLINE_MS },
+  ): Promise<ProcessExit | undefined> {
     this.#deadlineMs = deadlineMs;
     this.#apply('stop');
+    if (this.#supervision.state === 'stopped') return undefined;
     await this.whenState('stopped');
+    return this.#failedStop;
   }
 
   /** Resolves with the first of these states it is in, now or later. */
@@ -108,6 +122,7 @@ export class SupervisedProcess {
   }
 
   #launch(): void {
+    this.#failedStop = undefined;
     let child: Child;
     try {
       child = this.#what.launch();
@@ -119,11 +134,13 @@ export class SupervisedProcess {
     this.#child = child;
     this.#healthUrl = null;
     const waiting = new AbortController();
-    void child.exited.then(({ reason, lastLine }) => {
+    void child.exited.then(({ reason, lastLine, inOrder }) => {
       waiting.abort();
       this.#child = undefined;
       this.#healthUrl = null;
-      if (this.#supervision.state !== 'stopping') this.#lastExit = { reason, lastLine: lastLine ?? null };
+      const wasAsked = this.#supervision.state === 'stopping';
+      if (!wasAsked || !inOrder) this.#lastExit = { reason, lastLine: lastLine ?? null };
+      if (wasAsked && !inOrder) this.#failedStop = { reason, lastLine: lastLine ?? null };
       this.#apply('exit');
     });
     this.#what.whenReady(child, waiting.signal).then(

@@ -1,7 +1,7 @@
 // All services of the stack together: started at once, stopped in order, each restarted by itself when it ends by itself.
 import type { Children } from '../../compose/processes/children.ts';
 import { tailOf } from '../../compose/processes/log-file.ts';
-import { type ProcessStatus, SupervisedProcess } from '../../compose/processes/supervised-process.ts';
+import { type ProcessExit, type ProcessStatus, SupervisedProcess } from '../../compose/processes/supervised-process.ts';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { refusedConfig } from './refused-config.ts';
@@ -24,6 +24,7 @@ export interface FleetOptions {
 
 export class ServiceFleet {
   readonly #services = new Map<ServiceName, { process: SupervisedProcess; configProblem: Promise<never> }>();
+  #isStopping = false;
 
   constructor({ names, mains, environmentOf, projectFolder, children, onChange }: FleetOptions) {
     for (const name of names) {
@@ -63,11 +64,15 @@ export class ServiceFleet {
     );
   }
 
-  async stop(deadlineMaxMs: number): Promise<void> {
+  /** From now on no command starts one. `onFailed` is told of each that did not end in order. */
+  async stop(deadlineMaxMs: number, onFailed?: (name: string, exit: ProcessExit) => void): Promise<void> {
+    this.#isStopping = true;
     for (const group of STOP_GROUPS) {
       await Promise.all(
         group.map(async (name) => {
-          await this.#services.get(name)?.process.stop({ deadlineMs: Math.min(deadlineMaxMs, STOP_DEADLINE_MS[name]) });
+          const deadlineMs = Math.min(deadlineMaxMs, STOP_DEADLINE_MS[name]);
+          const failed = await this.#services.get(name)?.process.stop({ deadlineMs });
+          if (failed !== undefined) onFailed?.(name, failed);
         }),
       );
     }
@@ -75,6 +80,7 @@ export class ServiceFleet {
 
   /** Ends all at once. */
   async kill(deadlineMs: number): Promise<void> {
+    this.#isStopping = true;
     await Promise.all([...this.#services.values()].map(({ process }) => process.stop({ deadlineMs })));
   }
 
@@ -82,15 +88,29 @@ export class ServiceFleet {
     return await Promise.all([...this.#services.values()].map(({ process }) => withReadiness(process.status)));
   }
 
-  /** Does what is asked and waits until it is done. Throws PMC_USAGE or PMC_SERVICE_NOT_READY. */
+  /** Does what is asked and waits until it is done. Throws PMC_USAGE, PMC_SERVICE_NOT_READY, PMC_STOP_OVERDUE or PMC_INTERRUPTED. */
   async command(name: string, verb: ServiceVerb): Promise<ServiceStatus> {
     const service = [...this.#services].find(([known]) => known === name)?.[1].process;
     if (service === undefined) {
       throw new PmcError('PMC_USAGE', `unknown service ${name}; known: ${[...this.#services.keys()].join(', ')}`);
     }
-    if (verb !== 'start') await service.stop();
-    if (verb !== 'stop') await startAndWait(service);
+    this.#refuseIfStopping(name);
+    const failed = verb === 'start' ? undefined : await service.stop();
+    if (verb === 'stop' && failed !== undefined) {
+      const message = `${name} is stopped, but not in order: it ${endText(failed)}; its log is logs/${name}.log in PMC_HOME`;
+      throw new PmcError('PMC_STOP_OVERDUE', message, { name });
+    }
+    if (verb !== 'stop') {
+      await service.whenState('stopped', 'starting', 'running', 'backoff'); // not in the middle of stopping
+      // Nobody would stop it again.
+      this.#refuseIfStopping(name);
+      await startAndWait(service);
+    }
     return await withReadiness(service.status);
+  }
+
+  #refuseIfStopping(name: string): void {
+    if (this.#isStopping) throw new PmcError('PMC_INTERRUPTED', `${name} is left as it is: the stack is being stopped`);
   }
 }
 
@@ -100,7 +120,6 @@ async function withReadiness(status: ProcessStatus): Promise<ServiceStatus> {
 }
 
 async function startAndWait(service: SupervisedProcess): Promise<void> {
-  await service.whenState('stopped', 'starting', 'running', 'backoff'); // not in the middle of stopping
   service.start();
   const overdue = Promise.withResolvers<'overdue'>();
   const timer = setTimeout(() => overdue.resolve('overdue'), COMMAND_WAIT_MS);
@@ -109,11 +128,13 @@ async function startAndWait(service: SupervisedProcess): Promise<void> {
   if (state === 'running') return;
   const { lastExit } = service.status;
   const why =
-    state === 'overdue' || lastExit === null
-      ? `is not ready after ${COMMAND_WAIT_MS / 1_000} s`
-      : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`;
+    state === 'overdue' || lastExit === null ? `is not ready after ${COMMAND_WAIT_MS / 1_000} s` : endText(lastExit);
   throw new PmcError(
     'PMC_SERVICE_NOT_READY',
     `${service.name} ${why}; its log is logs/${service.name}.log in PMC_HOME`,
   );
+}
+
+function endText({ reason, lastLine }: ProcessExit): string {
+  return `ended with ${reason}: ${lastLine ?? 'no output'}`;
 }

@@ -22,7 +22,7 @@ import { Children } from '../../compose/processes/children.ts';
 import { type Guard, startGuard } from '../../compose/processes/guard.ts';
 import type { Progress } from '../../compose/processes/progress.ts';
 import { acquireRunLock, type RunLock } from '../../compose/processes/run-lock.ts';
-import type { ProcessStatus } from '../../compose/processes/supervised-process.ts';
+import type { ProcessExit, ProcessStatus } from '../../compose/processes/supervised-process.ts';
 import { registryAccess } from '../../kafka/registry-access.ts';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
@@ -231,9 +231,10 @@ export class Supervisor {
   async #stop(): Promise<void> {
     this.#isReady = false;
     await this.#children?.refuseNew({ deadlineMs: TASK_DEADLINE_MS });
-    await this.#fleet?.stop(this.#deadlineMaxMs);
+    const onFailed = (name: string, exit: ProcessExit): void => this.#reportStop(name, exit);
+    await this.#fleet?.stop(this.#deadlineMaxMs, onFailed);
     await this.#control?.close();
-    await this.#stack?.stop(() => this.#deadlineMaxMs);
+    await this.#stack?.stop(() => this.#deadlineMaxMs, onFailed);
     await this.#children?.close({ deadlineMs: TASK_DEADLINE_MS });
     // One that is still starting too: it would keep this process alive.
     await (await this.#guard?.catch(() => undefined))?.dismiss();
@@ -270,9 +271,17 @@ export class Supervisor {
     // One that refuses its configuration ends the start, which says why.
     const endsTheStart = !this.#isReady && lastExit?.reason === CONFIG_EXIT;
     if (state === 'backoff' && lastExit !== null && this.#stopping === undefined && !endsTheStart) {
-      const { reason, lastLine } = lastExit;
-      progress.note(`${name}: ended with ${reason}${lastLine === null ? '' : `: ${lastLine}`}; starting it again`);
+      progress.note(`${name}: ended with ${exitText(lastExit)}; starting it again`);
     }
     if (state === 'running' && restarts > 0) progress.note(`${name}: running again (restart ${restarts})`);
   }
+
+  #reportStop(name: string, exit: ProcessExit): void {
+    // One that refuses its configuration has ended the start, which says why.
+    if (exit.reason !== CONFIG_EXIT) this.#options.progress.note(`${name}: did not stop in order: ${exitText(exit)}`);
+  }
+}
+
+function exitText({ reason, lastLine }: ProcessExit): string {
+  return lastLine === null ? reason : `${reason}: ${lastLine}`;
 }

@@ -161,6 +161,24 @@ test('what a service would refuse is one line before anything is started', async
   }
 });
 
+test('a service that does not stop in order is named, by the command that stops it and at the end of all', async () => {
+  const home = newHome();
+  const run = start(home, { ...externalServers(), ...(await scratchPorts()), STAND_IN_STOPS: 'badly' });
+  const pids = pidsOf(await run.ready());
+  const stopped = await pmcCommand({ PMC_HOME: home }, 'service', 'stop', 'commands');
+  expect(stopped).toMatchObject({ code: 1, stdout: '' });
+  expect(stopped.stderr).toMatch(
+    /^pmc: PMC_STOP_OVERDUE: commands is stopped, but .*exit code 1: .*waits for the next start/,
+  );
+  const commands = (await run.status()).services.find(({ name }) => name === 'commands');
+  expect(commands).toMatchObject({ state: 'stopped', lastExit: { reason: 'exit code 1' } });
+  run.process.kill('SIGTERM');
+  expect(await run.ended).toBe(0);
+  expect(running(pids)).toEqual([]);
+  expect(run.output.stderr).toMatch(/^persistence: did not stop in order: exit code 1: .*waits for the next start/m);
+  expect(run.output.stderr).not.toMatch(/^commands: did not stop/m);
+});
+
 test('`pmc down` ends a stack, also one that still starts, and returns when nothing of it runs', async () => {
   const home = newHome();
   const down = () => pmcCommand({ PMC_HOME: home }, 'down');

@@ -105,6 +105,7 @@ test('a killed supervisor leaves nothing running, and the next start has the sam
 
   third.process.kill('SIGINT');
   expect(await third.ended).toBe(0);
+  expect(third.output.stderr).not.toContain('did not stop in order');
   expect(running(pidsOf(last))).toEqual([]);
 });
 
