@@ -117,7 +117,8 @@ export const ERROR_CODES = {
   // compose and operator
   PMC_PREFLIGHT_FAILED: {
     retriable: false,
-    meaning: 'The machine lacks something that the embedded stack needs: Java, Maven, a free port, disk or memory.',
+    meaning:
+      'The machine lacks something that the stack needs: Java, Maven, a port that is free and may be opened, the address of PMC_HOST, disk or memory.',
     action: 'Each line of the message names what is missing, what to install, or the variable that replaces the part.',
     exitCode: 4,
   },

@@ -8,9 +8,7 @@ import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
 import { type MachineFacts, type Needs, type PortFact, problemsOf } from './preflight.ts';
 
-export interface PortWanted extends Omit<PortFact, 'isTaken'> {
-  readonly host: string;
-}
+export type PortWanted = Omit<PortFact, 'refusal'>;
 
 export function javaProgram(javaHome: string | undefined): string {
   return javaHome === undefined ? 'java' : join(javaHome, 'bin', 'java');
@@ -39,15 +37,15 @@ export async function preflight(
   if (problems.length > 0) throw new PmcError('PMC_PREFLIGHT_FAILED', problems.join('\n'), { problems });
 }
 
-async function lookAtPort({ host, ...wanted }: PortWanted): Promise<PortFact> {
-  return { ...wanted, isTaken: await isTaken(host, wanted.port) };
+async function lookAtPort(wanted: PortWanted): Promise<PortFact> {
+  return { ...wanted, refusal: await refusalOf(wanted) };
 }
 
-function isTaken(host: string, port: number): Promise<boolean> {
+function refusalOf({ host, port }: PortWanted): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve('code' in error && error.code === 'EADDRINUSE'));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(false)));
+    server.once('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }
 

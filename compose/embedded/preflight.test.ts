@@ -6,7 +6,7 @@ const good: MachineFacts = {
   platform: 'linux',
   javaText: 'openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment',
   mavenText: 'Apache Maven 3.8.7\nMaven home: /usr/share/maven',
-  ports: [{ port: 19_092, owner: 'Kafka', variable: 'PMC_KAFKA_PORT', isTaken: false }],
+  ports: [{ host: '127.0.0.1', port: 19_092, owner: 'Kafka', variable: 'PMC_KAFKA_PORT', refusal: undefined }],
   diskFreeBytes: 10 * GIB,
   memoryAvailableBytes: 8 * GIB,
 };
@@ -31,8 +31,15 @@ test('each problem is one line that names what to install or which variable to s
     javaText: 'openjdk version "11.0.2"',
     mavenText: undefined,
     ports: [
-      { port: 19_092, owner: 'Kafka', variable: 'PMC_KAFKA_PORT', isTaken: true },
-      { port: 9_410, owner: 'health page of communicator', variable: 'PMC_PORT_OFFSET', isTaken: true },
+      { host: '127.0.0.1', port: 19_092, owner: 'Kafka', variable: 'PMC_KAFKA_PORT', refusal: 'EADDRINUSE' },
+      {
+        host: '0.0.0.0',
+        hostVariable: 'PMC_HOST',
+        port: 9_410,
+        owner: 'health page of communicator',
+        variable: 'PMC_PORT_OFFSET',
+        refusal: 'EADDRINUSE',
+      },
     ],
     diskFreeBytes: GIB,
     memoryAvailableBytes: GIB / 2,
@@ -46,6 +53,26 @@ test('each problem is one line that names what to install or which variable to s
   expect(problems[3]).toMatch(/port 9410 .* set PMC_PORT_OFFSET to move it/);
   expect(problems[4]).toMatch(/1\.0 GiB free .*PMC_HOME/);
   expect(problems[5]).toMatch(/0\.5 GiB of memory/);
+});
+
+test.for([
+  ['EACCES', [/^port 80 \(console\) may not be opened by this user \(EACCES\); set PMC_CONSOLE_PORT/, /^port 443 /]],
+  [
+    'EADDRNOTAVAIL',
+    [/^nobody can listen on chat\.local \(EADDRNOTAVAIL\); set PMC_HOST to an address of this machine$/],
+  ],
+  ['ENOTFOUND', [/^nobody can listen on chat\.local \(ENOTFOUND\); set PMC_HOST /]],
+] as const)('%s is a problem that names the variable to set', ([refusal, lines]) => {
+  const place = { host: 'chat.local', hostVariable: 'PMC_HOST', refusal };
+  const ports = [
+    { ...place, port: 80, owner: 'console', variable: 'PMC_CONSOLE_PORT' },
+    { ...place, port: 443, owner: 'communicator', variable: 'PMC_GATEWAY_PORT' },
+  ];
+  expect(problemsOf({ ...good, ports }, needs)).toEqual(lines.map((line) => expect.stringMatching(line)));
+  const fixed = { host: '127.0.0.1', port: 9_409, owner: 'supervisor', variable: 'PMC_CONTROL_PORT', refusal };
+  expect(problemsOf({ ...good, ports: [fixed] }, needs)).toEqual([
+    expect.stringMatching(/^port 9409 \(supervisor\) .*set PMC_CONTROL_PORT or PMC_PORT_OFFSET to move it/),
+  ]);
 });
 
 test('what is not needed is not asked for', () => {

@@ -1,11 +1,15 @@
 // Judges whether this machine can run the embedded stack. Pure: the facts come from preflight-probe.ts; every problem is
 // one line that says what is missing, and what to install or which variable replaces the part.
 export interface PortFact {
+  readonly host: string;
+  /** Names the host, where it is not fixed. */
+  readonly hostVariable?: string;
   readonly port: number;
   /** Who would listen on it. */
   readonly owner: string;
   readonly variable: string;
-  readonly isTaken: boolean;
+  /** The system's code for why nobody can listen there; undefined where somebody can. */
+  readonly refusal: string | undefined;
 }
 
 export interface MachineFacts {
@@ -43,12 +47,8 @@ export function problemsOf(facts: MachineFacts, needs: Needs): readonly string[]
     problems.push('Windows is not supported; run this in WSL 2 or use compose/compose.yaml');
   if (needs.java) problems.push(...javaProblems(facts.javaText));
   if (needs.maven) problems.push(...mavenProblems(facts.mavenText));
-  for (const { port, owner, variable, isTaken } of facts.ports) {
-    if (isTaken)
-      problems.push(
-        `port ${port} (${owner}) is taken by another process; free it, or set ${movers(variable)} to move it`,
-      );
-  }
+  // A host on which nobody can listen is one problem, however many ports would be there.
+  problems.push(...new Set(facts.ports.flatMap(portProblem)));
   if (needs.servers && facts.diskFreeBytes < DISK_MIN_BYTES) {
     problems.push(
       `only ${gib(facts.diskFreeBytes)} free on the disk of ${needs.home}, 2 GiB are needed; free some, or set PMC_HOME to a folder on another disk`,
@@ -60,6 +60,23 @@ export function problemsOf(facts: MachineFacts, needs: Needs): readonly string[]
     );
   }
   return problems;
+}
+
+function portProblem({ host, hostVariable, port, owner, variable, refusal }: PortFact): readonly string[] {
+  const [which, move] = [`port ${port} (${owner})`, `set ${movers(variable)} to move it`];
+  switch (refusal) {
+    case undefined:
+      return [];
+    case 'EADDRINUSE':
+      return [`${which} is taken by another process; free it, or ${move}`];
+    case 'EACCES':
+    case 'EPERM':
+      return [`${which} may not be opened by this user (${refusal}); ${move}, above 1023 for an ordinary user`];
+    default:
+      return hostVariable === undefined
+        ? [`${which} cannot be opened on ${host} (${refusal}); ${move}`]
+        : [`nobody can listen on ${host} (${refusal}); set ${hostVariable} to an address of this machine`];
+  }
 }
 
 function javaProblems(text: string | undefined): readonly string[] {

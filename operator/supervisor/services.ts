@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
-import type { Environment } from '../../service/config.ts';
+import { type Environment, serviceSettings } from '../../service/config.ts';
 import { isLoopback } from '../../service/loopback.ts';
 import { STREAMING_V8_FLAGS } from '../../service/v8-flags.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
@@ -122,19 +122,19 @@ function absolute(inherited: Environment, variables: readonly string[]): Environ
 }
 
 export function servicePorts(config: SupervisorConfig): readonly PortWanted[] {
-  const { host } = config;
+  const where = { host: config.host, hostVariable: serviceSettings.host.variable };
   const active = activeServices(config);
   const simulator: readonly PortWanted[] = [
-    { host, port: config.simulatorPort, owner: 'chaos-socket', variable: 'WS_PORT' },
-    { host, port: config.simulatorApiPort, owner: "chaos-socket's HTTP interface", variable: 'API_PORT' },
+    { ...where, port: config.simulatorPort, owner: 'chaos-socket', variable: 'WS_PORT' },
+    { ...where, port: config.simulatorApiPort, owner: "chaos-socket's HTTP interface", variable: 'API_PORT' },
   ];
   return [
     { host: '127.0.0.1', port: config.controlPort, owner: 'supervisor', variable: 'PMC_CONTROL_PORT' },
-    { host, port: config.gatewayPort, owner: 'communicator', variable: 'PMC_GATEWAY_PORT' },
-    { host, port: config.consolePort, owner: 'console', variable: 'PMC_CONSOLE_PORT' },
+    { ...where, port: config.gatewayPort, owner: 'communicator', variable: 'PMC_GATEWAY_PORT' },
+    { ...where, port: config.consolePort, owner: 'console', variable: 'PMC_CONSOLE_PORT' },
     ...(active.includes('chaos-socket') ? simulator : []),
     ...active.map((name) => ({
-      host,
+      ...where,
       port: healthPort(config, SERVICE_NAMES.indexOf(name)),
       owner: `health page of ${name}`,
       variable: 'PMC_PORT_OFFSET',

@@ -107,6 +107,17 @@ test('a taken port is one clear line, and the lock is free again', async () => {
   squatter.close();
 });
 
+test('an address that is not of this machine is one clear line before anything is started', async () => {
+  const home = newHome();
+  // Of a network that is for documents only.
+  const run = start(home, { ...externalServers(), ...(await scratchPorts()), PMC_HOST: '192.0.2.1' });
+  expect(await run.ended).toBe(4);
+  expect(run.output.stderr.trim().split('\n')).toEqual([
+    expect.stringMatching(/nobody can listen on 192\.0\.2\.1 \(EADDRNOTAVAIL\); set PMC_HOST/),
+  ]);
+  expect(existsSync(join(home, 'run', 'processes.json'))).toBe(false);
+});
+
 test('a server that does not answer is one line with its address and its variable, exit code 7', async () => {
   const ports = await scratchPorts();
   const nobody = `127.0.0.1:${ports['PMC_KAFKA_PORT']}`;
