@@ -4,7 +4,9 @@
 import { mkdirSync } from 'node:fs';
 import type { Environment } from '../../service/config.ts';
 import { PmcError } from '../../service/errors.ts';
-import type { Children } from '../processes/children.ts';
+import type { Child, Children } from '../processes/children.ts';
+import { lastErrorLine } from '../processes/last-error-line.ts';
+import { sizeOf, tailOf } from '../processes/log-file.ts';
 import type { Progress } from '../processes/progress.ts';
 import { type ProcessExit, type ProcessStatus, SupervisedProcess } from '../processes/supervised-process.ts';
 import { completeArtifact, ensureArtifact, KAFKA_ARTIFACT, REGISTRY_ARTIFACT } from './artifacts.ts';
@@ -14,6 +16,7 @@ import { prepareKafka } from './kafka-server.ts';
 import { databaseUrlOf, preparePostgres } from './postgres-server.ts';
 import { javaProgram, type PortWanted } from './preflight-probe.ts';
 import { prepareRegistry, registryUrlOf } from './registry-server.ts';
+import { LOOK_MS, StartPatience } from './start-patience.ts';
 import type { StateFolder } from './state-folder.ts';
 
 export interface Addresses {
@@ -33,7 +36,6 @@ export interface StackOptions {
 
 export type ServerName = EmbeddedServer['name'];
 
-const START_DEADLINE_MS = 120_000;
 const VARIABLE: Readonly<Record<ServerName, string>> = {
   kafka: 'PMC_KAFKA_BROKERS',
   registry: 'PMC_REGISTRY_URL',
@@ -101,27 +103,40 @@ export class EmbeddedStack {
     const server = await this.#prepare(name);
     const { children, progress, onChange } = this.#options;
     const step = progress.step(name, `starting on ${server.address}`);
+    let child: Child | undefined;
     const process = new SupervisedProcess({
       name,
-      launch: () => server.launch(children),
-      whenReady: async (child, signal) => {
-        await server.whenReady(child, signal);
+      launch: () => {
+        child = server.launch(children);
+        return child;
+      },
+      whenReady: async (launched, signal) => {
+        await server.whenReady(launched, signal);
         return undefined;
       },
       onChange: (status) => onChange?.(status),
     });
     this.#servers.set(name, { process, server });
     process.start();
-    const overdue = setTimeout(() => void process.stop({ deadlineMs: 0 }), START_DEADLINE_MS).unref();
+    const patience = new StartPatience();
+    const looks = setInterval(() => {
+      if (child === undefined) return;
+      const before = patience.outlook;
+      const outlook = patience.look(sizeOf(child.logFile));
+      if (outlook === 'overdue') void process.stop({ deadlineMs: server.stopDeadlineMs });
+      if (outlook !== 'recovering' || before === outlook) return;
+      step.update('recovering');
+      progress.note(`${name}: not ready yet, but writes its log (${lastLineOf(child)}); it is given time to recover`);
+    }, LOOK_MS).unref();
     const state = await process.whenState('running', 'backoff', 'stopped');
-    clearTimeout(overdue);
+    clearInterval(looks);
     step.end(state === 'running' ? `ready on ${server.address}` : 'failed');
     if (state === 'running') return;
     const { lastExit } = process.status;
-    await process.stop({ deadlineMs: 0 });
+    await process.stop({ deadlineMs: server.stopDeadlineMs });
     throw serverFailed(
       server,
-      lastExit === null
+      patience.outlook === 'overdue' || lastExit === null
         ? 'was not ready in time'
         : `ended with ${lastExit.reason}: ${lastExit.lastLine ?? 'no output'}`,
     );
@@ -189,6 +204,10 @@ export class EmbeddedStack {
     this.#fetching = fetched;
     return await fetched;
   }
+}
+
+function lastLineOf({ logFile, logFromByte }: Child): string {
+  return lastErrorLine(tailOf(logFile, logFromByte), { wasKilled: false }) ?? 'an empty line';
 }
 
 function serverFailed({ name, address }: EmbeddedServer, what: string): PmcError {
