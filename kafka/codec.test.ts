@@ -1,10 +1,12 @@
+import avro from 'avsc';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AVRO_SCHEMAS, type IncomingEvent } from '../schemas/generated.ts';
-import { TOPIC } from '../schemas/topics.ts';
+import { AVRO_SCHEMAS, type IncomingEvent, type SchemaName } from '../schemas/generated.ts';
+import { TOPIC, type TopicName } from '../schemas/topics.ts';
 import { incomingEvent } from '../test/support/incoming-events.ts';
 import { Codec } from './codec.ts';
 import { RegistryInMemory, registry, registryAnswer, registryLacks } from './registry-in-memory.testing.ts';
+import { SCHEMA_OF_TOPIC } from './schema-registration.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('./registry-in-memory.testing.ts');
@@ -144,20 +146,34 @@ describe('a value that can never be decoded', () => {
     });
   });
 
-  test('never throws, whatever the bytes are', async () => {
-    const id = registry.idOf(JSON.stringify(AVRO_SCHEMAS.IncomingEvent));
-    const bytes = fc.uint8Array({ maxLength: 300 }).map((body) => {
-      const header = Buffer.from([0, 0, 0, 0, 0]);
-      header.writeInt32BE(id, 1);
-      return Buffer.concat([header, body]);
-    });
+  const SCHEMAS = Object.entries(SCHEMA_OF_TOPIC) as readonly (readonly [TopicName, SchemaName])[];
+  test.each(SCHEMAS)('never throws, whatever the bytes on %s are', async (topic, schema) => {
+    const id = registry.idOf(JSON.stringify(AVRO_SCHEMAS[schema]));
+    // Zeros are what most fields may be; what begins with high bits is a large number.
+    const byte = fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.constantFrom(0x80, 0xff, 2), fc.nat(255));
+    const bytes = fc.array(byte, { maxLength: 300 }).map((body) => withId(Buffer.from([0, 0, 0, 0, 0, ...body]), id));
     await fc.assert(
       fc.asyncProperty(bytes, async (value) => {
-        const decoded = await codec.decode(TOPIC.incoming, value);
+        const decoded = await codec.decode(topic, value);
         if (!decoded.ok) expect(decoded.error.code).toBe('PMC_CODEC_MALFORMED');
       }),
       { numRuns: 500 },
     );
+  });
+
+  // Each would be made, far past the end of the bytes: more than a process has memory for.
+  test('row 20 · is data when it claims to be a checkpoint with two thousand million ends', async () => {
+    const id = registry.idOf(JSON.stringify(AVRO_SCHEMAS.SourceCheckpoint));
+    const upToEnds = [0, 0, 0, 0, 0, 0, 0, 0];
+    const count = avro.Type.forSchema('long').toBuffer(2 ** 31);
+    const value = withId(Buffer.from([0, 0, 0, 0, 0, ...upToEnds, ...count]), id);
+    expect(await codec.decode(TOPIC.sources, value)).toMatchObject({
+      ok: false,
+      error: {
+        code: 'PMC_CODEC_MALFORMED',
+        cause: { message: expect.stringContaining('a block of 2147483648 items') },
+      },
+    });
   });
 
   test('is data when no registry knows its schema, and is asked again only after a while', async () => {

@@ -6,6 +6,7 @@ import { AVRO_SCHEMAS, type IncomingEvent, type SchemaName, type Schemas } from 
 import { TOPIC, type TopicName } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
+import { patchBlocks } from './avro-blocks.ts';
 import { EventWriter } from './event-writer.ts';
 import { SchemaIds } from './schema-ids.ts';
 import { SCHEMA_OF_TOPIC, subjectOf } from './schema-registration.ts';
@@ -17,6 +18,9 @@ const HEADER_BYTES = 5;
 const REFUSED_KEPT_MS = 10_000;
 
 type Reader = avro.Type | avro.Resolver;
+
+// At import, as the patches of kafkajs: a library that is not the one reviewed ends the process before it reads.
+patchBlocks();
 
 const TYPES = Object.fromEntries(
   Object.entries(AVRO_SCHEMAS).map(([name, schema]) => [name, avro.Type.forSchema(schema as unknown as avro.Schema)]),
