@@ -106,7 +106,8 @@ export const LOG_ERROR_CODES = {
   },
   PMC_COMPRESSION_UNREADABLE: {
     retriable: false,
-    meaning: 'A batch on the log is compressed in a way that the chosen client cannot undo.',
+    meaning:
+      'A batch on the log is compressed in a way that the chosen client cannot undo, or from more than the 64 MiB that a process takes.',
     action:
       'Nothing is skipped, the partition waits: choose the other client, or give the topic another compression.type.',
     exitCode: 1,
