@@ -116,6 +116,15 @@ describe('a lost assignment', () => {
     expect(script.consumer.committed).toEqual(['8']);
   });
 
+  test('is not what a heartbeat that fails after the commit means, and nothing was left out', async () => {
+    script.consumer.heartbeatFailure = new kafkajs.KafkaJSConnectionError('connection reset');
+    await script.consumer.deliver([7]);
+    script.consumer.heartbeatFailure = undefined;
+    await script.consumer.deliver([8]);
+    expect(script.offsets).toEqual([[7n], [8n]]);
+    expect([script.consumer.committed, script.gaps]).toEqual([['8', '9'], []]);
+  });
+
   test('is told from a long batch, which is kept alive by heartbeats', async () => {
     let finish = (): void => undefined;
     script.handle = () =>

@@ -234,7 +234,6 @@ class KafkajsReader implements Reader {
       if (assignment.lost.signal.aborted || payload.isStale()) return false;
       // Only now: what could not be committed has to come again, and not to be a gap.
       payload.resolveOffset(String(next - 1n));
-      await payload.heartbeat();
       return true;
     };
     await this.#reading.handle(assignment, fetched, commit, signal);
