@@ -87,7 +87,7 @@ export const kafkaSettings = {
   readerClient: setting.choice({
     variable: 'PMC_KAFKA_READER',
     description:
-      'The Kafka client that reads in consumer groups; platformatic stores a third more rows a second and compares checksums (brokers of 3.1 at least).',
+      'The Kafka client that reads in consumer groups; platformatic stores a third more rows a second (brokers of 3.1 at least).',
     values: ['kafkajs', 'platformatic'],
     default: 'kafkajs',
   }),

@@ -4,6 +4,7 @@ import { Kafka, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from '../../service/logger.ts';
 import type { ClientOptions, SaslLogin } from '../client-options.ts';
 import { registerCompressions } from './compression.ts';
+import { patchFetchedBatches, tellOfDamage } from './patches/fetched-batches.ts';
 import { patchIdleTimers } from './patches/idle-timers.ts';
 import { patchStaleAnswers } from './patches/stale-answers.ts';
 import { destroyingSocketFactory } from './socket-factory.ts';
@@ -12,11 +13,13 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 export const METADATA_AGE_MAX_MS = 30_000;
 
 // At import: a library that is not the one reviewed stops the process, where an error while connecting would be tried again.
+patchFetchedBatches();
 patchIdleTimers();
 patchStaleAnswers();
 
 export function kafkaClient({ brokers, clientId, tls, sasl, logger }: ClientOptions): Kafka {
   registerCompressions(logger);
+  tellOfDamage(logger);
   return new Kafka({
     clientId,
     brokers: fromAnyOn(brokers),

@@ -26,6 +26,16 @@ export function isCuredByNewClient(error: unknown): boolean {
 }
 
 /**
+ * What kafkajs takes for an error of the program: bytes that it read past their end, or more of something than a call takes. It would give the
+ * consumer up, and whoever starts it again would meet the same bytes.
+ */
+export function isOfBytes(error: unknown): boolean {
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause !== undefined) innermost = innermost.cause;
+  return innermost instanceof RangeError;
+}
+
+/**
  * A join that failed because a coordinator is just starting makes kafkajs fetch again under the assignment that it has given up, and
  * as long as there is something to fetch it sends no heartbeat that would show it. This is what it joins again for.
  */

@@ -48,7 +48,8 @@ export async function committedOf(
   const upper = end < stable ? end : stable;
   if (upper <= lower) return undefined;
   const entries: RangeEntry[] = [];
-  for await (const some of ranges.read(of, lower, upper, signal)) entries.push(...some);
+  // One by one: a batch may have more of them than a call takes arguments.
+  for await (const some of ranges.read(of, lower, upper, signal)) for (const one of some) entries.push(one);
   return { ...rangeOfEntries(of, entries, lower), highWatermark: parseOffset(batch.highWatermark) };
 }
 

@@ -175,6 +175,18 @@ test('a consumer that kafkajs gives up because the coordinator of its group is n
   expect(script.consumer.committed).toEqual(['8']);
 });
 
+test('a consumer that kafkajs gives up because of bytes that it cannot read is replaced', async () => {
+  const old = script.consumer;
+  script.consumer = new ScriptedConsumer();
+  const cause = new RangeError('The value of "offset" is out of range');
+  const error = Object.assign(new kafkajs.KafkaJSNonRetriableError(cause), { cause });
+  old.emit(old.events.CRASH, { payload: { error, restart: false } });
+  await vi.advanceTimersByTimeAsync(1_000);
+  script.consumer.join([0]);
+  await script.consumer.deliver([7]);
+  expect([script.fatal, script.consumer.committed]).toEqual([[], ['8']]);
+});
+
 test('a broker that goes away as the reader begins does not end it', async () => {
   await reader.stop();
   script = new Script();

@@ -12,7 +12,7 @@ import { parseOffset } from '../offsets.ts';
 import { platformaticRangeReader } from '../platformatic/range-reader.ts';
 import { type Assignment, Reading, type ReadingOptions } from '../reading.ts';
 import { groupConsumer } from './consumer.ts';
-import { isCuredByNewClient, joinAgain } from './failures.ts';
+import { isCuredByNewClient, isOfBytes, joinAgain } from './failures.ts';
 import { byTopic, committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
 import { SlowBatches } from './slow-batches.ts';
@@ -254,7 +254,7 @@ class KafkajsReader implements Reader {
     const refusal = accessRefusal(error, this.#options);
     this.#options.logger.warn({ error: describeError(refusal ?? error), restart }, 'kafka.reader.crashed');
     if (restart || this.#stopped !== undefined) return;
-    if (refusal === undefined && isCuredByNewClient(error)) return this.#rebuild();
+    if (refusal === undefined && (isCuredByNewClient(error) || isOfBytes(error))) return this.#rebuild();
     const stopped = 'the consumer stopped and cannot restart itself';
     this.#options.onFatal(refusal ?? new PmcError('PMC_READER_FAILED', stopped, {}, { cause: error }));
   }

@@ -158,7 +158,11 @@ const ROWS: readonly Row[] = [
     'reading stands still',
     'topics that are not kept by age are refused at the start',
   ],
-  ['an unknown compression ends the consumer', 'reading stops', 'all compressions of Kafka are understood'],
+  [
+    'an unknown compression ends the consumer, and so does a batch of more than some 125,000 records',
+    'reading stops',
+    'all compressions of Kafka are understood, and records are taken one by one',
+  ],
   [
     'committed offsets are cached per client object, not per member',
     'members in one process mix up their positions',
@@ -198,11 +202,7 @@ const ROWS: readonly Row[] = [
   [
     'the checksum of a batch is not compared with its bytes',
     'what a disk, a memory or a network changed is read as if it had been written',
-    'batches are read by this project, which compares it; the partition of a damaged one waits',
-    {
-      kafkajs: { notHeld: 'the library keeps no bytes to compare; the audit reads by the other' },
-      platformatic: 'held',
-    },
+    'it is compared before anything is made of a batch; what is damaged waits, and is read when it comes as it was written',
   ],
 ];
 
