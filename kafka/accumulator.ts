@@ -47,6 +47,8 @@ interface Lane {
   readonly to: TopicPartition;
   readonly waiting: Batch;
   busy: boolean;
+  /** What went out last had no answer. That may last, while others go on: what waits here keeps the memory of no neighbour. */
+  isStuck: boolean;
 }
 
 /** What a record takes in memory beside its key and value. */
@@ -100,7 +102,7 @@ export class Accumulator {
     this.#records += 1;
     const lane = this.#lanes.get(to) ?? this.#newLane(to);
     const { waiting } = lane;
-    waiting.records.push(record);
+    waiting.records.push(lane.isStuck ? apart(record) : record);
     waiting.settles.push(settle);
     waiting.bytes += sizeBytes;
     if (!lane.busy) void this.#run(lane);
@@ -124,7 +126,7 @@ export class Accumulator {
   }
 
   #newLane(to: TopicPartition): Lane {
-    const lane = { to, waiting: { records: [], settles: [], bytes: 0 }, busy: false };
+    const lane = { to, waiting: { records: [], settles: [], bytes: 0 }, busy: false, isStuck: false };
     this.#lanes.set(to, lane);
     return lane;
   }
@@ -134,7 +136,7 @@ export class Accumulator {
     await this.#turn.wait();
     while (lane.waiting.records.length > 0) {
       const startedMs = performance.now();
-      await this.#settle(lane.to, this.#take(lane.waiting));
+      await this.#settle(lane, this.#take(lane.waiting));
       // What took longer than the pace has set one itself, for all that were answered with it.
       const isPaced = performance.now() - startedMs >= (this.#options.paceMs ?? 0);
       if (!isPaced && !this.#isBatch(lane.waiting)) await this.#beat?.wait();
@@ -160,28 +162,35 @@ export class Accumulator {
     return { records: waiting.records.splice(0, count), settles: waiting.settles.splice(0, count), bytes };
   }
 
-  async #settle(to: TopicPartition, batch: Batch): Promise<void> {
+  async #settle(lane: Lane, batch: Batch): Promise<void> {
+    const { to, waiting } = lane;
     const { records } = batch;
     for (let attempt = 1; ; attempt += 1) {
       const startedMs = performance.now();
       const answer = await this.#options.appender.append(to, records);
       this.#options.onAppend?.(to, answer.outcome, records.length, performance.now() - startedMs);
+      if (answer.outcome !== 'unknown') lane.isStuck = false;
       if (answer.outcome === 'acked') return this.#release(batch, answer);
-      if (answer.outcome === 'rejected') return await this.#isolate(to, batch, answer.error);
+      if (answer.outcome === 'rejected') return await this.#isolate(lane, batch, answer.error);
       this.#options.logger.warn(
         { ...to, attempt, records: records.length, error: describeError(answer.error) },
         'kafka.append.unknown',
       );
+      if (!lane.isStuck) {
+        lane.isStuck = true;
+        takeApart(records);
+        takeApart(waiting.records);
+      }
       await pause(backoffMs(attempt, RETRY_BACKOFF));
     }
   }
 
-  async #isolate(to: TopicPartition, batch: Batch, error: PmcError): Promise<void> {
+  async #isolate(lane: Lane, batch: Batch, error: PmcError): Promise<void> {
     const { records } = batch;
     if (records.length === 1) return this.#release(batch, { outcome: 'rejected', error });
     const half = Math.ceil(records.length / 2);
-    await this.#settle(to, part(batch, 0, half));
-    await this.#settle(to, part(batch, half, records.length));
+    await this.#settle(lane, part(batch, 0, half));
+    await this.#settle(lane, part(batch, half, records.length));
   }
 
   #release({ records, settles, bytes }: Batch, outcome: BatchOutcome): void {
@@ -199,6 +208,20 @@ function part(batch: Batch, from: number, to: number): Batch {
   const records = batch.records.slice(from, to);
   const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
   return { records, settles: batch.settles.slice(from, to), bytes };
+}
+
+/** In place, for a client may hold the same ones still. */
+function takeApart(records: AppendRecord[]): void {
+  for (const [index, record] of records.entries()) records[index] = apart(record);
+}
+
+/** Values are written one behind the other into blocks (event-writer.ts): one that stays would keep the whole block, which nobody counts. */
+function apart(record: AppendRecord): AppendRecord {
+  const { value } = record;
+  if (value.buffer.byteLength <= 2 * value.length) return record;
+  const own = Buffer.allocUnsafeSlow(value.length);
+  value.copy(own);
+  return { ...record, value: own };
 }
 
 function sizeOf({ key, value }: AppendRecord): number {
