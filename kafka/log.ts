@@ -65,7 +65,10 @@ export interface Batch extends TopicPartition {
   readonly signal: AbortSignal;
 }
 
-/** A jump in what a reader was given: offsets [expected, got) were not delivered. */
+/**
+ * A jump in what a reader was given: offsets [expected, got) were not delivered. Backwards where the log ended before `expected`: what
+ * was there is gone.
+ */
 export interface OffsetGap extends TopicPartition {
   readonly expected: Offset;
   readonly got: Offset;
@@ -160,7 +163,8 @@ export interface LogAdmin {
   topics(names: readonly string[]): Promise<readonly TopicDescription[]>;
   /** Topic settings by name, e.g. retention.ms. */
   topicSettings(topic: string): Promise<Readonly<Record<string, string>>>;
-  ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
+  /** Of all partitions or of these; throws PMC_KAFKA_UNREACHABLE when one of them has no leader. */
+  ends(topic: string, only?: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>>;
   /** Committed offsets of a group; a partition without a commit is absent. */
   committed(groupId: string, topic: string): Promise<ReadonlyMap<number, Offset>>;
   /**

@@ -224,10 +224,22 @@ export class Reading {
   /** A partition has gone on to a position, by a commit or over holes that are legal. */
   passed(of: TopicPartition, position: Offset): void {
     const lane = laneOf(of);
-    const sought = this.#sought.get(lane);
-    if (sought !== undefined && this.#inHand.get(lane)?.signal.aborted !== true) this.#sought.delete(lane);
-    this.#expected.set(lane, position);
     this.progressed();
+    // What was in hand when the partition was sought, or its log became shorter, says nothing of where it goes on.
+    if (this.#inHand.get(lane)?.signal.aborted === true) return;
+    this.#sought.delete(lane);
+    this.#expected.set(lane, position);
+  }
+
+  /** The log ends before a position in it, which is nobody's any more: it is read from where it begins, and the jump back is told. */
+  async shortened(assignment: Assignment, of: TopicPartition, begin: Offset): Promise<void> {
+    const lane = laneOf(of);
+    const before = this.#sought.get(lane)?.offset ?? this.#expected.get(lane);
+    this.#inHand.get(lane)?.abort();
+    this.#sought.delete(lane);
+    this.#expected.set(lane, begin);
+    const expected = before ?? (await this.#knownOf(assignment)).committed.get(lane);
+    if (expected !== undefined && expected !== begin) this.#reportGap(of, expected, begin);
   }
 
   async #confirm(assignment: Assignment): Promise<void> {

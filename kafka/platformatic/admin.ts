@@ -67,9 +67,8 @@ class PlatformaticAdmin implements LogAdmin {
     return Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
   }
 
-  async ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>> {
-    const [{ partitions }] = (await this.topics([topic])) as [TopicDescription];
-    const numbers = partitions.map(({ partition }) => partition);
+  async ends(topic: string, only?: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>> {
+    const numbers = await this.#led(topic, only);
     const { READ_COMMITTED, READ_UNCOMMITTED } = FetchIsolationLevels;
     const [starts, stable, high] = await Promise.all([
       this.#offsets(topic, numbers, ListOffsetTimestamps.EARLIEST, READ_UNCOMMITTED),
@@ -136,8 +135,7 @@ class PlatformaticAdmin implements LogAdmin {
   }
 
   async offsetsAt(topic: string, timestampMs: number): Promise<ReadonlyMap<number, Offset | undefined>> {
-    const [{ partitions }] = (await this.topics([topic])) as [TopicDescription];
-    const numbers = partitions.map(({ partition }) => partition);
+    const numbers = await this.#led(topic);
     const found = await this.#offsets(topic, numbers, BigInt(timestampMs), FetchIsolationLevels.READ_UNCOMMITTED);
     return new Map(
       numbers.map((partition) => {
@@ -166,6 +164,16 @@ class PlatformaticAdmin implements LogAdmin {
       const absent = topics.find((topic) => !known.has(topic));
       throw absent === undefined ? this.#unreachable(error) : missing(absent);
     }
+  }
+
+  /** Numbers of the topic's partitions, each of which has a leader to ask. */
+  async #led(topic: string, only?: readonly number[]): Promise<readonly number[]> {
+    const [{ partitions }] = (await this.topics([topic])) as [TopicDescription];
+    const asked = partitions.filter(({ partition }) => only?.includes(partition) ?? true);
+    const without = asked.filter(({ leader }) => leader < 0).map(({ partition }) => partition);
+    if (without.length === 0) return asked.map(({ partition }) => partition);
+    const message = `no leader for ${without.map((partition) => `${topic}-${partition}`).join(', ')}`;
+    throw new PmcError('PMC_KAFKA_UNREACHABLE', message, { topic, partitions: without });
   }
 
   async #offsets(

@@ -4,7 +4,7 @@
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
-import type { LogAdmin, Offset, TopicPartition } from '../log.ts';
+import type { Offset, TopicPartition } from '../log.ts';
 import type { Assignment, Reading } from '../reading.ts';
 import { AssignedLanes, type FetchedRange, type Lane } from './assigned-lanes.ts';
 import type { Fetching } from './fetching.ts';
@@ -21,7 +21,6 @@ export interface AssignedReadingOptions {
   readonly assignment: Assignment;
   readonly fetching: Pick<Fetching, 'run' | 'wake'>;
   readonly commits: Pick<GroupCommits, 'commit'>;
-  readonly admin: Pick<LogAdmin, 'ends'>;
   readonly logger: Logger;
 }
 
@@ -53,6 +52,7 @@ export class AssignedReading {
         lane.waiting = fetched;
         this.wake();
       },
+      onShortened: ({ of }, begin) => reading.shortened(assignment, of, begin),
       onRecreated: (topic, before, now) => reading.recreated(topic, before, now),
     });
     await Promise.all(this.#inHand);
@@ -91,7 +91,8 @@ export class AssignedReading {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         const positions = await Promise.all(
-          assignment.partitions.map(async (of) => ({ of, position: await this.#positionOf(of) })),
+          // A partition that the group has never committed is read from its beginning: where that is later, a broker says so.
+          assignment.partitions.map(async (of) => ({ of, position: (await reading.position(assignment, of)) ?? 0n })),
         );
         const { incarnations } = await assignment.known;
         this.#lanes = new AssignedLanes(positions);
@@ -106,13 +107,6 @@ export class AssignedReading {
     return undefined;
   }
 
-  /** A partition that the group has never committed is read from its beginning. */
-  async #positionOf(of: TopicPartition): Promise<Offset> {
-    const { reading, assignment, admin } = this.#options;
-    const position = await reading.position(assignment, of);
-    return position ?? (await admin.ends(of.topic)).get(of.partition)?.logStart ?? 0n;
-  }
-
   async #hand(lane: Lane, fetched: FetchedRange): Promise<void> {
     const { reading, assignment, logger } = this.#options;
     const { signal } = assignment.lost;
@@ -120,9 +114,9 @@ export class AssignedReading {
     const isOver = (): boolean => signal.aborted || lane.moves !== moves;
     lane.isHandling = true;
     try {
-      for (let attempt = 1; !isOver(); attempt += 1) {
+      for (let attempt = 1; !isOver() && !reading.isPaused(of); attempt += 1) {
         try {
-          await this.#handOnce(of, fetched);
+          await this.#handOnce(of, fetched, isOver);
           break;
         } catch (error) {
           const { topic, partition } = of;
@@ -132,8 +126,8 @@ export class AssignedReading {
         }
       }
       if (isOver()) return;
-      // Paused between two slices: the rest is fetched again when it is resumed.
-      const position = (await reading.position(assignment, of)) ?? fetched.next;
+      // Paused between two slices or by a handler that failed: the rest is fetched again when it is resumed.
+      const position = (await reading.position(assignment, of)) ?? fetched.first;
       if (position !== fetched.next && !isOver()) this.#lanes.moveTo(of, position);
     } finally {
       lane.isHandling = false;
@@ -141,9 +135,10 @@ export class AssignedReading {
   }
 
   /** Hands over what is not committed yet. */
-  async #handOnce(of: TopicPartition, fetched: FetchedRange): Promise<void> {
+  async #handOnce(of: TopicPartition, fetched: FetchedRange, isOver: () => boolean): Promise<void> {
     const { reading, assignment, commits } = this.#options;
     const expected = (await reading.position(assignment, of)) ?? fetched.first;
+    if (isOver()) return;
     const records = fetched.records.filter(({ offset }) => offset >= expected);
     const first = expected > fetched.first ? expected : fetched.first;
     const commit = (next: Offset): Promise<boolean> => commits.commit(of, next);

@@ -7,7 +7,7 @@ import { FetchIsolationLevels } from '@platformatic/kafka';
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
-import type { PartitionEnds, ReaderOptions, TopicPartition } from '../log.ts';
+import type { Offset, PartitionEnds, ReaderOptions, TopicPartition } from '../log.ts';
 import { GATHERED_BYTES } from '../reading.ts';
 import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
 import { BatchConsumer } from './batch-consumer.ts';
@@ -33,7 +33,7 @@ const UNKNOWN_EPOCH = -1;
 const OFFSET_OUT_OF_RANGE = 1;
 
 export interface FetchingOptions extends ClientOptions, Pick<ReaderOptions, 'gatherMs'> {
-  ends(topic: string): Promise<ReadonlyMap<number, PartitionEnds>>;
+  ends(topic: string, only: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>>;
   onProgress(): void;
 }
 
@@ -46,6 +46,8 @@ export interface FetchTask {
   readonly signal: AbortSignal;
   isHeld(lane: Lane): boolean;
   onFetched(lane: Lane, fetched: FetchedRange): void;
+  /** The log ends before the lane's position, and has been gone back to its beginning in. */
+  onShortened(lane: Lane, begin: Offset): Promise<void>;
   onRecreated(topic: string, before: string | undefined, now: string): void;
 }
 
@@ -180,15 +182,21 @@ export class Fetching {
     }
   }
 
-  /** Retention that overtook the reader, or a log that became shorter: the reader goes on where the log begins, and says so. */
+  /**
+   * Retention that overtook the reader, or a log that became shorter: the reader goes on where the log begins. Whoever hands over sees
+   * the first in what comes; the second has to be told, or it would be taken for what was handed over before.
+   */
   async #refused(lane: Lane, { errorCode }: FetchedPartition, task: FetchTask): Promise<void> {
     lane.notBeforeMs = Date.now() + REFUSED_PAUSE_MS;
     const { topic, partition } = lane.of;
     this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
     if (errorCode === OFFSET_OUT_OF_RANGE) {
-      const end = (await this.#options.ends(topic)).get(partition);
-      if (end === undefined || (lane.position >= end.logStart && lane.position <= end.highWatermark)) return;
+      const end = (await this.#options.ends(topic, [partition])).get(partition);
+      const { position } = lane;
+      if (end === undefined || task.signal.aborted) return;
+      if (position >= end.logStart && position <= end.highWatermark) return;
       task.lanes.moveTo(lane.of, end.logStart);
+      if (position > end.highWatermark) await task.onShortened(lane, end.logStart);
       return;
     }
     const { topics } = await this.#client.metadata({ topics: [topic], forceUpdate: true });

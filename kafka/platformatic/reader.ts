@@ -88,10 +88,10 @@ class PlatformaticReader implements Reader {
     });
     const fetching = new Fetching({
       ...this.#options,
-      ends: (topic) => admin.ends(topic),
+      ends: (topic, only) => admin.ends(topic, only),
       onProgress: () => reading.progressed(),
     });
-    const current = new AssignedReading({ reading, assignment, fetching, commits, admin, logger });
+    const current = new AssignedReading({ reading, assignment, fetching, commits, logger });
     this.#current = current;
     const run = current.run().finally(() => this.#running.delete(run));
     this.#running.add(run);

@@ -62,6 +62,28 @@ describe.for(CLIENTS)('%s', (client) => {
     expect(recorded.gaps).toEqual(seen < 130 ? [{ ...only(), expected: BigInt(seen), got: 130n }] : []);
   });
 
+  test('row 13 · a group that is behind the end, of a log that lost its tail, is handed all that there is and told of the jump back', async () => {
+    await bench.append(only(), 30);
+    // As `setCommitted` would refuse to.
+    const partitionOffsets = [{ partition: 0, offset: 1_000n }];
+    await cluster.ask((admin) =>
+      admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] }),
+    );
+    const { reader, recorded } = await bench.open({ topic, groupId });
+    await committed(30n);
+    expect(recorded.offsets()).toEqual(offsets(0, 30));
+    const back = { ...only(), expected: 1_000n, got: 0n };
+    expect(recorded.gaps).toEqual([back]);
+    reader.seek(only(), 1_000n);
+    await vi.waitFor(() => expect(recorded.records).toHaveLength(30 + 30), WAIT);
+    expect(recorded.offsets()).toEqual([...offsets(0, 30), ...offsets(0, 30)]);
+    expect(recorded.gaps).toEqual([back, back]);
+    // The seek is over: what is appended afterwards comes once.
+    await bench.append(only(), 10);
+    await committed(40n);
+    expect(recorded.offsets()).toEqual([...offsets(0, 30), ...offsets(0, 40)]);
+  });
+
   test('row 14 · a new group begins at the beginning, and so does it in a partition that is added under load', async () => {
     const added = { topic, partition: 1 };
     await bench.append(only(), 40);

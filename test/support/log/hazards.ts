@@ -78,9 +78,9 @@ const ROWS: readonly Row[] = [
     'acknowledged means stored; a stop settles everything first',
   ],
   [
-    'a position that left the log is set to its end',
-    'a backlog is skipped without a word',
-    'reading goes on at the beginning of the log, and the gap is reported',
+    'a position that left the log, below its beginning or behind its end, is set to its end',
+    'a backlog, or all of a log that lost its tail, is skipped without a word',
+    'reading goes on at the beginning of the log, with all that is there, and the jump is reported, be it backwards',
   ],
   [
     'new groups and new partitions begin at the end',
