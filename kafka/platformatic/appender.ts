@@ -31,7 +31,7 @@ async function connect(options: ClientOptions): Promise<Producing> {
     metadataMaxAge: 10 * METADATA_AGE_MAX_MS,
     // Fewer than two would be taken for "for ever" by an idempotent producer.
     retries: 3,
-    // A retry asks for fresh metadata anyway; this way would throw away those of the other partitions.
+    // A retry asks for fresh metadata anyway (produce-answer.ts); this way would throw away those of the other topics.
     repeatOnStaleMetadata: false,
   });
   const disconnect = (): Promise<void> => producer.close();

@@ -4,6 +4,7 @@ import { failedAppend } from './failures.ts';
 
 const TO = { topic: 'a', partition: 0 };
 const tooLarge = (): Error => new ResponseError(0, 11, { '/': [10, null] }, {});
+const movedLeader = (): Error => new NetworkError('moved', { cause: notLeader() });
 const notLeader = (): Error => new ResponseError(0, 11, { '/': [6, null] }, {});
 
 test.for([
@@ -20,6 +21,8 @@ test.for([
     new MultipleErrors('failed', [new RangeError('short'), tooLarge()]),
     'unknown',
   ],
+  ['a refusal after a leader that moved', new MultipleErrors('failed', [movedLeader(), tooLarge()]), 'unknown'],
+  ['a leader that is never found', new MultipleErrors('failed', [movedLeader(), movedLeader()]), 'unknown'],
   ['a refusal after an error that is none', new MultipleErrors('failed', [notLeader(), tooLarge()]), 'unknown'],
   ['an error of nobody', new Error('what'), 'unknown'],
 ] as const)('%s', ([, error, outcome]) => {

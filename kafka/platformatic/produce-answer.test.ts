@@ -1,4 +1,4 @@
-import { produceV9, produceV10, produceV11, Reader, ResponseError } from '@platformatic/kafka';
+import { NetworkError, produceV9, produceV10, produceV11, Reader, ResponseError } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { brokerErrorsOf } from './failures.ts';
@@ -53,5 +53,16 @@ test('a refusal has the name and the texts that the broker gave it, and those of
   if (answer === undefined) throw new Error('nothing was read');
   const error = refusalIn(answer, 11);
   expect(brokerErrorsOf(error)).toEqual(['INVALID_RECORD']);
-  expect(error?.errors).toMatchObject([{ serverErrorMessage: 'no; record 0: no key; record 1: invalid' }]);
+  expect(error).toMatchObject({ errors: [{ serverErrorMessage: 'no; record 0: no key; record 1: invalid' }] });
+});
+
+test.for([
+  [5, 'LEADER_NOT_AVAILABLE', true],
+  [6, 'NOT_LEADER_OR_FOLLOWER', true],
+  [74, 'FENCED_LEADER_EPOCH', true],
+  [19, 'NOT_ENOUGH_REPLICAS', false],
+  [10, 'MESSAGE_TOO_LARGE', false],
+] as const)('whether the library looks for another leader after code %s', ([errorCode, name, isSought]) => {
+  const error = refusalIn({ topic: 'a', partition: 0, errorCode, baseOffset: -1n, messages: [] }, 11);
+  expect([NetworkError.isRetryable(error), brokerErrorsOf(error)]).toEqual([isSought, [name]]);
 });

@@ -1,6 +1,12 @@
 // An answer to a Produce request, partition by partition. The library makes one error of it where one partition was refused, and an error of its
 // own where it does not know the code; and it takes what is said of single records for errors of the server, which might be over the next time.
-import { protocolErrorsCodesById, type Reader, ResponseError, readKnownTaggedFields } from '@platformatic/kafka';
+import {
+  NetworkError,
+  protocolErrorsCodesById,
+  type Reader,
+  ResponseError,
+  readKnownTaggedFields,
+} from '@platformatic/kafka';
 import type { Offset, TopicPartition } from '../log.ts';
 
 export interface PartitionAnswer extends TopicPartition {
@@ -40,11 +46,25 @@ function parsePartition(reader: Reader, topic: string): PartitionAnswer {
   return { topic, partition, errorCode, baseOffset, messages: messages.filter((text) => typeof text === 'string') };
 }
 
-/** As an error of the library, for its way with what it may retry; undefined where it was appended. A code that it does not know it does not retry. */
-export function refusalIn({ errorCode, messages }: PartitionAnswer, apiVersion: number): ResponseError | undefined {
+/** The broker is not the one to ask, or not any more. */
+const STALE_LEADER: ReadonlySet<string | undefined> = new Set([
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_OR_FOLLOWER',
+  'FENCED_LEADER_EPOCH',
+]);
+
+/**
+ * As an error of the library, for its way with what it may retry; undefined where it was appended. A code that it does not know it does not retry.
+ * Only after an error of the network it asks who leads the partition now, so a leader that moved is told as one: it would be asked again.
+ */
+export function refusalIn(answer: PartitionAnswer, apiVersion: number): ResponseError | NetworkError | undefined {
+  const { errorCode, messages, topic, partition } = answer;
   if (errorCode === 0) return undefined;
-  const isKnown = errorCode in protocolErrorsCodesById;
+  const name = protocolErrorsCodesById[errorCode];
+  const isKnown = name !== undefined;
   const text = [...(isKnown ? [] : [`code ${errorCode}`]), ...messages].join('; ');
   const error: [number, string | null] = [isKnown ? errorCode : UNKNOWN_SERVER_ERROR, text === '' ? null : text];
-  return new ResponseError(PRODUCE, apiVersion, { '/responses/0/partition_responses/0': error }, {});
+  const refusal = new ResponseError(PRODUCE, apiVersion, { '/responses/0/partition_responses/0': error }, {});
+  if (!STALE_LEADER.has(name)) return refusal;
+  return new NetworkError(`the broker does not lead ${topic}-${partition}`, { cause: refusal });
 }

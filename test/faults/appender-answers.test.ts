@@ -15,6 +15,7 @@ import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 4;
+const NOT_LEADER_OR_FOLLOWER = 6;
 
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
@@ -87,6 +88,25 @@ describe.for(CLIENTS)('%s', (client) => {
     expect(denied).toBe(1);
     // What the broker denied it had not written, so that there is nothing twice either.
     expect(await verdict()).toMatchObject({ violations: NONE, acked: 6, copies: 0 });
+  });
+
+  test('row 2 · a broker that does not lead a partition any more is asked who does, and no outcome is unknown', async () => {
+    const to = { topic, partition: 0 };
+    await ledger.settle(to, [numbered(to, 0)]);
+    const asked: number[] = [];
+    proxy.onRequest(({ apiKey }, frame) => {
+      asked.push(apiKey);
+      // What the broker denies it may not write either.
+      return isFirstSend(apiKey) ? withDamagedRecords(frame) : frame;
+    });
+    proxy.onAnswer(({ apiKey, apiVersion, frame }) =>
+      isFirstSend(apiKey) ? withProduceError(frame, apiVersion, NOT_LEADER_OR_FOLLOWER) : 'pass',
+    );
+    const isFirstSend = (apiKey: number): boolean =>
+      apiKey === API.Produce && asked.indexOf(API.Produce) === asked.lastIndexOf(API.Produce);
+    await ledger.settle(to, [numbered(to, 1)]);
+    expect(asked.slice(asked.indexOf(API.Produce), asked.lastIndexOf(API.Produce))).toContain(API.Metadata);
+    expect(await verdict()).toMatchObject({ violations: NONE, acked: 2, unknown: 0, copies: 0 });
   });
 
   test('row 2 · an answer that denies one partition denies none of those that it tells of as well', async () => {
