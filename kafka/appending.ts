@@ -31,6 +31,13 @@ export interface AppendingOptions {
   failed(error: unknown, to: TopicPartition): Exclude<AppendOutcome, { outcome: 'acked' }>;
 }
 
+/** Nothing went out, so the producer holds nothing that a new one would have to be rid of: it stays, for the other partitions. */
+export class NotSent extends Error {
+  constructor(to: string, cause: Error) {
+    super(`nothing was sent to ${to}`, { cause });
+  }
+}
+
 interface Incumbent {
   readonly producing: Producing;
   inFlight: number;
@@ -98,7 +105,8 @@ export class Appending implements Appender {
       return { outcome: 'acked', baseOffset: await incumbent.producing.send(to, records) };
     } catch (error) {
       const failed = this.#options.failed(error, to);
-      if (failed.outcome === 'unknown' && incumbent !== undefined) this.#replace(incumbent);
+      const isTainted = failed.outcome === 'unknown' && !(error instanceof NotSent);
+      if (isTainted && incumbent !== undefined) this.#replace(incumbent);
       return failed;
     } finally {
       if (incumbent !== undefined) {

@@ -134,6 +134,7 @@ export interface TopicDescription {
   readonly incarnation: string;
   readonly partitions: readonly {
     readonly partition: number;
+    /** -1 while it has none. */
     readonly leader: number;
     readonly leaderEpoch: number;
     readonly replicas: number;

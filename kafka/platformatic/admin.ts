@@ -1,7 +1,6 @@
 // What operators and the audit ask of the cluster, on @platformatic/kafka's admin client: kafkajs can read neither topic
 // ids nor leader epochs nor the high watermark (its "high" is the last stable offset).
 import {
-  Admin,
   type ClusterMetadata,
   ConfigResourceTypes,
   FetchIsolationLevels,
@@ -20,6 +19,7 @@ import type {
   TopicDescription,
 } from '../log.ts';
 import { accessOptions } from './client.ts';
+import { ClusterAdmin } from './cluster-admin.ts';
 
 /** The broker's word for no commit, and for no record that young. */
 const NONE = -1n;
@@ -27,12 +27,12 @@ const NONE = -1n;
 const WITHOUT_MEMBERS: ReadonlySet<string> = new Set(['Empty', 'Dead']);
 
 class PlatformaticAdmin implements LogAdmin {
-  readonly #admin: Admin;
+  readonly #admin: ClusterAdmin;
   readonly #access: ClusterAccess;
 
   constructor(access: ClusterAccess) {
     this.#access = access;
-    this.#admin = new Admin({
+    this.#admin = new ClusterAdmin({
       ...accessOptions(access),
       requestTimeout: 10_000,
       retries: 2,

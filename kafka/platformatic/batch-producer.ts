@@ -13,7 +13,8 @@ import {
 } from '@platformatic/kafka';
 import type { AppendRecord, Offset, TopicPartition } from '../log.ts';
 import { encodeBatch } from './encode-batch.ts';
-import { ourVersion } from './replaced-api.ts';
+import { METADATA_APIS } from './metadata-answer.ts';
+import { type OurApis, ourVersion } from './replaced-api.ts';
 import { SentBatch, SequenceNumbers } from './sequence-numbers.ts';
 import { type Send, SharedRequests } from './shared-requests.ts';
 
@@ -32,7 +33,10 @@ const VERSIONS = [produceV9, produceV10, produceV11].map(({ api: { version } }) 
 
 export class BatchProducer extends Producer<null, SentBatch, string, string> {
   readonly #numbers = new SequenceNumbers();
-  readonly #apis = new Map(VERSIONS.map((version) => [version, this.#sendingBy(new SharedRequests(version))]));
+  readonly #apis: OurApis = {
+    Metadata: METADATA_APIS,
+    Produce: new Map(VERSIONS.map((version) => [version, this.#sendingBy(new SharedRequests(version))])),
+  };
 
   constructor(options: Omit<ProducerOptions<null, SentBatch, string, string>, 'idempotent' | 'serializers'>) {
     super({ ...options, idempotent: true });
@@ -52,7 +56,7 @@ export class BatchProducer extends Producer<null, SentBatch, string, string> {
     name: string,
     callback: Callback<API<Request, Response>>,
   ): void {
-    super[kGetApi](name, name === 'Produce' ? ourVersion(this.#apis, callback) : callback);
+    super[kGetApi](name, ourVersion(this.#apis, name, callback));
   }
 
   /** As the library calls it, again for each attempt. */

@@ -29,6 +29,8 @@ const UNREADABLE_PAUSE_MS = 5_000;
 const FAILED_BACKOFF = { initialMs: 250, maxMs: 5_000 };
 const REQUEST_TIMEOUT_MS = 10_000;
 const METADATA_AGE_MAX_MS = 30_000;
+/** While a partition has no leader. */
+const LEADERLESS_AGE_MAX_MS = 1_000;
 const UNKNOWN_EPOCH = -1;
 const OFFSET_OUT_OF_RANGE = 1;
 
@@ -56,6 +58,8 @@ export class Fetching {
   readonly #client: BatchConsumer;
   /** Aborted to end the waits of brokers' loops that had nothing to ask for. */
   #idle = new AbortController();
+  /** Every partition has a leader, as far as is known. */
+  #isLed = true;
 
   constructor(options: FetchingOptions) {
     this.#options = options;
@@ -66,7 +70,6 @@ export class Fetching {
       ...accessOptions(options),
       groupId: `${options.clientId}-ungrouped`,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      metadataMaxAge: METADATA_AGE_MAX_MS,
       retries: 0,
     });
   }
@@ -213,14 +216,16 @@ export class Fetching {
     await this.#client.metadata({ topics: topicsOf(lanes), forceUpdate: true }).catch(() => undefined);
   }
 
+  /** Of those that have one. */
   async #leaders(lanes: readonly Lane[]): Promise<ReadonlyMap<Lane, number>> {
-    const metadata = await this.#client.metadata({ topics: topicsOf(lanes) });
-    return new Map(
-      lanes.flatMap((lane) => {
-        const leader = metadata.topics.get(lane.of.topic)?.partitions[lane.of.partition]?.leader;
-        return leader === undefined || leader < 0 ? [] : [[lane, leader] as const];
-      }),
-    );
+    const metadataMaxAge = this.#isLed ? METADATA_AGE_MAX_MS : LEADERLESS_AGE_MAX_MS;
+    const metadata = await this.#client.metadata({ topics: topicsOf(lanes), metadataMaxAge });
+    const leaders = lanes.flatMap((lane) => {
+      const leader = metadata.topics.get(lane.of.topic)?.partitions[lane.of.partition]?.leader;
+      return leader === undefined || leader < 0 ? [] : [[lane, leader] as const];
+    });
+    this.#isLed = leaders.length === lanes.length;
+    return new Map(leaders);
   }
 }
 

@@ -1,12 +1,12 @@
 // Membership in a consumer group: joins, beats in the background, joins again after a rebalance, and says when an assignment begins
 // and ends. The client does the protocol; where it would give up (a join that failed, a coordinator that does not answer any
 // more) the whole client is replaced by a new one, which is a new member.
-import { Consumer } from '@platformatic/kafka';
 import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
 import { accessRefusal } from '../connection-failures.ts';
 import type { TopicPartition } from '../log.ts';
+import { BatchConsumer } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
 import type { Member } from './group-commits.ts';
 
@@ -34,7 +34,7 @@ export class Membership {
   readonly #options: MembershipOptions;
   readonly #stopping = new AbortController();
   readonly #leaving = new Set<Promise<void>>();
-  #consumer: Consumer | undefined;
+  #consumer: BatchConsumer | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -76,10 +76,11 @@ export class Membership {
     }
   }
 
-  #build(): Consumer {
+  #build(): BatchConsumer {
     const options = this.#options;
     const { groupId, topics } = options;
-    const consumer = new Consumer({
+    // It fetches nothing, but would not beat while a partition has no leader, were it the library's own.
+    const consumer = new BatchConsumer({
       ...accessOptions(options),
       groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,

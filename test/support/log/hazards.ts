@@ -204,6 +204,11 @@ const ROWS: readonly Row[] = [
     'what a disk, a memory or a network changed is read as if it had been written',
     'it is compared before anything is made of a batch; what is damaged waits, and is read when it comes as it was written',
   ],
+  [
+    'one partition without a leader makes an error of all that a broker tells of its topic',
+    'no partition is appended to or read, and no member joins its group, for as long as that one has none',
+    'such answers are taken for what they say of each partition; in kafkajs by a reviewed patch of that function',
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({

@@ -1,0 +1,121 @@
+// A topic of which one partition has no leader, because the only broker that has it is away: what becomes of the others, by both clients.
+import { randomUUID } from 'node:crypto';
+import { Consumer } from '@platformatic/kafka';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Appender } from '../../kafka/log.ts';
+import { pause } from '../../service/backoff.ts';
+import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
+import { judgeAppends, NONE } from '../support/log/append-verdict.ts';
+import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts';
+import { CommitRecorder } from '../support/log/commit-recorder.ts';
+import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
+import { RawRecorder } from '../support/log/raw-recorder.ts';
+import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
+import { offsets } from '../support/log/recording-reader.ts';
+import { withCluster } from '../support/log/with-cluster.ts';
+
+const NEIGHBOURS = [0, 1];
+const ORPHAN = 2;
+const AWAY = 3;
+
+let cluster: KafkaCluster;
+let recorder: RawRecorder;
+let commits: CommitRecorder;
+
+withCluster(3, (started) => {
+  cluster = started;
+  recorder = RawRecorder.start(cluster);
+  commits = new CommitRecorder(cluster);
+});
+
+describe.for(CLIENTS)('%s', (client) => {
+  let bench: ReadingBench;
+  let topic: string;
+  let over: AbortController;
+  const appenders: Appender[] = [];
+
+  beforeEach(async () => {
+    over = new AbortController();
+    bench = new ReadingBench(client, cluster, commits);
+    topic = `test-${randomUUID()}`;
+    const assignments = [1, 2, AWAY].map((broker, partition) => ({ partition, brokers: [broker] }));
+    const configs = [{ name: 'min.insync.replicas', value: '1' }];
+    await cluster.ask((admin) => admin.createTopics({ topics: [{ topic, assignments }], configs }));
+  });
+
+  afterEach(async () => {
+    over.abort();
+    await bench.stop();
+    await Promise.all(appenders.splice(0).map((one) => one.stop()));
+  });
+
+  function opened(): AppendLedger {
+    const appender = appenderUnderTest(client, cluster.brokers);
+    appenders.push(appender);
+    return new AppendLedger(appender);
+  }
+
+  /** One whose coordinator stays: that kafkajs does not find another one while it is joined is not the matter here. */
+  async function groupThatStays(): Promise<string> {
+    for (;;) {
+      const groupId = bench.groupId();
+      const member = new Consumer({ groupId, clientId: 'test', bootstrapBrokers: [...cluster.direct], retries: 10 });
+      const coordinator = await member.findGroupCoordinator();
+      await member.close(true);
+      if (coordinator !== AWAY) return groupId;
+    }
+  }
+
+  /** Until the test is over. */
+  async function settle(ledger: AppendLedger, partition: number, number: number): Promise<void> {
+    const to = { topic, partition };
+    while ((await ledger.append(to, [numbered(to, number)])).outcome !== 'acked') {
+      await pause(100, over.signal);
+      over.signal.throwIfAborted();
+    }
+  }
+
+  test('row 40 · its neighbours are appended to and read all the same, by clients that were open before and by others, and it goes on with a leader', async () => {
+    const ledger = opened();
+    for (const partition of [...NEIGHBOURS, ORPHAN]) await settle(ledger, partition, 0);
+    const first = await bench.open({ topic, groupId: await groupThatStays() });
+    await vi.waitFor(() => expect(first.recorded.records).toHaveLength(3), WAIT);
+    const groupId = await groupThatStays();
+    await bench.admin.setCommitted(groupId, topic, new Map([0, 1, ORPHAN].map((partition) => [partition, 0n])));
+
+    const away = cluster.node(AWAY);
+    await away.stop();
+    await vi.waitFor(async () => {
+      const [description] = await bench.admin.topics([topic]);
+      expect(description?.partitions.map(({ leader }) => leader)).toEqual([1, 2, -1]);
+    }, WAIT);
+
+    const pending = settle(ledger, ORPHAN, 1);
+    pending.catch(() => undefined);
+    const later = opened();
+    for (const partition of NEIGHBOURS) {
+      await settle(ledger, partition, 1);
+      await settle(later, partition, 2);
+    }
+    const readers = [first, await bench.open({ topic, groupId, member: 'second' })];
+    // The other client asks that very partition where it begins, and waits for an answer.
+    if (client === 'platformatic') {
+      readers.push(await bench.open({ topic, groupId: bench.groupId(), member: 'third' }));
+    }
+    for (const { recorded } of readers) {
+      for (const partition of NEIGHBOURS) {
+        await vi.waitFor(() => expect(recorded.offsets(partition)).toEqual(offsets(0, 3)), WAIT);
+      }
+    }
+    await vi.waitFor(() => expect(ledger.attempts.at(-1)?.outcome.outcome).toBe('unknown'), WAIT);
+
+    await away.start();
+    await cluster.whole();
+    await pending;
+    for (const { recorded } of readers) {
+      await vi.waitFor(() => expect(new Set(recorded.offsets(ORPHAN)).size).toBe(2), WAIT);
+    }
+    const verdict = judgeAppends([...ledger.attempts, ...later.attempts], await recorder.stored(topic));
+    expect(verdict).toMatchObject({ violations: NONE, acked: 8 });
+  });
+});
