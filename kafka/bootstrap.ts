@@ -35,7 +35,9 @@ export async function ensureTopics(
       const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
       const [description] = await admin.describeConfigs({ resources });
       const settings = Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
-      existing.set(topic, { partitions: metadata.topics.get(topic)?.partitionsCount ?? 0, settings });
+      const partitions = metadata.topics.get(topic)?.partitions ?? [];
+      const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
+      existing.set(topic, { partitions: partitions.length, replicas, settings });
     }
     const { create, mismatches } = planTopics(TOPIC_PLANS, existing, metadata.brokers.size);
     if (mismatches.length > 0) throw new PmcError('PMC_TOPIC_MISMATCH', mismatches.join('\n'), { mismatches });

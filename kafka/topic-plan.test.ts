@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { TOPIC, TOPIC_PLANS } from '../schemas/topics.ts';
 import { type ExistingTopic, planTopics } from './topic-plan.ts';
 
-function existing(settings: Readonly<Record<string, string>>): ReadonlyMap<string, ExistingTopic> {
+function existing(settings: Readonly<Record<string, string>>, replicas = 1): ReadonlyMap<string, ExistingTopic> {
   const sound = { 'cleanup.policy': 'delete', 'unclean.leader.election.enable': 'false' };
-  return new Map(TOPIC_PLANS.map(({ topic }) => [topic, { partitions: 6, settings: { ...sound, ...settings } }]));
+  const topic = { partitions: 6, replicas, settings: { ...sound, ...settings } };
+  return new Map(TOPIC_PLANS.map((plan) => [plan.topic, topic]));
 }
 
 describe('the plan of topics', () => {
@@ -55,5 +56,29 @@ describe('the plan of topics', () => {
     expect(create).toEqual([]);
     expect(mismatches).toHaveLength(TOPIC_PLANS.length);
     expect(mismatches[0]).toContain(`${TOPIC.incoming} has ${name}=${value}`);
+  });
+
+  test.each([
+    [3, '1', 'has min.insync.replicas=1, must be 2', 'min.insync.replicas=2'],
+    [2, '1', 'has min.insync.replicas=1, must be 2', 'min.insync.replicas=2'],
+    [1, '1', 'has 1 replica, must have 2 at least', 'min.insync.replicas=2'],
+    [1, '2', 'has 1 replica, must have 2 at least', 'kafka-reassign-partitions'],
+  ])(
+    'row 32 · on three brokers refuses a topic with %i replicas of which %s must have a record, and says what to do',
+    (replicas, minimum, wrong, action) => {
+      const found = existing({ 'min.insync.replicas': minimum }, replicas);
+      const { create, mismatches } = planTopics(TOPIC_PLANS, found, 3);
+      expect(create).toEqual([]);
+      expect(mismatches).toHaveLength(TOPIC_PLANS.length);
+      expect(mismatches[0]).toContain(`${TOPIC.incoming} ${wrong}`);
+      expect(mismatches[0]).toMatch(new RegExp(`${action}$`));
+    },
+  );
+
+  test('takes topics of which two replicas have every record, and of a cluster that cannot have them any', () => {
+    for (const replicas of [2, 3, 5])
+      expect(planTopics(TOPIC_PLANS, existing({ 'min.insync.replicas': '2' }, replicas), 3).mismatches).toEqual([]);
+    for (const brokers of [1, 2])
+      expect(planTopics(TOPIC_PLANS, existing({ 'min.insync.replicas': '1' }), brokers).mismatches).toEqual([]);
   });
 });

@@ -109,7 +109,7 @@ export const LOG_ERROR_CODES = {
     meaning:
       'A batch on the log is compressed in a way that the chosen client cannot undo, or from more than the 64 MiB that a process takes.',
     action:
-      'Nothing is skipped, the partition waits: choose the other client, or give the topic another compression.type.',
+      'Nothing is skipped, the partition waits: choose the other client, or give the topic another compression.type. Find out who appends it.',
     exitCode: 1,
   },
   PMC_GROUP_ACTIVE: {
@@ -145,8 +145,9 @@ export const LOG_ERROR_CODES = {
   PMC_TOPIC_MISMATCH: {
     retriable: false,
     meaning:
-      'An existing topic has settings that would make holes legal or lose records (compaction, unclean leader election).',
-    action: 'Correct the topic as the message says; the topic plan is in docs/architecture.md.',
+      'An existing topic has settings that would make holes legal or lose records (compaction, unclean elections, on three brokers or more a single replica or min.insync.replicas=1).',
+    action:
+      'Correct the topic as the message says, which can be done while the services run; the topic plan is in docs/architecture.md.',
     exitCode: 4,
   },
   PMC_TOPIC_RECREATED: {

@@ -1,6 +1,9 @@
 // What an appender makes of three brokers of which one vanishes, and of leaders that move, by both clients.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ensureTopics } from '../../kafka/bootstrap.ts';
 import type { Appender } from '../../kafka/log.ts';
+import { TOPIC } from '../../schemas/topics.ts';
+import { PmcError } from '../../service/errors.ts';
 import { AppendLedger, numbered } from '../support/log/append-ledger.ts';
 import { appendLoad } from '../support/log/append-load.ts';
 import { type AppendVerdict, judgeAppends, NONE } from '../support/log/append-verdict.ts';
@@ -10,6 +13,7 @@ import { RawRecorder } from '../support/log/raw-recorder.ts';
 import { withCluster } from '../support/log/with-cluster.ts';
 
 const PARTITIONS = 3;
+const WAIT = { timeout: 60_000, interval: 200 };
 
 let cluster: KafkaCluster;
 let recorder: RawRecorder;
@@ -100,4 +104,23 @@ describe.for(CLIENTS)('%s', (client) => {
     expect(found).toMatchObject({ violations: NONE, acked: 2 });
     await cluster.whole();
   });
+});
+
+test('row 32 · topics of which one disk may have the only copy are refused, and taken when they are set right', async () => {
+  const access = { brokers: cluster.direct };
+  const settings = [{ name: 'min.insync.replicas', value: '1' }];
+  const create = (topic: string, replicas: number): Promise<unknown> =>
+    cluster.ask((admin) => admin.createTopics({ topics: [topic], partitions: 2, replicas, configs: settings }));
+  await Promise.all([create(TOPIC.sources, 1), create(TOPIC.rejected, 3)]);
+  const { mismatches } = await ensureTopics(access).then(
+    () => ({ mismatches: [] }),
+    (error: unknown) => (error instanceof PmcError ? error.details : {}),
+  );
+  expect(mismatches).toEqual([
+    expect.stringMatching(`^${TOPIC.rejected} has min.insync.replicas=1, must be 2`),
+    expect.stringMatching(`^${TOPIC.sources} has 1 replica, must have 2 at least`),
+  ]);
+  await cluster.ask((admin) => admin.deleteTopics({ topics: [TOPIC.sources, TOPIC.rejected] }));
+  // A broker knows for a moment more what is gone, and another does not know yet what is new.
+  await vi.waitFor(async () => expect(await ensureTopics(access)).toEqual([]), WAIT);
 });
