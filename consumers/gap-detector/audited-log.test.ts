@@ -107,7 +107,7 @@ describe('what was read of the log', () => {
     await audited.take(INCOMING, [entry(INCOMING, 0, counted(1)), entry(INCOMING, 1, counted(4))], 2n);
     const gaps = () =>
       audited.sources
-        .judge(() => FAR_MS, { starts: new Map(), untilMs: 0 }, FAR_MS)
+        .judge(() => ({ untilMs: FAR_MS, isOpenEnded: false }), { starts: new Map(), untilMs: 0 }, FAR_MS)
         .findings.map(({ from, to }) => [from, to]);
     expect(gaps()).toEqual([[2, 3]]);
     await audited.take(REJECTED, [rejected(0, 2, 2)], 1n);

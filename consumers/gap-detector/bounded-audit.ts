@@ -121,9 +121,9 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
     for (const event of await loadTimeline(tools.pool)) audited.timeline.add(event);
   }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);
-  const untilMs = (epoch: string) => audited.gateway.settledUntilMs(epoch, audited.positions, heardAtMs);
+  const settledUntil = (epoch: string) => audited.gateway.settledUntil(epoch, audited.positions, logStarts, heardAtMs);
   const forgotten = audited.gateway.forgotten(incomingStarts(logStarts, names.incoming));
-  const sources = audited.sources.judge(untilMs, forgotten, heardAtMs);
+  const sources = audited.sources.judge(settledUntil, forgotten, heardAtMs);
   const looked = {
     incoming,
     audited,

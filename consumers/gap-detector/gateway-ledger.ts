@@ -21,6 +21,7 @@ import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
 import { RangeSet } from './ranges.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
+import { type SettledUntil, settledUntil } from './settled-until.ts';
 import type { Forgotten } from './sightings.ts';
 import type { Finding } from './verdict.ts';
 
@@ -158,15 +159,17 @@ export class GatewayLedger {
     );
   }
 
-  /** Up to when everything that an epoch has received is settled and read; for ever when it has ended. */
-  settledUntilMs(gatewayEpoch: string, positions: ReadonlyMap<string, bigint>, nowMs: number): number {
+  /** Up to when everything that an epoch has received is settled and read. */
+  settledUntil(
+    gatewayEpoch: string,
+    positions: ReadonlyMap<string, bigint>,
+    logStarts: ReadonlyMap<string, bigint>,
+    nowMs: number,
+  ): SettledUntil {
     const epoch = this.#epochs.get(gatewayEpoch);
-    if (epoch === undefined) return 0;
-    const judgedUpTo = readUpTo(epoch, 0, positions, this.#rules);
-    if (this.#stateOf(epoch, nowMs) !== 'live') return judgedUpTo >= epoch.settledUpTo ? Number.POSITIVE_INFINITY : 0;
-    return [...epoch.marks, ...epoch.recent]
-      .filter(({ received }) => received <= judgedUpTo)
-      .reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+    if (epoch === undefined) return { untilMs: 0, isOpenEnded: false };
+    const floor = expiredUpTo(epoch, logStarts) ?? epoch.received;
+    return settledUntil(epoch, this.#stateOf(epoch, nowMs), floor, readUpTo(epoch, 0, positions, this.#rules));
   }
 
   /** What has left the log of incoming events, whose starts these are, and until when it can have been received. */

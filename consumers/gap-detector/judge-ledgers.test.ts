@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
+import type { SourceCheckpoint } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { GatewayLedger } from './gateway-ledger.ts';
 import { judgeLedgers } from './judge-ledgers.ts';
@@ -8,9 +9,13 @@ import { SourceLedger } from './source-ledger.ts';
 const T = 'pmc.messages.incoming';
 const LATER_MS = 600_000;
 
-/** An old epoch with numbers in turn in two partitions, of which an audit that starts anew has read one, and no checkpoint. */
-function halfRead() {
+/** Of an old epoch that is closed. */
+const CLOSED = { kind: 'closed', settledUpTo: 9, received: 9, at: 10 } as const;
+
+/** An old epoch with numbers in turn in two partitions, of which an audit that starts anew has read one. */
+function halfRead(said: Partial<SourceCheckpoint> & Pick<SourceCheckpoint, 'kind'> = CLOSED) {
   const [gateway, sources] = [new GatewayLedger(), new SourceLedger()];
+  gateway.checkpoint({ ...BLANK_CHECKPOINT, gatewayEpoch: 'g', instance: 'i', inFlightMax: 8, at: 0, ...said });
   for (let seq = 1; seq <= 9; seq += 2) {
     const at = { topic: T, partition: 0, offset: BigInt(seq) };
     gateway.observe('g', seq, seq, at);
@@ -29,15 +34,7 @@ describe('what the ledgers say', () => {
   });
 
   test('is as of the time up to which all is read: who speaks later is not silent', () => {
-    const audited = halfRead();
-    audited.gateway.checkpoint({
-      ...BLANK_CHECKPOINT,
-      kind: 'progress',
-      gatewayEpoch: 'g',
-      instance: 'i',
-      inFlightMax: 8,
-      at: LATER_MS,
-    });
+    const audited = halfRead({ kind: 'progress', at: LATER_MS });
     const states = (asOfMs: number, nowMs: number) =>
       judgeLedgers(audited, new Map(), asOfMs, nowMs).gateway.epochs.map(({ state }) => state);
     expect(states(LATER_MS + 5_000, LATER_MS + 60_000)).toEqual(['live']);
@@ -45,14 +42,19 @@ describe('what the ledgers say', () => {
   });
 
   test.each([
-    ['that were young then', 'closed', 10, 20_000],
-    ['of a gateway that was still to speak of them', 'progress', 100_000, 105_000],
-  ] as const)('calls no numbers missing %s, however much later it is now', (_which, kind, atMs, asOfMs) => {
-    const audited = halfRead();
-    const about = { gatewayEpoch: 'g', instance: 'i', inFlightMax: 8, settledUpTo: 9, received: 12, at: atMs };
-    audited.gateway.checkpoint({ ...BLANK_CHECKPOINT, ...about, kind });
+    ['that were young then', CLOSED, 20_000],
+    [
+      'of a gateway that had still to speak of them',
+      { ...CLOSED, kind: 'progress', received: 12, at: 100_000 },
+      105_000,
+    ],
+  ] as const)('calls no numbers missing %s, however much later it is now', (_which, said, asOfMs) => {
+    const audited = halfRead(said);
     const missing = (untilMs: number) => judgeLedgers(audited, new Map(), untilMs, LATER_MS).sources.findings.length;
-    expect([missing(asOfMs), missing(LATER_MS)]).toEqual([0, 4]);
+    const then = missing(asOfMs);
+    const about = { ...BLANK_CHECKPOINT, ...CLOSED, gatewayEpoch: 'g', instance: 'i', inFlightMax: 8 };
+    audited.gateway.checkpoint({ ...about, settledUpTo: 12, received: 12 });
+    expect([then, missing(LATER_MS)]).toEqual([0, 4]);
   });
 
   test('does not take what expired in another topic for numbers that did', () => {

@@ -29,11 +29,11 @@ export function judgeLedgers(
     const nothing = { gateway: { epochs: [], findings: [] }, sources: { streams: [], findings: [] } };
     return { ...nothing, lagging: 'the audit is still reading the log' };
   }
-  const untilMs = (epoch: string) => gateway.settledUntilMs(epoch, positions, asOfMs);
+  const settledUntil = (epoch: string) => gateway.settledUntil(epoch, positions, logStarts, asOfMs);
   const isBehind = nowMs - asOfMs > LAG_MAX_MS;
   return {
     gateway: gateway.judge(positions, logStarts, asOfMs),
-    sources: sources.judge(untilMs, gateway.forgotten(incomingStarts(logStarts, TOPIC.incoming)), asOfMs),
+    sources: sources.judge(settledUntil, gateway.forgotten(incomingStarts(logStarts, TOPIC.incoming)), asOfMs),
     lagging: isBehind ? `the audit has not read what came since ${new Date(asOfMs).toISOString()}` : undefined,
   };
 }

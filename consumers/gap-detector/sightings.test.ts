@@ -8,6 +8,7 @@ const TOPIC = 't';
 const PARTITIONS = 3;
 const STREAMS = 2;
 const OF = { source: 's', streamEpoch: 'e' };
+const ALWAYS = { untilMs: Number.POSITIVE_INFINITY, isOpenEnded: false };
 
 interface Logged {
   readonly stream: number;
@@ -143,7 +144,7 @@ class World {
       }
     }
     const forgotten = gateway.forgotten(starts);
-    const { findings } = sources.judge(() => Number.POSITIVE_INFINITY, forgotten, this.nowMs + 600_000);
+    const { findings } = sources.judge(() => ALWAYS, forgotten, this.nowMs + 600_000);
     const found = this.accounts.map((_one, stream) => new Set(numbersOf(findings, String(stream))));
     return { forgotten, found };
   }

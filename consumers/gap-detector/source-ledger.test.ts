@@ -8,7 +8,10 @@ import { type GapWord, SourceLedger } from './source-ledger.ts';
 const OF = { source: 's', stream: 'a', streamEpoch: 'e' };
 const NOW_MS = 1_000_000;
 const NOTHING: Forgotten = { starts: new Map(), untilMs: 0 };
-const ALWAYS = (): number => Number.POSITIVE_INFINITY;
+const until =
+  (untilMs: number, isOpenEnded = false) =>
+  () => ({ untilMs, isOpenEnded });
+const ALWAYS = until(Number.POSITIVE_INFINITY);
 
 function ledgerOf(numbers: readonly number[], receivedAtMs = 0, partitions = 3): SourceLedger {
   const ledger = new SourceLedger();
@@ -24,9 +27,9 @@ function unsaid(...partitions: readonly string[]): Forgotten {
   return { starts: new Map(partitions.map((name) => [name, 5n])), untilMs: Number.POSITIVE_INFINITY };
 }
 
-function gapsOf(ledger: SourceLedger, until = ALWAYS, forgotten = NOTHING) {
+function gapsOf(ledger: SourceLedger, settled = ALWAYS, forgotten = NOTHING, nowMs = NOW_MS) {
   return ledger
-    .judge(until, forgotten, NOW_MS)
+    .judge(settled, forgotten, nowMs)
     .findings.filter(({ kind }) => kind === 'source-gap')
     .flatMap(({ from = 0, to = 0 }) => Array.from({ length: to - from + 1 }, (_, index) => from + index));
 }
@@ -49,9 +52,9 @@ describe('the numbers of a source', () => {
     const numbers = [1, 2, 5];
     expect(gapsOf(ledgerOf(numbers, NOW_MS - 10_000))).toEqual([]);
     expect(gapsOf(ledgerOf(numbers, NOW_MS - 60_000))).toEqual([3, 4]);
-    expect(gapsOf(ledgerOf(numbers, NOW_MS - 60_000), () => NOW_MS - 90_000)).toEqual([]);
+    expect(gapsOf(ledgerOf(numbers, NOW_MS - 60_000), until(NOW_MS - 90_000))).toEqual([]);
     // What came within a span of five seconds is told from what came after it only when the span is over.
-    expect([9_999, 10_000].map((untilMs) => gapsOf(ledgerOf(numbers, 7_000), () => untilMs))).toEqual([[], [3, 4]]);
+    expect([9_999, 10_000].map((untilMs) => gapsOf(ledgerOf(numbers, 7_000), until(untilMs)))).toEqual([[], [3, 4]]);
   });
 
   test('before the first that is left in a partition that has expired are out of the account', () => {
@@ -100,6 +103,41 @@ test('a gap of long ago is not forgotten, however much came since that is young'
     ledger.observe({ ...OF, seq, gatewayEpoch: 'g', receivedAtMs: NOW_MS + seq * 5_000 }, at);
   }
   expect(gapsOf(ledger)).toEqual([3, 4]);
+});
+
+test.each([
+  ['all along', true],
+  ['at the end', false],
+] as const)(
+  'judged %s, a number that waits at the gateway is no gap however long the others go on, and hides none before it',
+  (_when, isRunning) => {
+    const ledger = new SourceLedger();
+    const waiting = until(2_000_000);
+    for (let seq = 1; seq <= 3_000; seq += 1) {
+      const [at, receivedAtMs] = [{ topic: 't', partition: 0, offset: BigInt(seq) }, seq * 1_000];
+      if (seq !== 5 && seq !== 2_001) ledger.observe({ ...OF, seq, gatewayEpoch: 'g', receivedAtMs }, at);
+      const isLookedAt = isRunning && receivedAtMs >= 60_000 && seq % 10 === 0;
+      if (isLookedAt) expect(gapsOf(ledger, waiting, NOTHING, receivedAtMs)).toEqual([5]);
+    }
+    expect(gapsOf(ledger, waiting, NOTHING, 3_000_000)).toEqual([5]);
+    expect(gapsOf(ledger, ALWAYS, NOTHING, 3_000_000)).toEqual([5, 2_001]);
+  },
+);
+
+test('a gateway is asked once for what it has settled, however many streams it has', () => {
+  const ledger = new SourceLedger();
+  for (const gatewayEpoch of ['g', 'h'])
+    for (let stream = 0; stream < 9; stream += 1) {
+      const at = { topic: 't', partition: 0, offset: BigInt(stream) };
+      ledger.observe({ ...OF, stream: String(stream), seq: 1, gatewayEpoch, receivedAtMs: 0 }, at);
+    }
+  const asked: string[] = [];
+  const settled = (epoch: string) => {
+    asked.push(epoch);
+    return ALWAYS();
+  };
+  ledger.judge(settled, NOTHING, NOW_MS);
+  expect(asked).toEqual(['g', 'h']);
 });
 
 test('a jump to the last number there is leaves one gap, and so does that it is given up: none of it takes as long as it is wide', () => {

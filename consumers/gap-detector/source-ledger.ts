@@ -6,8 +6,18 @@ import type { Place } from './gateway-ledger.ts';
 import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
+import type { SettledUntil } from './settled-until.ts';
 import type { Forgotten } from './sightings.ts';
-import { gapsOf, judgedUpTo, lostBelow, newStream, reached, type Stream, type StreamName } from './source-stream.ts';
+import {
+  gapsOf,
+  judgedUpTo,
+  lostBelow,
+  newStream,
+  reached,
+  type Stream,
+  type StreamName,
+  settledUntilMs,
+} from './source-stream.ts';
 import type { Finding } from './verdict.ts';
 
 export interface CountedEvent extends StreamName {
@@ -92,24 +102,21 @@ export class SourceLedger {
   }
 
   /**
-   * `settledUntilMs` tells of a gateway epoch up to when everything that it received is settled and read. Where the log has forgotten
-   * something, numbers that may have been part of it are out of the account; not so what the gateway says is lost.
+   * `settledUntil` tells of a gateway epoch up to when everything that it received is settled and read; it is asked once for each. Where
+   * the log has forgotten something, numbers that may have been part of it are out of the account; not so what the gateway says is lost.
    */
   judge(
-    settledUntilMs: (gatewayEpoch: string) => number,
+    settledUntil: (gatewayEpoch: string) => SettledUntil,
     forgotten: Forgotten,
     nowMs: number,
   ): { readonly streams: readonly SourceReport[]; readonly findings: readonly Finding[] } {
     this.#noteForgotten(forgotten);
     const ripeMs = this.#rules.ripeUntilMs(nowMs);
+    const settled = onceEach(settledUntil);
     const findings: Finding[] = [];
     const streams = [...this.#streams.values()].map((one): SourceReport => {
-      const untilMs = [...one.gatewayEpochs].reduce(
-        (soonest, epoch) => Math.min(soonest, settledUntilMs(epoch)),
-        ripeMs,
-      );
       const from = one.sightings.judgedFrom(forgotten, ripeMs);
-      const upTo = judgedUpTo(one, from, untilMs);
+      const upTo = judgedUpTo(one, from, settledUntilMs(one, settled, ripeMs));
       const { source, stream, streamEpoch } = one;
       const name = { source, stream, streamEpoch };
       const [below, gaps] = [lostBelow(one, from, forgotten), gapsOf(one, from, upTo, this.#rules)];
@@ -159,6 +166,18 @@ export class SourceLedger {
     this.#last = fresh;
     return fresh;
   }
+}
+
+/** Thousands of streams are of the same few epochs. */
+function onceEach<T>(ask: (name: string) => T): (name: string) => T {
+  const answers = new Map<string, T>();
+  return (name) => {
+    const known = answers.get(name);
+    if (known !== undefined) return known;
+    const answer = ask(name);
+    answers.set(name, answer);
+    return answer;
+  };
 }
 
 function countOf(gaps: readonly { readonly from: number; readonly to: number }[]): number {

@@ -3,6 +3,7 @@
 import { Intervals, type Range } from './intervals.ts';
 import { RangeSet } from './ranges.ts';
 import type { Rules } from './rules.ts';
+import type { SettledUntil } from './settled-until.ts';
 import { type Forgotten, Sightings } from './sightings.ts';
 import type { Finding } from './verdict.ts';
 
@@ -21,12 +22,14 @@ export interface Stream extends StreamName {
   /** What is on no record with good reason. */
   readonly excused: Intervals;
   readonly sightings: Sightings;
-  readonly gatewayEpochs: Set<string>;
+  /** The highest number that each gateway epoch had of it. */
+  readonly epochs: Map<string, number>;
   /** Highest number found, by `topic-partition`. */
   readonly highest: Map<string, number>;
-  /** The highest number of each of the newest spans of time, by the span's number; `settled` is that of all older ones. */
-  readonly recent: Map<number, number>;
-  settled: number;
+  /** The highest number of each span of time that is not judged yet, by the span's number. */
+  readonly spans: Map<number, number>;
+  /** The highest one of all that was received before the latest time up to which it was judged. */
+  judged: number;
 }
 
 export type Gap = Required<Pick<Finding, 'from' | 'to' | 'detail'>>;
@@ -39,33 +42,76 @@ const NEVER_ARRIVED = 'later numbers of the stream are on the log, these never a
 export function newStream({ source, stream, streamEpoch }: StreamName): Stream {
   const name = { source, stream, streamEpoch };
   const sets = { seen: new RangeSet(), givenUp: new Intervals(), excused: new Intervals() };
-  const seen = { sightings: new Sightings(), gatewayEpochs: new Set<string>(), highest: new Map<string, number>() };
-  return { ...name, ...sets, ...seen, lost: [], recent: new Map(), settled: 0 };
+  const seen = { sightings: new Sightings(), epochs: new Map<string, number>(), highest: new Map<string, number>() };
+  return { ...name, ...sets, ...seen, lost: [], spans: new Map(), judged: 0 };
 }
 
-export function reached(stream: Stream, seq: number, gatewayEpoch: string, atMs: number): void {
-  stream.gatewayEpochs.add(gatewayEpoch);
+export function reached({ epochs, spans }: Stream, seq: number, gatewayEpoch: string, atMs: number): void {
+  epochs.set(gatewayEpoch, Math.max(epochs.get(gatewayEpoch) ?? 0, seq));
   const span = Math.floor(atMs / SPAN_MS);
-  stream.recent.set(span, Math.max(stream.recent.get(span) ?? 0, seq));
-  if (stream.recent.size > SPANS_MAX) settleOldest(stream);
+  spans.set(span, Math.max(spans.get(span) ?? 0, seq));
+  if (spans.size > SPANS_MAX) mergeTwo(spans);
 }
 
-function settleOldest(stream: Stream): void {
-  const oldest = [...stream.recent.keys()].reduce((a, b) => Math.min(a, b));
-  stream.settled = Math.max(stream.settled, stream.recent.get(oldest) ?? 0);
-  stream.recent.delete(oldest);
+/**
+ * Numbers of one span become as late as the next one: what waits at a gateway may keep the judgement at a time of long ago, and none that
+ * came after it may slip below that. The spans become wider with their age, for then a little more patience does not matter.
+ */
+function mergeTwo(spans: Map<number, number>): void {
+  const ascending = [...spans.keys()].sort((a, b) => a - b);
+  const newest = ascending.at(-1) ?? 0;
+  let merged = { span: 0, into: 0, cost: Number.POSITIVE_INFINITY };
+  for (const [index, span] of ascending.entries()) {
+    const [before, into] = [ascending[index - 1], ascending[index + 1]];
+    if (before === undefined || into === undefined) continue;
+    const cost = (into - before) / (newest - into + 1);
+    if (cost < merged.cost) merged = { span, into, cost };
+  }
+  const { span, into } = merged;
+  spans.set(into, Math.max(spans.get(span) ?? 0, spans.get(into) ?? 0));
+  spans.delete(span);
+}
+
+/**
+ * Up to when all that was received of a stream is settled and read. An epoch that ended with frames in flight tells nothing of what it had
+ * received last, until somebody has received a number beyond all of its own: sources send again in order what was not settled.
+ */
+export function settledUntilMs(
+  stream: Stream,
+  settledUntil: (gatewayEpoch: string) => SettledUntil,
+  ripeMs: number,
+): number {
+  let untilMs = ripeMs;
+  const open: { readonly untilMs: number; readonly highest: number }[] = [];
+  for (const [epoch, highest] of stream.epochs) {
+    const settled = settledUntil(epoch);
+    if (settled.isOpenEnded) open.push({ untilMs: settled.untilMs, highest });
+    else untilMs = Math.min(untilMs, settled.untilMs);
+  }
+  for (const one of open.sort((a, b) => b.highest - a.highest)) {
+    if (highestUntil(stream, untilMs) > one.highest) break;
+    untilMs = Math.min(untilMs, one.untilMs);
+  }
+  return untilMs;
 }
 
 /** The last number that is judged, of those from `from` on: only one that may still come needs time. */
 export function judgedUpTo(stream: Stream, from: number, untilMs: number): number {
-  return Number.isFinite(from) ? Math.max(highestUntil(stream, untilMs), firstOpen(stream, from) - 1) : 0;
+  stream.judged = highestUntil(stream, untilMs);
+  for (const span of stream.spans.keys()) if (isOver(span, untilMs)) stream.spans.delete(span);
+  return Number.isFinite(from) ? Math.max(stream.judged, firstOpen(stream, from) - 1) : 0;
 }
 
-/** The highest number that was received before a time; a span counts when it was over by then. */
-function highestUntil({ recent, settled }: Stream, untilMs: number): number {
-  return [...recent]
-    .filter(([span]) => (span + 1) * SPAN_MS <= untilMs)
-    .reduce((highest, [, seq]) => Math.max(highest, seq), settled);
+/** The highest number that was received before a time, as far as a span of it was over by then. */
+function highestUntil({ spans, judged }: Stream, untilMs: number): number {
+  return [...spans].reduce(
+    (highest, [span, seq]) => (isOver(span, untilMs) ? Math.max(highest, seq) : highest),
+    judged,
+  );
+}
+
+function isOver(span: number, untilMs: number): boolean {
+  return (span + 1) * SPAN_MS <= untilMs;
 }
 
 /** The lowest number from `from` on of which nothing is known yet. */

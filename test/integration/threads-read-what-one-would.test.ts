@@ -82,11 +82,12 @@ async function read(threads?: ReadingThreads, isContentOnly = false, digestUpper
   const tools = { admin, ranges, isContentOnly, ...(threads && { threads }) };
   const digestUppers = new Map([[1, digestUpper]]);
   await readIncoming(tools, audited, topic, logStarts, { digestUppers });
+  const settled = { untilMs: LATER_MS, isOpenEnded: false };
   return {
     digests: [0, 1, 2].map((partition) => audited.digest(partition)?.upTo(2n ** 62n)),
     findings: audited.findings,
     gateway: audited.gateway.judge(audited.positions, logStarts, LATER_MS),
-    sources: audited.sources.judge(() => LATER_MS, audited.gateway.forgotten(logStarts), LATER_MS),
+    sources: audited.sources.judge(() => settled, audited.gateway.forgotten(logStarts), LATER_MS),
     positions: audited.positions,
   };
 }
