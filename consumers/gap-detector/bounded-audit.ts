@@ -11,6 +11,7 @@ import { openEvents } from './audit-store.ts';
 import { AuditedLog, type AuditedTopics, SYSTEM_TOPICS } from './audited-log.ts';
 import { rowsBeyondLog } from './beyond-log.ts';
 import { danglingReferences } from './dangling-references.ts';
+import { formerLog } from './findings-book.ts';
 import { incomingStarts } from './judge-ledgers.ts';
 import { type Look, lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
 import { OutgoingLog } from './outgoing-log.ts';
@@ -118,6 +119,7 @@ export async function boundedAudit(tools: AuditTools, options: BoundedAuditOptio
       .map(({ partition, to }) => ({ partition, auditedTo: BigInt(to), ends: now.get(partition) ?? NOWHERE }));
     await moveAnchors(tools, described, standings, events, findings);
     events.push(...(await openEvents(tools.pool, names.incoming)));
+    audited.gateway.recreated(await formerLog(tools.pool, incoming));
     for (const event of await loadTimeline(tools.pool)) audited.timeline.add(event);
   }
   const gateway = audited.gateway.judge(audited.positions, logStarts, heardAtMs);

@@ -1,12 +1,14 @@
 // What a gateway epoch has said of itself, and how far it can be believed: which claims have been read up to, which numbers may
 // have expired, what its end leaves open. Pure.
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
+import { type Former, isOfFormer } from './former-log.ts';
 import type { EpochState } from './gateway-ledger.ts';
 import type { Spool } from './gateway-spool.ts';
 import type { Range } from './intervals.ts';
 import { nameOf } from './partition-name.ts';
 import type { RangeSet } from './ranges.ts';
 import type { Rules } from './rules.ts';
+import { APART_MS } from './sightings.ts';
 
 export interface Mark {
   /** Of the checkpoint in its epoch, from 0. */
@@ -84,15 +86,25 @@ export function remember(epoch: Epoch, mark: Mark): void {
   epoch.marks = epoch.marks.filter(({ number }) => number % epoch.stride === 0);
 }
 
+export interface Reading {
+  readonly positions: ReadonlyMap<string, bigint>;
+  /** All that was on the log then has been read. */
+  readonly asOfMs: number;
+  readonly former: Former | undefined;
+  readonly rules: Pick<Rules, 'isRead'>;
+}
+
 /** The highest claim whose end offsets have been read: the newest one alone would always be a moment ahead of the reading. */
 export function readUpTo(
   { marks, recent }: Epoch,
   floor: number,
-  positions: ReadonlyMap<string, bigint>,
-  rules: Rules,
+  { positions, asOfMs, former, rules }: Reading,
 ): number {
-  const isRead = ({ ends }: Mark): boolean =>
-    [...ends].every(([name, end]) => rules.isRead(positions.get(name) ?? -1n, end));
+  // An end on a log that is gone does not tell where on the new one the frames lie that came since: only the time does.
+  const isRead = ({ ends, atMs }: Mark): boolean =>
+    [...ends].every(([name, end]) =>
+      isOfFormer(former, name, end) ? atMs + APART_MS <= asOfMs : rules.isRead(positions.get(name) ?? -1n, end),
+    );
   return [...marks, ...recent]
     .filter(isRead)
     .reduce((highest, { settledUpTo }) => Math.max(highest, settledUpTo), floor);
@@ -131,21 +143,33 @@ export function tailOf(
 }
 
 /**
- * The number up to which records may have expired: a frame received after a checkpoint lies at or above that checkpoint's
- * end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
+ * The number up to which records may have expired, or been on a log that is gone: a frame received after a checkpoint lies at or above that
+ * checkpoint's end offsets. 0 when nothing has expired, undefined when nothing of the epoch is sure to be on the log.
  */
 export function expiredUpTo(
   { marks, recent, ends: last }: Epoch,
   logStarts: ReadonlyMap<string, bigint>,
+  former: Former | undefined,
 ): number | undefined {
+  const gone = former === undefined ? 0 : former.upTo;
+  if (gone === undefined) return undefined;
   const started = [...logStarts].filter(([name, offset]) => offset > 0n && last.has(name));
-  if (started.length === 0) return 0;
+  if (started.length === 0) return gone;
   if (started.length === last.size && started.every(([name, offset]) => (last.get(name) ?? 0n) < offset))
     return undefined;
   // What was settled after a checkpoint is not on a partition where the epoch has appended nothing since.
-  const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean =>
-    (ends.get(name) ?? 0n) >= offset || ends.get(name) === last.get(name);
-  return [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)))?.received;
+  const isPast = ({ ends }: Mark, [name, offset]: readonly [string, bigint]): boolean => {
+    const end = ends.get(name) ?? 0n;
+    return !isOfFormer(former, name, end) && (end >= offset || ends.get(name) === last.get(name));
+  };
+  const past = [...marks, ...recent].find((mark) => started.every((start) => isPast(mark, start)));
+  return past && Math.max(past.received, gone);
+}
+
+/** An epoch, and what of it is of a former log. */
+export interface Claims {
+  readonly epoch: Epoch;
+  readonly former: Former | undefined;
 }
 
 /**
@@ -153,30 +177,40 @@ export function expiredUpTo(
  * where nothing has. An end offset at or above a log start offset was said when all below that had been appended. Of a
  * partition where nobody has come so far by a checkpoint, what each epoch appended was there when its end was said first.
  */
-export function forgottenUntilMs(epochs: readonly Epoch[], logStarts: ReadonlyMap<string, bigint>): number {
+export function forgottenUntilMs(all: readonly Claims[], logStarts: ReadonlyMap<string, bigint>): number {
   const started = [...logStarts].filter(([, start]) => start > 0n);
   if (started.length === 0) return 0;
-  const all = epochs.flatMap(({ marks, recent }) => [...marks, ...recent]);
   // Before the first word nobody tells what was appended.
-  const firstMs = soonestOf(all);
+  const firstMs = soonestWord(all, () => true);
   if (!Number.isFinite(firstMs)) return firstMs;
   return started.reduce((latest, [name, start]) => {
-    const passedMs = soonestOf(all.filter(({ ends }) => (ends.get(name) ?? 0n) >= start));
-    const untilMs = Number.isFinite(passedMs) ? passedMs : lastAppendedMs(epochs, name);
+    const passedMs = soonestWord(all, ({ ends }, former) => {
+      const end = ends.get(name) ?? 0n;
+      return end >= start && !isOfFormer(former, name, end);
+    });
+    const untilMs = Number.isFinite(passedMs) ? passedMs : lastAppendedMs(all, name);
     return Math.max(latest, untilMs);
   }, firstMs);
 }
 
 /** When the last of the epochs had appended all that it ever did to a partition. */
-function lastAppendedMs(epochs: readonly Epoch[], name: string): number {
-  return epochs.reduce((latest, { marks, recent, ends, checkpoints, lastFrameMs }) => {
-    if (checkpoints === 0) return Math.max(latest, lastFrameMs);
-    const end = ends.get(name);
+function lastAppendedMs(all: readonly Claims[], name: string): number {
+  return all.reduce((latest, { epoch, former }) => {
+    const end = epoch.ends.get(name);
+    if (epoch.checkpoints === 0) return Math.max(latest, epoch.lastFrameMs);
     if (end === undefined) return latest;
-    return Math.max(latest, soonestOf([...marks, ...recent].filter((mark) => mark.ends.get(name) === end)));
+    if (isOfFormer(former, name, end)) return Math.max(latest, epoch.lastHeardMs);
+    return Math.max(
+      latest,
+      soonestWord([{ epoch, former }], ({ ends }) => ends.get(name) === end),
+    );
   }, 0);
 }
 
-function soonestOf(marks: readonly Mark[]): number {
-  return marks.reduce((soonest, { atMs }) => Math.min(soonest, atMs), Number.POSITIVE_INFINITY);
+function soonestWord(all: readonly Claims[], isMeant: (mark: Mark, former: Former | undefined) => boolean): number {
+  let soonest = Number.POSITIVE_INFINITY;
+  for (const { epoch, former } of all)
+    for (const mark of [...epoch.marks, ...epoch.recent])
+      if (mark.atMs < soonest && isMeant(mark, former)) soonest = mark.atMs;
+  return soonest;
 }

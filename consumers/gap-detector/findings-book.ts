@@ -1,5 +1,6 @@
 // The findings on the audit's books, as `pmc audit gaps` lists them: what was found, by whom first, and what became of it.
 import type { Pool } from '../../service/database.ts';
+import type { FormerLog } from './former-log.ts';
 import type { AuditReport } from './report.ts';
 import type { Finding, FindingKind } from './verdict.ts';
 
@@ -60,6 +61,20 @@ export async function bookedFindings(pool: Pool, { isAll, id, place }: BookOptio
     healedRun: row.healed_run,
     finding: JSON.parse(row.detail) as Finding,
   }));
+}
+
+/** Whether the topic of today was another one once, and since when that is known: for ever, unlike the finding. */
+export async function formerLog(
+  pool: Pool,
+  { topic, incarnation }: { readonly topic: string; readonly incarnation: string },
+): Promise<FormerLog | undefined> {
+  const { rows } = await pool.query<{ seen: Date | null }>(
+    `select max(first_seen_at) as seen from audit.findings
+     where kind = 'recreated' and detail ->> 'topic' = $1 and detail ->> 'incarnation' <> $2`,
+    [topic, incarnation],
+  );
+  const seen = rows[0]?.seen ?? undefined;
+  return seen && { topic, seenMs: seen.getTime() };
 }
 
 export interface BookedKind {

@@ -14,6 +14,7 @@ export class GatewayEpoch {
   readonly inFlightMax: number;
   readonly gatewayEpoch: string;
   readonly instance: string;
+  readonly topic: string;
   nowMs: number;
   received = 0;
   /** The log: per partition, the number at each offset. */
@@ -24,7 +25,8 @@ export class GatewayEpoch {
   readonly #ends = new Map<number, number>();
   #elsewhere: { from: number; to: number; reason: string }[] = [];
 
-  constructor({ inFlightMax = 64, gatewayEpoch = EPOCH, instance = 'communicator-1', nowMs = 0 } = {}) {
+  constructor({ inFlightMax = 64, gatewayEpoch = EPOCH, instance = 'communicator-1', topic = 'log', nowMs = 0 } = {}) {
+    this.topic = topic;
     this.inFlightMax = inFlightMax;
     this.gatewayEpoch = gatewayEpoch;
     this.instance = instance;
@@ -58,7 +60,7 @@ export class GatewayEpoch {
     if (next === undefined) return;
     log.push(next.ingestSeq);
     if (!isAcknowledged) return;
-    this.#ends.set(next.partition, log.length);
+    this.#ends.set(next.partition, Math.max(log.length, this.#ends.get(next.partition) ?? 0));
     this.#settle(next.ingestSeq);
   }
 
@@ -81,10 +83,15 @@ export class GatewayEpoch {
       settledUpTo: this.settledUpTo,
       received: this.received,
       inFlightMax: this.inFlightMax,
-      ends: [...this.#ends].map(([partition, offset]) => ({ topic: 'log', partition, offset })),
+      ends: [...this.#ends].map(([partition, offset]) => ({ topic: this.topic, partition, offset })),
       settledElsewhere: this.#elsewhere,
     });
     this.#elsewhere = [];
+  }
+
+  /** Somebody makes the topic anew; a gateway does not notice. */
+  recreate(): void {
+    for (const log of this.partitions) log.length = 0;
   }
 
   /** Settles all that is open and closes, as a communicator that is stopped. */
@@ -116,7 +123,7 @@ export class GatewayEpoch {
 
   /** How far each partition can be read. */
   get positions(): ReadonlyMap<string, bigint> {
-    return new Map(this.partitions.map((log, partition) => [`log-${partition}`, BigInt(log.length)]));
+    return new Map(this.partitions.map((log, partition) => [`${this.topic}-${partition}`, BigInt(log.length)]));
   }
 
   #settle(ingestSeq: number): void {
@@ -146,14 +153,16 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
 );
 export const STEPS = fc.array(STEP, { maxLength: 150 });
 
+export function step(epoch: GatewayEpoch, one: Step): void {
+  if (one.do === 'receive') epoch.receive(one.partition);
+  else if (one.do === 'append') epoch.append(one.partition, one.isAcknowledged);
+  else if (one.do === 'elsewhere') epoch.settleElsewhere(one.pick);
+  else epoch.checkpoint('progress');
+}
+
 export function played(steps: readonly Step[], inFlightMax = 8): GatewayEpoch {
   const epoch = new GatewayEpoch({ inFlightMax });
-  for (const step of steps) {
-    if (step.do === 'receive') epoch.receive(step.partition);
-    else if (step.do === 'append') epoch.append(step.partition, step.isAcknowledged);
-    else if (step.do === 'elsewhere') epoch.settleElsewhere(step.pick);
-    else epoch.checkpoint('progress');
-  }
+  for (const one of steps) step(epoch, one);
   return epoch;
 }
 

@@ -16,6 +16,7 @@ import {
   spooledOf,
   tailOf,
 } from './epoch-claims.ts';
+import { type Former, type FormerLog, formerOf, isOf } from './former-log.ts';
 import { spoolOf } from './gateway-spool.ts';
 import { Notes } from './notes.ts';
 import { nameOf } from './partition-name.ts';
@@ -57,9 +58,15 @@ export class GatewayLedger {
   readonly #epochs = new Map<string, Epoch>();
   readonly #notes = new Notes();
   readonly #rules: Rules;
+  #formerLog: FormerLog | undefined;
 
   constructor(rules: Rules = SOUND_RULES) {
     this.#rules = rules;
+  }
+
+  /** Where a topic was deleted and made again, what was said of it before tells nothing of what is there now. */
+  recreated(log: FormerLog | undefined): void {
+    this.#formerLog = log;
   }
 
   /** A frame found on the log. */
@@ -109,9 +116,10 @@ export class GatewayLedger {
     const epochs: EpochReport[] = [];
     const findings: Finding[] = [];
     for (const [gatewayEpoch, epoch] of this.#epochs) {
-      const floor = expiredUpTo(epoch, logStarts);
+      const former = this.#formerOf(epoch);
+      const floor = expiredUpTo(epoch, logStarts, former);
       if (floor === undefined) continue;
-      const judgedUpTo = readUpTo(epoch, floor, positions, this.#rules);
+      const judgedUpTo = readUpTo(epoch, floor, { positions, asOfMs: nowMs, former, rules: this.#rules });
       let missing = 0;
       for (const { lower, upper } of epoch.accounted.missing(floor + 1, this.#rules.lastJudged(judgedUpTo) + 1)) {
         missing += upper - lower;
@@ -168,14 +176,25 @@ export class GatewayLedger {
   ): SettledUntil {
     const epoch = this.#epochs.get(gatewayEpoch);
     if (epoch === undefined) return { untilMs: 0, isOpenEnded: false };
-    const floor = expiredUpTo(epoch, logStarts) ?? epoch.received;
-    return settledUntil(epoch, this.#stateOf(epoch, nowMs), floor, readUpTo(epoch, 0, positions, this.#rules));
+    const former = this.#formerOf(epoch);
+    const floor = expiredUpTo(epoch, logStarts, former) ?? epoch.received;
+    const judgedUpTo = readUpTo(epoch, 0, { positions, asOfMs: nowMs, former, rules: this.#rules });
+    return settledUntil(epoch, this.#stateOf(epoch, nowMs), floor, judgedUpTo);
   }
 
-  /** What has left the log of incoming events, whose starts these are, and until when it can have been received. */
+  /**
+   * What has left the log of incoming events, whose starts these are, and until when it can have been received. One that was made again
+   * has forgotten something wherever it begins.
+   */
   forgotten(logStarts: ReadonlyMap<string, bigint>): Forgotten {
-    const starts = new Map([...logStarts].filter(([, start]) => start > 0n));
-    return { starts, untilMs: forgottenUntilMs([...this.#epochs.values()], starts) };
+    const log = this.#formerLog;
+    const starts = new Map([...logStarts].filter(([name, start]) => start > 0n || (log && isOf(name, log))));
+    const all = [...this.#epochs.values()].map((epoch) => ({ epoch, former: this.#formerOf(epoch) }));
+    return { starts, untilMs: Math.max(forgottenUntilMs(all, starts), log?.seenMs ?? 0) };
+  }
+
+  #formerOf(epoch: Epoch): Former | undefined {
+    return formerOf(epoch, this.#formerLog);
   }
 
   /** Dead without a last word: silent for too long, or its instance has started anew since it last spoke. */

@@ -9,6 +9,7 @@ import { checkAnchors, type Described, moveAnchors } from './anchor-check.ts';
 import { openEvents } from './audit-store.ts';
 import { rowsBeyondLog } from './beyond-log.ts';
 import { type AuditTools, expiredUnaudited, settledOf } from './bounded-audit.ts';
+import { formerLog } from './findings-book.ts';
 import { Frontier } from './frontier.ts';
 import { type JudgedLedgers, judgeLedgers } from './judge-ledgers.ts';
 import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
@@ -167,6 +168,7 @@ export class LiveAudit {
         return suspect > 0 || at === undefined ? [] : [{ partition, auditedTo: BigInt(to), ends: at }];
       });
       await moveAnchors(tools, described, standings, fresh, findings);
+      this.#reading.audited.gateway.recreated(await formerLog(tools.pool, topic));
       this.#anchorFindings = fresh;
       this.#anchorsDueMs = nowMs + ANCHORS_EVERY_MS;
     }

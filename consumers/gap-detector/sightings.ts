@@ -23,7 +23,7 @@ const MARKS_MAX = 32;
 const NEWEST_MAX = 6;
 const NEWEST_APART_MS = 15_000;
 /** The clocks of two gateways may be apart so far. */
-const APART_MS = 60_000;
+export const APART_MS = 60_000;
 
 export class Sightings {
   /** Passed over when they could have come: one of them that comes is late. */

@@ -11,6 +11,7 @@ import type { Finding, FindingKind } from '../../consumers/gap-detector/verdict.
 import { ensureTopics } from '../../kafka/bootstrap.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { openAdmin, openAppender, openRangeReader } from '../../kafka/connect.ts';
+import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { systemClock } from '../../service/clock.ts';
 import { createPool, type Pool } from '../../service/database.ts';
@@ -97,6 +98,14 @@ async function audited(partition: number, upTo: number): Promise<void> {
 
 /** What the running audit, started now, says about a partition's fate in its first report that has such a finding of it. */
 async function named(kind: FindingKind, partition: number, brokers?: readonly string[]): Promise<readonly Finding[]> {
+  return await told(({ findings }) => {
+    const own = findings.filter((one) => one.kind === kind && one.partition === partition);
+    return own.length === 0 ? undefined : own;
+  }, brokers);
+}
+
+/** What is looked for in the first report of the running audit, started now, that has it. */
+async function told<T>(look: (report: AuditReport) => T | undefined, brokers?: readonly string[]): Promise<T> {
   const sinceMs = Date.now();
   const detector = start('gap-detector', brokers);
   try {
@@ -105,10 +114,10 @@ async function named(kind: FindingKind, partition: number, brokers?: readonly st
         `select report::text as report from audit.runs where mode = 'live' order by finished_at desc limit 1`,
       );
       const report = rows[0] && (JSON.parse(rows[0].report) as AuditReport);
-      const own = report?.findings.filter((one) => one.kind === kind && one.partition === partition) ?? [];
-      if (report === undefined || Date.parse(report.startedAt) < sinceMs || own.length === 0)
-        throw new Error(`${kind} is not named: ${rows[0]?.report.slice(0, 2_000)}\n${detector.log.slice(-1_000)}`);
-      return own;
+      const found = report && look(report);
+      if (report === undefined || Date.parse(report.startedAt) < sinceMs || found === undefined)
+        throw new Error(`it is not told: ${rows[0]?.report.slice(0, 2_000)}\n${detector.log.slice(-1_000)}`);
+      return found;
     }, WAIT);
   } finally {
     await detector.stop();
@@ -185,12 +194,48 @@ test('an end that was cut off, from where the log ends now; written anew it stil
   expect(rangesOf(await named('truncated', 0))).toEqual([{ from: 60, to: 99 }]);
 });
 
-test('a topic that was made again: the running audit ends, and its successor names it', async () => {
+/** The last word of a gateway that had appended so many frames to a partition. */
+async function closed(gatewayEpoch: string, partition: number, frames: number): Promise<void> {
+  const config = { brokers: cluster.direct, appenderClient: 'platformatic' } as const;
+  const appender = openAppender({ config, clientId: 'test-close', logger });
+  try {
+    const ends = [{ topic: TOPIC.incoming, partition, offset: frames }];
+    const about = {
+      ...BLANK_CHECKPOINT,
+      kind: 'closed',
+      gatewayEpoch,
+      instance: 'test',
+      inFlightMax: 8,
+      at: Date.now(),
+    } as const;
+    const value = codec.encode(TOPIC.sources, {
+      ...BLANK_CHECKPOINT,
+      ...about,
+      settledUpTo: frames,
+      received: frames,
+      ends,
+    });
+    const record = { key: null, value, headers: {}, timestampMs: Date.now() };
+    expect((await appender.append({ topic: TOPIC.sources, partition: 0 }, [record])).outcome).toBe('acked');
+  } finally {
+    await appender.stop();
+  }
+}
+
+test('a topic that was made again: the running audit ends, and its successor names it, and calls nothing lost that was on it', async () => {
+  await closed('gone', 4, 10);
   const detector = start('gap-detector');
   await detector.ready();
   await cluster.ask((admin) => admin.deleteTopics({ topics: [TOPIC.incoming] }));
   await ensureTopics({ brokers: cluster.direct });
   expect((await detector.ended).code).not.toBe(0);
   expect(detector.log).toMatch(/PMC_TOPIC_RECREATED/);
+  // Longer than the former one: whatever a gateway said of that has been read far enough.
+  await append(4, 20);
   expect(rangesOf(await named('recreated', 3))).toEqual([{ from: 0, to: 9 }]);
+  const judged = await told(({ findings, stages }) => {
+    const isJudged = stages.some(({ epochs = [] }) => epochs.length > 0);
+    return isJudged ? findings.filter(({ gatewayEpoch }) => gatewayEpoch === 'gone') : undefined;
+  });
+  expect(judged).toEqual([]);
 });

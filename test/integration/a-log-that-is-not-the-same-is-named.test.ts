@@ -2,6 +2,7 @@
 // audits next, and nothing is silently skipped.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkAnchors, moveAnchors } from '../../consumers/gap-detector/anchor-check.ts';
+import { formerLog } from '../../consumers/gap-detector/findings-book.ts';
 import type { AuditReport } from '../../consumers/gap-detector/report.ts';
 import { AuditedSystem } from '../support/audited-system.ts';
 
@@ -44,6 +45,33 @@ test('a topic that was deleted and made again', async () => {
   expect(named(first, 'recreated')).toEqual([{ partition: 0, from: 0, to: 99, offset: undefined }]);
   expect(first.findings.find(({ kind }) => kind === 'recreated')?.incarnation).toBe(before);
   expect(named(await system.audit(), 'recreated')).toHaveLength(1);
+});
+
+/** Numbered by their source, too. */
+async function counted(count: number): Promise<void> {
+  const of = { stream: 'a', streamEpoch: 'e' };
+  const events = system.messages(count).map((event) => ({ ...event, ...of, seq: event.ingestSeq - 100 }));
+  await system.store(await system.appendEvents(events));
+}
+
+test('a topic that was made again, when a source and its gateway go on: what was on the former one is no loss', async () => {
+  await counted(50);
+  expect((await system.audit()).findings).toEqual([]);
+  const before = system.incarnation;
+  await system.recreate();
+  await counted(10);
+  const kinds = async () => (await system.audit()).findings.map(({ kind }) => kind);
+  expect(await kinds()).toEqual(['recreated']);
+  // The new one becomes longer than the former one was.
+  await counted(300);
+  expect(await kinds()).toEqual(['recreated']);
+  // The finding is told for a week, what it means for what gateways said then is remembered.
+  const longAgo = "first_seen_at - interval '8 days'";
+  await system.pool.query(`update audit.findings set first_seen_at = ${longAgo} where kind = 'recreated'`);
+  const { incarnation, names, pool } = system;
+  const known = await formerLog(pool, { topic: names.incoming, incarnation });
+  expect(known?.seenMs).toBeLessThan(Date.now() - 7 * 86_400_000);
+  expect(await formerLog(pool, { topic: names.incoming, incarnation: before })).toBeUndefined();
 });
 
 test('records deleted past what the audit had judged', async () => {
