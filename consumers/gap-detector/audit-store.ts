@@ -1,19 +1,26 @@
 // Where reports and findings go: every report is immutable; a finding keeps its first sight and may recover later.
+import { chunksOf } from '../../service/chunks.ts';
 import type { Pool } from '../../service/database.ts';
-import type { EpochReport } from './gateway-ledger.ts';
-import type { AuditReport, HealedFinding, PartitionReport } from './report.ts';
+import { EVENTS_OF_THE_LOG, LookedAt } from './looked-at.ts';
+import type { AuditReport, HealedFinding } from './report.ts';
 import { type Finding, type FindingKind, findingKey, type Stage } from './verdict.ts';
 
-/** Live reports are kept for this long, with this many findings; bounded runs for ever and whole. */
+/** Live reports are kept for this long, bounded runs for ever. */
 const LIVE_KEPT = '1 hour';
-const LIVE_FINDINGS_MAX = 500;
+/** Of a report one of which is written every few seconds, and of any other: each is one text, and there is none without an end. */
+const KEPT = { live: 500, run: 100_000 } as const;
+const KEPT_CHARS = 64 * 1_024 * 1_024;
 /** Of a report with more streams none is kept. */
 const STREAMS_KEPT_MAX = 200;
 
 export async function storeReport(pool: Pool, report: AuditReport): Promise<void> {
   const { runId, mode, startedAt, finishedAt, verdict } = report;
-  // One is written every few seconds: the accounts count all, audit.findings has all, the report lists the heaviest.
-  const findings = mode === 'live' ? report.findings.slice(0, LIVE_FINDINGS_MAX) : report.findings;
+  // The accounts count all, audit.findings has all, the report on the books lists the heaviest.
+  const heaviest = report.findings.slice(0, KEPT[mode]);
+  const [findings = []] = chunksOf(heaviest, (one) => asJson(one).length, {
+    rowsMax: KEPT[mode],
+    bytesMax: KEPT_CHARS,
+  });
   const kept = {
     ...report,
     findings,
@@ -37,6 +44,8 @@ export interface StoreFindingsOptions {
   readonly isComplete: boolean;
   /** When the look began that tells what became of a finding; undefined means: with the report. */
   readonly lookedAtMs?: (finding: Finding) => number | undefined;
+  /** Derived columns were not compared: of no row that was altered this report says that it is well. */
+  readonly isContentOnly?: boolean;
 }
 
 interface BookOptions {
@@ -53,7 +62,7 @@ interface BookOptions {
 export async function storeFindings(
   pool: Pool,
   report: AuditReport,
-  { isComplete, lookedAtMs = () => undefined }: StoreFindingsOptions,
+  { isComplete, lookedAtMs = () => undefined, isContentOnly = false }: StoreFindingsOptions,
 ): Promise<readonly HealedFinding[]> {
   const keys = report.findings.map(findingKey);
   const lookedAt = (finding: Finding): Date => new Date(lookedAtMs(finding) ?? report.startedAt);
@@ -72,10 +81,11 @@ export async function storeFindings(
          (select * from unnest($3::text[], $4::text[], $5::text[], $6::text[])))`,
     [keys, FACTS_OF_THE_LOG, ...replacedBy(report.findings)],
   );
+  const sight = new LookedAt(report, isContentOnly);
   const unseen = rows
     .map((row) => ({ ...row, finding: JSON.parse(row.detail) as Finding }))
-    .filter(({ finding, last_seen_at }) => last_seen_at <= lookedAt(finding) && isLookedAt(report, finding))
-    .filter(({ finding }) => !report.findings.some((one) => isPartOf(one, finding)));
+    .filter(({ finding, last_seen_at }) => last_seen_at <= lookedAt(finding) && sight.has(finding))
+    .filter(({ finding }) => !sight.hasPartOf(finding));
   const ill = await notWell(
     pool,
     unseen.map(({ finding }) => finding),
@@ -96,33 +106,70 @@ export async function storeFindings(
   }));
 }
 
+/** Findings of one statement: each of its parameters is one text. */
+const AT_ONCE = { rowsMax: 5_000, bytesMax: 16 * 1_024 * 1_024 };
+
+interface Told {
+  readonly key: string;
+  readonly finding: Finding;
+  readonly lookedAt: Date;
+}
+
 /**
  * `at`: told then. `lookedAt`: when the look began that saw it, unless then; who only tells again what an earlier look saw does not keep
- * open what was well in between.
+ * open what was well in between, and writes nothing.
  */
 export async function bookFindings(
   pool: Pool,
   findings: readonly Finding[],
   { runId, at, lookedAt = () => at }: BookOptions,
 ): Promise<void> {
+  const told = findings.map((finding) => ({ key: findingKey(finding), finding, lookedAt: lookedAt(finding) }));
+  for (const part of chunksOf(told, ({ key }) => key.length, AT_ONCE)) {
+    const news = (await newsOf(pool, part)).map((one) => ({ ...one, detail: asJson(one.finding) }));
+    // An event's id is as long as its sender likes.
+    for (const some of chunksOf(news, ({ detail }) => detail.length, AT_ONCE)) await book(pool, some, { runId, at });
+  }
+}
+
+/**
+ * Those of which the books do not say already that they are open as of that look, or well as of a later one. One look-up for each: joined,
+ * all that was ever found is gone over for every part.
+ */
+async function newsOf(pool: Pool, told: readonly Told[]): Promise<readonly Told[]> {
+  const { rows } = await pool.query<{ index: number }>(
+    `select index::integer from unnest($1::text[], $2::timestamptz[]) with ordinality as told(key, looked_at, index)
+     where (select booked.healed_at > looked_at or booked.state = 'open' and booked.last_seen_at >= looked_at
+       from audit.findings as booked where booked.finding_key = key) is not true`,
+    [told.map(({ key }) => key), told.map((one) => one.lookedAt)],
+  );
+  const news = new Set(rows.map(({ index }) => index - 1));
+  return told.filter((_, index) => news.has(index));
+}
+
+async function book(
+  pool: Pool,
+  told: readonly (Told & { readonly detail: string })[],
+  { runId, at }: Pick<BookOptions, 'runId' | 'at'>,
+): Promise<void> {
   await pool.query(
     `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, opened_at, last_seen_at)
      select distinct on (key) key, kind, stage, detail::json, coincident::json, $6, $7, $7, looked_at
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $8::timestamptz[])
        as found(key, kind, stage, detail, coincident, looked_at)
-     where not exists (select 1 from audit.findings as booked where booked.finding_key = key and booked.healed_at > looked_at)
      on conflict (finding_key) do update
        set last_seen_at = greatest(findings.last_seen_at, excluded.last_seen_at), state = 'open', healed_at = null, healed_run = null,
-         opened_at = case findings.state when 'open' then findings.opened_at else excluded.opened_at end`,
+         opened_at = case findings.state when 'open' then findings.opened_at else excluded.opened_at end
+       where (findings.healed_at > excluded.last_seen_at) is not true`,
     [
-      findings.map(findingKey),
-      findings.map(({ kind }) => kind),
-      findings.map(({ stage }) => stage),
-      findings.map((finding) => asJson(finding)),
-      findings.map(({ coincident = [] }) => asJson(coincident)),
+      told.map(({ key }) => key),
+      told.map(({ finding }) => finding.kind),
+      told.map(({ finding }) => finding.stage),
+      told.map(({ detail }) => detail),
+      told.map(({ finding }) => asJson(finding.coincident ?? [])),
       runId,
       at,
-      findings.map(lookedAt),
+      told.map(({ lookedAt }) => lookedAt),
     ],
   );
 }
@@ -159,20 +206,6 @@ async function notWell(pool: Pool, findings: readonly Finding[]): Promise<Readon
   ]);
 }
 
-/** A range of numbers of which some have come keeps its name until all have: what is left of it is found under another. */
-function isPartOf(one: Finding, whole: Finding): boolean {
-  const { kind, gatewayEpoch, from, to = from } = whole;
-  if (from === undefined || to === undefined || one.from === undefined || one.kind !== kind) return false;
-  const isSameCount = one.gatewayEpoch === gatewayEpoch && isSameStream(one, whole);
-  return isSameCount && one.from <= to && (one.to ?? one.from) >= from;
-}
-
-type StreamName = Pick<Finding, 'source' | 'stream' | 'streamEpoch'>;
-
-function isSameStream(one: StreamName, other: StreamName): boolean {
-  return one.source === other.source && one.stream === other.stream && one.streamEpoch === other.streamEpoch;
-}
-
 /** A repeated record is a repetition or in conflict, by what is stored; a row that is lost can change which. As columns: kind, place. */
 function replacedBy(findings: readonly Finding[]): readonly (readonly string[])[] {
   const other = { conflict: 'duplicate', duplicate: 'conflict' } as const;
@@ -185,8 +218,6 @@ function replacedBy(findings: readonly Finding[]): readonly (readonly string[])[
 
 /** What the log holds does not change any more. */
 const FACTS_OF_THE_LOG: readonly FindingKind[] = ['duplicate', 'conflict', 'reordered'];
-/** What happened to the log is seen once, by whichever auditor comes first, and stays a finding of all that follow. */
-const EVENTS_OF_THE_LOG: readonly FindingKind[] = ['truncated', 'recreated', 'epoch-regressed', 'expired-unaudited'];
 /** By then nothing of the log that it happened to could be there any more. */
 const EVENTS_KEPT = '7 days';
 
@@ -203,46 +234,6 @@ export async function openEvents(pool: Pool, topic: string): Promise<readonly Fi
 /** Each finding once. */
 export function distinct(findings: readonly Finding[]): readonly Finding[] {
   return [...new Map(findings.map((finding) => [findingKey(finding), finding])).values()];
-}
-
-/** Whether a report looked at what a finding is about: what expired, or an ended incarnation or epoch, is not healed. */
-export function isLookedAt(report: AuditReport, finding: Finding): boolean {
-  const { kind: what, incarnation, partition, offset } = finding;
-  if (finding.stream !== undefined) return isJudgedStream(report, finding);
-  if (finding.replyId !== undefined) return isJudgedReply(report, finding);
-  if (partition === undefined) return isJudgedEpoch(report, finding);
-  const isAt = (one: Pick<Finding, 'incarnation' | 'partition'>): boolean =>
-    one.incarnation === incarnation && one.partition === partition;
-  if (offset === undefined) return report.perPartition.some(isAt);
-  const isUnaudited = ({ kind, from = 0, to = 0, ...at }: Finding): boolean =>
-    kind === 'expired-unaudited' && isAt(at) && offset >= from && offset <= to;
-  // Rows beyond the log are looked for without an end.
-  const isWithin = ({ from, to }: PartitionReport) => offset >= from && (offset < to || what === 'extra');
-  return report.perPartition.some((one) => isAt(one) && isWithin(one)) && !report.findings.some(isUnaudited);
-}
-
-/** Frames whose records have expired meanwhile, and what is missing beyond what has been read, are not looked at. */
-function isJudgedEpoch({ stages }: AuditReport, { kind, gatewayEpoch, from = 0, to = from }: Finding): boolean {
-  const isIn = (one: EpochReport): boolean =>
-    one.gatewayEpoch === gatewayEpoch && one.from <= from && (kind !== 'missing' || to <= one.judgedUpTo);
-  return stages.some(({ epochs }) => epochs?.some(isIn) ?? false);
-}
-
-/** Of replies, those that are missing may come. One that is not the one that was sent stays that. */
-function isJudgedReply({ stages }: AuditReport, { kind, stage, partition, receivedAt = 0 }: Finding): boolean {
-  if (kind !== 'reply-missing') return false;
-  if (stage === 'reply-to-delivered') return true;
-  const { since, until } = stages.find((one) => one.stage === stage) ?? {};
-  const isSince = since !== undefined && receivedAt >= Date.parse(since);
-  return partition === undefined && isSince && until !== undefined && receivedAt < Date.parse(until);
-}
-
-/** A number that came later than it might have is no gap any more. */
-function isJudgedStream({ stages }: AuditReport, finding: Finding): boolean {
-  const { from = 0, to = from } = finding;
-  return stages.some(({ streams }) =>
-    streams?.some((one) => isSameStream(one, finding) && one.from <= from && to <= one.judgedUpTo),
-  );
 }
 
 /** An event's id is whatever its sender wrote. PostgreSQL keeps U+0000 and half a character in json, and fails on any operator. */

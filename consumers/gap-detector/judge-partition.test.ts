@@ -8,7 +8,7 @@ import { incomingEvent } from '../../test/support/incoming-events.ts';
 import { derivedHash } from './derived-columns.ts';
 import { payloadShare, shareOf } from './digest.testing.ts';
 import { BUCKET_OFFSETS, first6, payloadHash } from './digest.ts';
-import { lookAtPartition, type Sides, WINDOW_BUCKETS, windowsOf } from './judge-partition.ts';
+import { lookAtPartition, type Sides, WINDOW_BUCKETS, windowAt, windowsOf } from './judge-partition.ts';
 import { type Digest, LogDigest } from './log-digest.ts';
 import type { RowSums } from './rules.ts';
 import { rowDigests, storedSide } from './stored-side.ts';
@@ -279,5 +279,15 @@ describe('windows', () => {
     expect(windowsOf(buckets, 100)).toEqual([buckets]);
     expect(windowsOf([], 2)).toEqual([]);
     expect(WINDOW_BUCKETS).toBe(64);
+  });
+
+  test('are found by any of their offsets, wherever the log began', () => {
+    for (const lowest of [0n, 5n, 3n * BUCKET_OFFSETS, 3n * BUCKET_OFFSETS + 7n]) {
+      const log = new LogDigest(lowest);
+      log.reached(lowest + 7n * BUCKET_OFFSETS);
+      for (const window of windowsOf(log.upTo(lowest + 7n * BUCKET_OFFSETS), 2))
+        for (const { lower, upper } of window)
+          for (const offset of [lower, upper - 1n]) expect(windowAt(offset, lowest, 2)).toBe(window[0]?.lower);
+    }
   });
 });

@@ -208,5 +208,12 @@ export function windowsOf(digests: readonly Digest[], bucketsMax: number): reado
   return windows;
 }
 
+/** The lower offset of the window that an offset lies in, where the first digest begins at `lowest`. */
+export function windowAt(offset: bigint, lowest: bigint, bucketsMax: number): bigint {
+  const bucket = bucketOf(offset);
+  const lower = (bucket - ((bucket - bucketOf(lowest)) % BigInt(bucketsMax))) * BUCKET_OFFSETS;
+  return lower > lowest ? lower : lowest;
+}
+
 /** Buckets per query: a quarter of a million offsets, about a second of hashing for PostgreSQL. */
 export const WINDOW_BUCKETS = Number(262_144n / BUCKET_OFFSETS);

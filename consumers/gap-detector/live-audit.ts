@@ -12,7 +12,7 @@ import { type AuditTools, expiredUnaudited, settledOf } from './bounded-audit.ts
 import { formerLog } from './findings-book.ts';
 import { Frontier } from './frontier.ts';
 import { type JudgedLedgers, judgeLedgers } from './judge-ledgers.ts';
-import { type Look, lookAtPartition, type Proofs, windowsOf } from './judge-partition.ts';
+import { type Look, lookAtPartition, type Proofs, windowAt, windowsOf } from './judge-partition.ts';
 import { LiveReading } from './live-reading.ts';
 import { OutgoingLog } from './outgoing-log.ts';
 import { nameOf } from './partition-name.ts';
@@ -139,8 +139,9 @@ export class LiveAudit {
   lookedAtMs({ stage, partition, offset }: Finding): number | undefined {
     if (stage === 'command-to-reply' || stage === 'reply-to-delivered') return this.#repliesAtMs;
     if (partition === undefined || offset === undefined) return undefined;
-    const looks = [...(this.#states.get(partition)?.looks ?? [])];
-    return looks.find(([lower, { upper }]) => offset >= lower && offset < upper)?.[1].atMs;
+    const lowest = this.#reading.audited.digest(partition)?.lower ?? 0n;
+    const look = this.#states.get(partition)?.looks.get(windowAt(BigInt(offset), lowest, LIVE_WINDOW_BUCKETS));
+    return look !== undefined && offset < look.upper ? look.atMs : undefined;
   }
 
   /** `atMs`: before the ends were asked for. */

@@ -108,7 +108,7 @@ export const auditReportSchema = z.object({
     }),
   ),
   findings: z.array(finding).describe('heaviest first'),
-  findingsLeftOff: count.describe('more findings, which a report of the running audit does not list'),
+  findingsLeftOff: count.describe('more findings, which a report on the books does not list'),
   healed: z.array(z.object({ finding, firstRun: z.string(), firstSeenAt: time, healedAt: time })),
   timeline: z.array(
     z.object({ atMs: z.number(), kind: z.enum(TIMELINE_KINDS), subject: z.string(), detail: z.string() }),

@@ -68,7 +68,7 @@ export interface AuditReport {
   readonly perPartition: readonly PartitionReport[];
   /** Heaviest first. */
   readonly findings: readonly Finding[];
-  /** How many more there are: the accounts and the books have all, a report of the running audit lists the first. */
+  /** How many more there are: the accounts and the books have all, a report on the books lists the first. */
   readonly findingsLeftOff: number;
   /** Findings of earlier audits that this one looked at and found well: each keeps its first verdict. */
   readonly healed: readonly HealedFinding[];

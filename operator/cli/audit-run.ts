@@ -44,15 +44,30 @@ async function run({ json, wait, minCoverage, contentOnly = false }: RunFlags, c
       { ...tools, outgoing: TOPIC.outgoing, isContentOnly: contentOnly },
       { ...options, onProgress: progressOf(cli) },
     );
-    const report = await keep(tools.pool, found);
-    cli.stdout.write(json ? `${JSON.stringify(report)}\n` : auditText(report));
+    const report = await keep(tools.pool, found, contentOnly);
+    if (json) for (const part of wholeJson(report)) cli.stdout.write(part);
+    else cli.stdout.write(auditText(report));
     cli.endWith(EXIT_CODE[report.verdict]);
   });
 }
 
 /** On the books of the audit, beside what the running one writes there; what it looked at and found well is healed. */
-async function keep(pool: Pool, report: AuditReport): Promise<AuditReport> {
-  const kept = { ...report, healed: await storeFindings(pool, report, { isComplete: report.suspect === 0 }) };
+async function keep(pool: Pool, report: AuditReport, isContentOnly: boolean): Promise<AuditReport> {
+  const options = { isComplete: report.suspect === 0, isContentOnly };
+  const kept = { ...report, healed: await storeFindings(pool, report, options) };
   await storeReport(pool, kept);
   return kept;
+}
+
+/** One document, part by part: as one text it could be longer than any may be. */
+function* wholeJson({ findings, healed, ...others }: AuditReport): Iterable<string> {
+  yield `${JSON.stringify(others).slice(0, -1)},"findings":[`;
+  yield* elements(findings);
+  yield '],"healed":[';
+  yield* elements(healed);
+  yield ']}\n';
+}
+
+function* elements(all: readonly object[]): Iterable<string> {
+  for (const [index, one] of all.entries()) yield `${index === 0 ? '' : ','}${JSON.stringify(one)}`;
 }

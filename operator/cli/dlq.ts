@@ -2,10 +2,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
-import { chunksOf } from '../../consumers/persistence/chunks.ts';
 import { redriver } from '../../consumers/persistence/redrive.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { kafkaSettings } from '../../kafka/config.ts';
+import { chunksOf } from '../../service/chunks.ts';
 import { readSettings } from '../../service/config.ts';
 import { createPool, databaseSettings, type Pool, withConnection } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';

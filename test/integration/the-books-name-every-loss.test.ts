@@ -1,7 +1,8 @@
 // Excludes: a loss that the books have and no list, exit code or replay names, because there is so much else.
 import { expect, test } from 'vitest';
-import { bookFindings } from '../../consumers/gap-detector/audit-store.ts';
+import { bookFindings, storeReport } from '../../consumers/gap-detector/audit-store.ts';
 import { bookedFindings, countBooked, missingRanges } from '../../consumers/gap-detector/findings-book.ts';
+import { buildReport } from '../../consumers/gap-detector/report.ts';
 import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 import type { Pool } from '../../service/database.ts';
@@ -78,4 +79,20 @@ test('of very many ranges that left the log unaccounted for the last one stands 
   );
   const ranges = await unaccountedBelow(pool, { ...AT, upper: 3_000n });
   expect([ranges.length, ranges[0], ranges.at(-1)]).toEqual([1_000, { from: 1, to: 1 }, { from: 1_999, to: 2_999 }]);
+});
+
+test('a report on the books has an end, however much is lost and whatever it is called, and says how much it leaves off', async () => {
+  const kept = async (runId: string, findings: readonly Finding[]) => {
+    const times = { startedAtMs: Date.now(), finishedAtMs: Date.now(), epochs: [], unreadable: 0, perPartition: [] };
+    await storeReport(pool, buildReport({ ...times, runId, findings, mode: 'run', clusterId: 'c', coverageMin: 0.95 }));
+    const { rows } = await pool.query<{ listed: number; left: string }>(
+      `select json_array_length(report -> 'findings') as listed, report ->> 'findingsLeftOff' as left from audit.runs where id = $1`,
+      [runId],
+    );
+    return rows;
+  };
+  const many = Array.from({ length: 100_002 }, (_, offset) => missing(offset));
+  expect(await kept('many', many)).toEqual([{ listed: 100_000, left: '2' }]);
+  const long = [1, 2, 3].map((offset) => missing(offset, { id: 'x'.repeat(30_000_000) }));
+  expect(await kept('long', long)).toEqual([{ listed: 2, left: '1' }]);
 });

@@ -87,6 +87,28 @@ test('a loss is listed, explained, reported and healed', { timeout: 400_000 }, a
   });
 });
 
+test('an audit of the contents alone does not say of an altered column that it is well', async () => {
+  const changed = async (to: string, where: string) =>
+    await system.rows<{ id: string }>(`update message_metadata set content = ${to} where ${where} returning id`);
+  const short = `select id from message_metadata where kind = 'message' and length(content) between 1 and 100 limit 1`;
+  const [one] = await changed(`content || '!'`, `id = (${short})`);
+  if (one === undefined) throw new Error('nothing was altered');
+  const run = async (...flags: readonly string[]) => {
+    const { code, stdout } = await system.pmc('audit', 'run', '--json', ...flags);
+    return { code, ...parsed<{ findings: { kind: string; eventKey: string }[]; healed: object[] }>(stdout) };
+  };
+  const whole = await run();
+  expect([whole.code, whole.findings.map(({ kind, eventKey }) => [kind, eventKey])]).toEqual([
+    3,
+    [['altered', one.id]],
+  ]);
+  expect(await run('--content-only')).toMatchObject({ code: 0, findings: [], healed: [] });
+  expect((await system.pmc('audit', 'gaps')).code).toBe(3);
+  await changed('left(content, -1)', `id = '${one.id}'`);
+  expect(await run()).toMatchObject({ code: 0, findings: [] });
+  expect((await system.pmc('audit', 'gaps')).code).toBe(0);
+}, 120_000);
+
 test('the drill runs on the live system without touching its data', { timeout: 300_000 }, async () => {
   const tables = ['message_metadata', 'coverage', 'effects', 'outbox', 'forgotten'];
   const counts = () => Promise.all(tables.map((table) => system.count(table)));

@@ -1,4 +1,4 @@
-// Pure: cuts the records of a batch into transactions of bounded rows and bytes, in order.
+// Cuts rows into transactions and statements of bounded rows and bytes, in order. Pure.
 
 export interface ChunkLimits {
   readonly rowsMax: number;
