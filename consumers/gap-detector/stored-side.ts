@@ -170,7 +170,8 @@ const UNKNOWN: readonly FindingKind[] = ['missing', 'hole', 'expired-unaudited']
 /**
  * Ranges below the log start, both ends inclusive, that are in no account of the database: gone from the log, and stored nowhere. What an
  * audit has judged while it was on the log is left out (control records and aborted data have no account here), but for what it found
- * lost, or did not judge: that is open on the books. Of very many ranges the last one stands for all that follow.
+ * lost, or did not judge: that is open on the books. Of what it found lost, a claim of persistence is no account: it had been looked into.
+ * Of very many ranges the last one stands for all that follow.
  */
 export async function unaccountedBelow(
   pool: Pool,
@@ -180,22 +181,27 @@ export async function unaccountedBelow(
   const accounts = (table: string) =>
     `select record_offset, record_offset + 1 from ${table}
      where incarnation = $1 and partition = $2 and record_offset >= (select lower_offset from beginning) and record_offset < $3`;
+  const claims = (table: string) =>
+    `${accounts(table)} and status = 'open' and not record_offset <@ (select lost from told)`;
   const { rows } = await pool.query<{ lower: string; upper: string }>(
-    `with unjudged as (
-       select int8multirange(int8range(least(coalesce(max(audited_to), 0), $3::bigint), $3)) + coalesce((
-           select range_agg(int8range(lower_offset, upper_offset + 1)) from (
-             select coalesce(detail ->> 'offset', detail ->> 'from')::bigint as lower_offset,
-                    coalesce(detail ->> 'offset', detail ->> 'to', detail ->> 'from')::bigint as upper_offset
-             from audit.findings where state = 'open' and stage = 'log-to-stored' and kind = any($5::text[])
-               and detail ->> 'incarnation' = $1::uuid::text and detail ->> 'partition' = $2::integer::text) as told
-           where lower_offset <= upper_offset), '{}') as ranges
+    `with told as (
+       select coalesce(range_agg(range), '{}') as ranges, coalesce(range_agg(range) filter (where kind = 'missing'), '{}') as lost
+       from (
+         select kind, int8range(lower_offset, upper_offset + 1) as range from (
+           select kind, coalesce(detail ->> 'offset', detail ->> 'from')::bigint as lower_offset,
+                  coalesce(detail ->> 'offset', detail ->> 'to', detail ->> 'from')::bigint as upper_offset
+           from audit.findings where state = 'open' and stage = 'log-to-stored' and kind = any($5::text[])
+             and detail ->> 'incarnation' = $1::uuid::text and detail ->> 'partition' = $2::integer::text) as found
+         where lower_offset <= upper_offset) as open),
+     unjudged as (
+       select int8multirange(int8range(least(coalesce(max(audited_to), 0), $3::bigint), $3)) + (select ranges from told) as ranges
        from audit.anchors where topic = $4 and incarnation = $1::uuid and partition = $2::integer),
      beginning as (select least(lower(ranges), $3) as lower_offset from unjudged),
      accounts (lower_offset, upper_offset) as (
        select lower_offset, lower_offset from beginning
        union all ${accounts('message_metadata')}
-       union all ${accounts('duplicates')} and status = 'open'
-       union all ${accounts('quarantine')} and status = 'open'
+       union all ${claims('duplicates')}
+       union all ${claims('quarantine')}
        union all select lower_offset, upper_offset from purged where incarnation = $1 and partition = $2 and lower_offset < $3),
      gaps as (
        select int8range(accounted, next) as gap from (

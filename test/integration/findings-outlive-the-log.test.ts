@@ -255,8 +255,12 @@ test('nor is what an audit had judged, unless it found that lost, or said that n
     const { topic, incarnation } = AT;
     await pool.query(
       `insert into duplicates (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
-       select $1, 0, place, gen_random_uuid(), $1, 0, 0 from unnest(array[2, 3, 20]) as place`,
+       select $1, 0, place, gen_random_uuid(), $1, 0, 0 from unnest(array[2, 3, 5, 20]) as place`,
       [incarnation],
+    );
+    await pool.query(
+      `insert into quarantine (incarnation, topic, partition, record_offset, code, reason) values ($1, $2, 0, 6, 'X', '')`,
+      [incarnation, topic],
     );
     const anchored = async (auditedTo: number, of = incarnation) =>
       await pool.query(
@@ -267,20 +271,21 @@ test('nor is what an audit had judged, unless it found that lost, or said that n
     const below = async (upper: bigint) =>
       (await unaccountedBelow(pool, { ...AT, upper })).map(({ from, to }) => `${from}-${to}`);
     await anchored(30, '00000000-0000-4000-8000-000000000002');
-    expect(await below(30n)).toEqual(['0-1', '4-19', '21-29']);
+    expect(await below(30n)).toEqual(['0-1', '4-4', '7-19', '21-29']);
     await anchored(10);
     expect(await below(30n)).toEqual(['10-19', '21-29']);
     await anchored(40);
     expect(await below(30n)).toEqual([]);
     const expired: Finding = { kind: 'expired-unaudited', stage: 'log-to-stored', ...AT, from: 1, to: 4, detail: '' };
+    // Where it was found lost, the claims of persistence were not true.
     const told: readonly Finding[] = [
-      ...[LOST, { ...LOST, kind: 'hole', offset: 22 } as const, expired],
+      ...[LOST, { ...LOST, offset: 6 }, { ...LOST, kind: 'hole', offset: 22 } as const, expired],
       // Neither of this place nor of this kind.
       ...[{ ...LOST, partition: 1, offset: 7 }, { ...LOST, kind: 'reordered', offset: 8 } as const],
       ...[{ ...LOST, offset: 50 }, { ...LOST, stage: 'gateway-to-log', offset: 9 } as const],
     ];
     await storeFindings(pool, reportOf(0, told), COMPLETE);
-    expect(await below(30n)).toEqual(['1-1', '4-5', '22-22']);
+    expect(await below(30n)).toEqual(['1-1', '4-6', '22-22']);
     await pool.query(`update audit.findings set state = 'healed' where kind = 'missing'`);
     expect(await below(30n)).toEqual(['1-1', '4-4', '22-22']);
   });
