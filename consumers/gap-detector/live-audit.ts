@@ -84,7 +84,7 @@ export class LiveAudit {
     this.#anchorsDueMs = 0;
     const detail = `the audit reads ${partitions.length} partitions`;
     this.timeline.add({ atMs: this.#options.tools.clock.nowMs(), kind: 'rebalance', subject: groupId, detail });
-    for (const at of partitions) void this.#reading.begin(at, groupId).catch(() => undefined);
+    this.#reading.assigned(partitions, groupId);
   }
 
   async handleBatch(batch: Batch, groupId: string): Promise<void> {

@@ -23,6 +23,8 @@ let reads: (readonly [number, number])[];
 /** The first reading of a range breaks off after this offset. */
 let breaksAfter: number | undefined;
 let reading: LiveReading;
+/** What it could not begin, as the log has it. */
+let unread: string[];
 
 const admin = {
   ends: () =>
@@ -46,13 +48,14 @@ const ranges: RangeReader = {
 
 beforeEach(async () => {
   await codec.prepare([TOPIC.incoming]);
-  [committed, reads, breaksAfter] = [0, [], undefined];
+  [committed, reads, breaksAfter, unread] = [0, [], undefined, []];
   log = Array.from({ length: RECORDS }, (_, offset) => {
     const event = incomingEvent(Buffer.from(`{"n":${offset}}`), { ingestSeq: offset + 1 });
     const value = codec.encode(TOPIC.incoming, event);
     return { ...AT, offset: BigInt(offset), timestampMs: 0, key: null, value, headers: {} };
   });
-  reading = new LiveReading({ admin, ranges, codec }, pino({ level: 'silent' }));
+  const logger = pino({ level: 'warn' }, { write: (line) => void unread.push(line) });
+  reading = new LiveReading({ admin, ranges, codec }, logger);
 });
 
 function deliver(from: number, to: number): Promise<void> {
@@ -113,5 +116,48 @@ describe('what the running audit reads', () => {
         [3, 8],
       ],
     ]);
+  });
+});
+
+describe('a partition to which nothing more comes', () => {
+  const ends = [{ ...AT, end: BigInt(RECORDS) }];
+  const failed = () =>
+    vi.waitFor(() => {
+      expect(unread).toHaveLength(1);
+    });
+
+  test('is begun again where that failed, and the log says why it did', async () => {
+    committed = RECORDS;
+    breaksAfter = 3;
+    reading.assigned([AT], GROUP);
+    await failed();
+    expect(JSON.parse(unread[0] ?? '')).toMatchObject({ ...AT, error: 'broker away', msg: 'audit.log.unread' });
+    await reading.readOn(ends);
+    await vi.waitFor(() => expect(reading.audited.position(AT)).toBe(BigInt(RECORDS)));
+    await reading.readOn(ends);
+    expect([taken(), reads]).toEqual([
+      ALL_ONCE,
+      [
+        [0, RECORDS],
+        [3, RECORDS],
+      ],
+    ]);
+  });
+
+  test('is left to whoever has it by then', async () => {
+    committed = RECORDS;
+    breaksAfter = 3;
+    reading.assigned([AT], GROUP);
+    await failed();
+    reading.assigned([], GROUP);
+    await reading.readOn(ends);
+    await reading.begin({ ...AT, partition: 1 }, GROUP);
+    expect(reads).toEqual([[0, RECORDS]]);
+  });
+
+  test('is begun up to the end of a log that was cut below what the group has committed', async () => {
+    committed = RECORDS + 40;
+    await reading.begin(AT, GROUP);
+    expect([taken(), reads, reading.audited.position(AT)]).toEqual([ALL_ONCE, [[0, RECORDS]], BigInt(RECORDS)]);
   });
 });

@@ -3,6 +3,7 @@
 // still in hand: each offset is taken once, in order.
 import type { Batch, RangeEntry, TopicPartition } from '../../kafka/log.ts';
 import { offsetOf } from '../../kafka/offsets.ts';
+import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
 import { AuditedLog } from './audited-log.ts';
 import type { AuditTools } from './bounded-audit.ts';
@@ -14,6 +15,9 @@ export class LiveReading {
   readonly logStarts = new Map<string, bigint>();
   readonly #tools: Pick<AuditTools, 'admin' | 'ranges'>;
   readonly #logger: Logger;
+  /** By `topic-partition`: the group that has handed it to us. */
+  readonly #assigned = new Map<string, string>();
+  readonly #beginning = new Set<string>();
   readonly #begun = new Set<string>();
   /** How far each partition was at the last `readOn`. */
   readonly #seen = new Map<string, bigint>();
@@ -23,6 +27,27 @@ export class LiveReading {
     this.#tools = { admin, ranges };
     this.#logger = logger;
     this.audited = new AuditedLog(codec);
+  }
+
+  /** All that is ours from now on: each is begun beside whatever else is done, and again by `readOn` where that fails. */
+  assigned(partitions: readonly TopicPartition[], groupId: string): void {
+    this.#assigned.clear();
+    for (const at of partitions) {
+      this.#assigned.set(nameOf(at), groupId);
+      this.#beginBeside(at, groupId);
+    }
+  }
+
+  #beginBeside(at: TopicPartition, groupId: string): void {
+    const name = nameOf(at);
+    if (this.#begun.has(name) || this.#beginning.has(name)) return;
+    this.#beginning.add(name);
+    const { topic, partition } = at;
+    void this.begin(at, groupId)
+      .catch((error: unknown) => {
+        this.#logger.warn({ topic, partition, error: describeError(error) }, 'audit.log.unread');
+      })
+      .finally(() => this.#beginning.delete(name));
   }
 
   /** Begins at the log start and reads what the group has already passed, where that has not been done. */
@@ -45,11 +70,13 @@ export class LiveReading {
 
   /**
    * Takes the end of each partition that has got none further since the last call: what ends it may be the mark of a transaction, and a
-   * group is handed records alone.
+   * group is handed records alone. Begins again what is ours and could not be begun: where nothing more comes, nobody else would.
    */
   async readOn(ends: Iterable<TopicPartition & { readonly end: bigint }>): Promise<void> {
     for (const { topic, partition, end } of ends) {
       const name = nameOf({ topic, partition });
+      const groupId = this.#assigned.get(name);
+      if (groupId !== undefined) this.#beginBeside({ topic, partition }, groupId);
       const position = this.audited.positions.get(name);
       const isStanding = this.#seen.get(name) === position;
       if (position === undefined || !this.#begun.has(name)) continue;
@@ -73,12 +100,14 @@ export class LiveReading {
     if (this.#begun.has(name)) return;
     const { admin } = this.#tools;
     const [ends, committed] = await Promise.all([admin.ends(at.topic), admin.committed(groupId, at.topic)]);
-    const logStart = ends.get(at.partition)?.logStart ?? 0n;
+    const { logStart, lastStable } = ends.get(at.partition) ?? { logStart: 0n, lastStable: 0n };
     if (!this.audited.positions.has(name)) {
       this.audited.begin(at, logStart);
       this.logStarts.set(name, logStart);
     }
-    await this.#catchUp(at, committed.get(at.partition) ?? logStart);
+    // Beyond the end of a log that was cut there is nothing to be read.
+    const passed = committed.get(at.partition) ?? logStart;
+    await this.#catchUp(at, passed < lastStable ? passed : lastStable);
     this.#begun.add(name);
   }
 
