@@ -12,6 +12,7 @@ import type { Pool } from '../../service/database.ts';
 import { type Anchor, type AnchorPoint, isReplaceable, judgeAnchor } from './anchors.ts';
 import { bookFindings, unbooked } from './audit-store.ts';
 import { recordHash } from './digest.ts';
+import { mustBeSame } from './same-topic.ts';
 import type { Finding } from './verdict.ts';
 
 interface Tools {
@@ -71,6 +72,7 @@ export async function moveAnchors(
   looked: readonly Finding[] = [],
 ): Promise<void> {
   if (!isReplaceable(findings)) return;
+  await mustBeSame(tools.admin, topic);
   const expired = looked.filter(({ kind }) => kind === 'expired-unaudited');
   // First: an anchor that has moved does not tell it again to whoever comes after a crash.
   await bookFindings(tools.pool, [...findings, ...expired], { runId, at: new Date(nowMs) });

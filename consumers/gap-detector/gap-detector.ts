@@ -16,6 +16,7 @@ import { COVERAGE_MIN, type gapDetectorSettings } from './config.ts';
 import { LiveAudit } from './live-audit.ts';
 import { auditMetrics } from './metrics.ts';
 import { repeatRounds } from './rounds.ts';
+import { recreated } from './same-topic.ts';
 import { loadTimeline, storeTimeline } from './timeline-store.ts';
 
 export type GapDetectorConfig = ConfigOf<typeof gapDetectorSettings & typeof serviceSettings>;
@@ -119,9 +120,4 @@ export async function startGapDetector(config: GapDetectorConfig, context: Servi
       await Promise.all([ranges.stop(), admin.stop(), pool.end()]);
     },
   };
-}
-
-function recreated({ topic, incarnation }: TopicDescription, audited: string): PmcError {
-  const message = `topic ${topic} was deleted and created again while it was being audited`;
-  return new PmcError('PMC_TOPIC_RECREATED', message, { topic, before: audited, now: incarnation });
 }

@@ -25,7 +25,6 @@ vi.mock('./stored-side.ts', () => ({
   isRefusedByDatabase: () => true,
   openWriters: () => Promise.resolve(new Set()),
 }));
-
 vi.mock('./conflicts.ts', () => ({
   withConflicts: (_pool: unknown, _topic: unknown, findings: unknown) => Promise.resolve(findings),
 }));
@@ -48,6 +47,7 @@ let reads: (readonly [number, number])[];
 let audit: LiveAudit;
 
 const admin = {
+  topics: () => Promise.resolve([DESCRIPTION]),
   ends: () => {
     const end = BigInt(log.length);
     return Promise.resolve(new Map([[0, { logStart: BigInt(logStart), lastStable: end, highWatermark: end }]]));

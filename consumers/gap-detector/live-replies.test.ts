@@ -33,7 +33,8 @@ beforeEach(() => {
 });
 
 function newAudit(outgoing: { readonly outgoing?: string }): LiveAudit {
-  const admin = { ends: () => Promise.resolve(new Map()), committed: () => Promise.resolve(new Map()) };
+  const none = () => Promise.resolve(new Map());
+  const admin = { ends: none, committed: none, topics: () => Promise.resolve([INCOMING]) };
   const tools = {
     ...{ admin: admin as unknown as LogAdmin, ranges: {} as RangeReader, codec: {} as Codec, pool: {} as Pool },
     ...{ clock: { nowMs: () => nowMs }, isPassing: true as const, ...outgoing },

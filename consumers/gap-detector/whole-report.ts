@@ -6,6 +6,7 @@ import type { AuditTools } from './bounded-audit.ts';
 import { withConflicts } from './conflicts.ts';
 import type { lookAtReplies } from './reply-ledgers.ts';
 import { type AuditReport, buildReport, type PartitionReport, type ReportInput } from './report.ts';
+import { mustBeSame } from './same-topic.ts';
 import type { Finding } from './verdict.ts';
 
 export interface LookedAt {
@@ -27,11 +28,13 @@ type About = Pick<
   'runId' | 'mode' | 'startedAtMs' | 'clusterId' | 'coverageMin' | 'hints' | 'overdue' | 'lagging'
 >;
 
+/** Throws PMC_TOPIC_RECREATED where the incoming topic is another by now: some of what was looked at is of that one. */
 export async function wholeReport(
-  { pool, clock }: Pick<AuditTools, 'pool' | 'clock'>,
+  { admin, pool, clock }: Pick<AuditTools, 'admin' | 'pool' | 'clock'>,
   { incoming, audited, partitions, beyond, gateway, sources, replies, ...looked }: LookedAt,
   about: About,
 ): Promise<AuditReport> {
+  await mustBeSame(admin, incoming);
   const all = [looked.findings, beyond, gateway.findings, audited.findings, sources.findings, replies?.findings ?? []];
   // Before each finding is taken once: two deliveries of one number have one name, and may be a repetition and a conflict.
   const findings = distinct(await withConflicts(pool, incoming, all.flat()));

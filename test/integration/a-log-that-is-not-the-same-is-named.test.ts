@@ -1,6 +1,6 @@
 // What may happen to a log between two audits, on a real broker: each has a finding of its own, which stays one for whoever
 // audits next, and nothing is silently skipped.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { checkAnchors, moveAnchors } from '../../consumers/gap-detector/anchor-check.ts';
 import { formerLog } from '../../consumers/gap-detector/findings-book.ts';
 import type { AuditReport } from '../../consumers/gap-detector/report.ts';
@@ -72,6 +72,42 @@ test('a topic that was made again, when a source and its gateway go on: what was
   const known = await formerLog(pool, { topic: names.incoming, incarnation });
   expect(known?.seenMs).toBeLessThan(Date.now() - 7 * 86_400_000);
   expect(await formerLog(pool, { topic: names.incoming, incarnation: before })).toBeUndefined();
+});
+
+test('a topic that is made again while it is audited: nothing is told of it, and the next audit says what happened', async () => {
+  const { admin } = system.servers;
+  const described = await admin.topics([system.names.incoming]);
+  await system.recreate();
+  // The audit got its answer just before that.
+  const asked = vi.spyOn(admin, 'topics').mockResolvedValueOnce(described);
+  await expect(system.audit()).rejects.toMatchObject({ code: 'PMC_TOPIC_RECREATED' });
+  asked.mockRestore();
+  expect((await system.pool.query('select kind from audit.findings')).rows).toEqual([]);
+  const next = await system.audit();
+  expect([named(next, 'extra'), named(next, 'truncated'), named(next, 'recreated').length]).toEqual([[], [], 1]);
+});
+
+test('a loss behind a false claim is lost as long as it has no row, also when its record has left the log', async () => {
+  const [behindClaim, again] = await system.append(2);
+  if (behindClaim === undefined || again === undefined) throw new Error('nothing was appended');
+  await system.store([behindClaim, again], new Set([behindClaim, again]));
+  await system.store(await system.append(10));
+  await system.pool.query(
+    `insert into duplicates (incarnation, partition, record_offset, id, first_incarnation, first_partition, first_offset)
+     select $1, 0, place, gen_random_uuid(), $1, 0, 0 from unnest($2::bigint[]) as place`,
+    [system.incarnation, [behindClaim, again].map(({ offset }) => String(offset))],
+  );
+  // The anchor moves on over what is on the books already.
+  for (const _ of [1, 2]) expect(named(await system.audit(), 'missing')).toHaveLength(2);
+  await system.servers.topics.deleteRecordsBefore({ topic: system.names.incoming, partition: 0 }, 105n);
+  await system.pool.query('delete from duplicates where record_offset = $1', [String(again.offset)]);
+  await system.store([again]);
+  for (const _ of [1, 2]) {
+    const report = await system.audit();
+    const place = { partition: 0, from: Number(behindClaim.offset), to: Number(behindClaim.offset), offset: undefined };
+    const stored = report.stages.find(({ stage }) => stage === 'log-to-stored');
+    expect([stored?.verdict, named(report, 'expired-unaudited')]).toEqual(['inconclusive', [place]]);
+  }
 });
 
 test('records deleted past what the audit had judged', async () => {

@@ -21,7 +21,8 @@ function toolsOf({ servers, names, pool }: AuditedSystem, nowMs: () => number): 
     [TOPIC.sources, names.sources],
   ]);
   const named = (topic: string): string => scratch.get(topic) ?? topic;
-  const renamed: Pick<AuditTools['admin'], 'ends' | 'committed' | 'topicSettings'> = {
+  const renamed: Pick<AuditTools['admin'], 'topics' | 'ends' | 'committed' | 'topicSettings'> = {
+    topics: (topics) => admin.topics(topics.map(named)),
     ends: (topic) => admin.ends(named(topic)),
     topicSettings: (topic) => admin.topicSettings(named(topic)),
     committed: (group, topic) => admin.committed(group, named(topic)),
