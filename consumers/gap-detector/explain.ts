@@ -5,6 +5,7 @@ import type { LogAdmin, RangeEntry, RangeReader, TopicDescription, TopicPartitio
 import { UUID } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import type { Clock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { settledOf } from './bounded-audit.ts';
@@ -12,7 +13,7 @@ import type { BucketRange, Classified } from './classify.ts';
 import { commandStandingOf } from './command-ledger.ts';
 import { derivedKey } from './derived-columns.ts';
 import { payloadHash } from './digest.ts';
-import { answersOf, commandOfReply } from './explain-replies.ts';
+import { answersOf, commandOfReply, effectOf, NO_ANSWERS } from './explain-replies.ts';
 import { bookedFindings } from './findings-book.ts';
 import { classifyNow } from './judge-partition.ts';
 import { type Life, type LifeFacts, lifeOf } from './life.ts';
@@ -24,6 +25,7 @@ export interface ExplainTools {
   readonly ranges: Pick<RangeReader, 'read'>;
   readonly codec: Codec;
   readonly pool: Pool;
+  readonly clock: Clock;
 }
 
 interface Place {
@@ -133,11 +135,11 @@ async function factsOf(
     ...{ isAll: false, place: { topic, incarnation, partition, offset: Number(offset) } },
   });
   const { stream, streamEpoch, seq } = event ?? countedIn(row);
-  const answers = await answersOf(tools, eventKey);
+  const effect = await effectOf(tools, eventKey);
   const receivedAtMs = event?.receivedAt ?? row?.received_at.getTime() ?? null;
   const asked = event ?? (row && { kind: row.kind, type: row.type, payload: Buffer.from(row.payload) });
   const command =
-    answers.effect !== null || asked === undefined || eventKey === null || receivedAtMs === null
+    effect !== null || asked === undefined || eventKey === null || receivedAtMs === null
       ? null
       : await commandStandingOf(
           tools,
@@ -145,6 +147,9 @@ async function factsOf(
           { partition, offset, eventKey, receivedAtMs, storedAtMs: row?.created_at.getTime() ?? receivedAtMs },
           asked,
         );
+  // A reply says that a command was handled, also where its effect is gone: the database may be an older one, put back.
+  const mayBeAnswered = effect !== null || (command !== null && command !== 'own-reply');
+  const answers = eventKey !== null && mayBeAnswered ? await answersOf(tools, eventKey, effect) : NO_ANSWERS;
   return {
     place: { topic, partition, offset: Number(offset) },
     id: event?.id ?? row?.event_id ?? null,
@@ -159,6 +164,7 @@ async function factsOf(
         : { storedAtMs: row.created_at.getTime(), isSame: judged === undefined ? null : judged.counts.stored > 0 },
     ...(judged === undefined ? await claimOf(pool, range) : accountOf(judged)),
     isSettled: offset < (settled.get(partition) ?? 0n),
+    effect,
     ...answers,
     command,
     findings: said.map(({ finding }) => finding),

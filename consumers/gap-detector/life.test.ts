@@ -15,6 +15,7 @@ const WELL: LifeFacts = {
   unproved: null,
   isSettled: true,
   effect: null,
+  isReplyDue: false,
   command: null,
   replies: [],
   acknowledged: [],
@@ -64,8 +65,18 @@ test.each<[string, Partial<LifeFacts>, string]>([
   ['an echo of a reply', { command: 'own-reply' }, 'none seen seen seen none none pass'],
   [
     'a command without a reply',
-    { effect: { status: 'done', atMs: 1_300, detail: 'help' } },
+    { effect: { status: 'done', atMs: 1_300, detail: 'help' }, isReplyDue: true },
     'none seen seen seen absent none fail',
+  ],
+  [
+    'a command whose reply may be on its way, or gone',
+    { effect: { status: 'done', atMs: 1_300, detail: 'help' } },
+    'none seen seen seen unknown none inconclusive',
+  ],
+  [
+    'a command with its reply, whose effect is gone',
+    { command: 'passed-over', replies: [{ replyId: 'r', offset: 4, atMs: 1_400 }] },
+    'none seen seen seen seen none pass',
   ],
   [
     'a command with its reply, acknowledged',

@@ -37,6 +37,8 @@ export interface LifeFacts extends Pick<Life, 'place' | 'id' | 'eventKey' | 'fin
   /** Whether persistence has come past it. */
   readonly isSettled: boolean;
   readonly effect: { readonly status: string; readonly atMs: number; readonly detail: string | null } | null;
+  /** Whether its reply must be on the log by now, and could not have left it. */
+  readonly isReplyDue: boolean;
   /** Of a command without an effect: why it has none; null where it is no command. */
   readonly command: CommandStanding | 'own-reply' | 'excused' | null;
   readonly replies: readonly { readonly replyId: string; readonly offset: number; readonly atMs: number }[];
@@ -138,7 +140,7 @@ const WITHOUT_EFFECT: Readonly<Record<NonNullable<LifeFacts['command']>, readonl
 };
 
 function replied(facts: LifeFacts): LifeStage {
-  const { effect, replies } = facts;
+  const { effect, replies, isReplyDue } = facts;
   const [first] = replies;
   if (first !== undefined) {
     const evidence = `reply ${first.replyId} at offset ${first.offset}${replies.length > 1 ? `, ${replies.length} times` : ''}`;
@@ -149,8 +151,11 @@ function replied(facts: LifeFacts): LifeStage {
     const [state, evidence] = facts.command === null ? NO_COMMAND : WITHOUT_EFFECT[facts.command];
     return told(facts, 'replied', { state, evidence });
   }
-  const evidence = `effect ${effect.status} (${effect.detail ?? 'no detail'}), but no reply on the log`;
-  return told(facts, 'replied', { state: effect.status === 'done' ? 'absent' : 'none', evidence, atMs: effect.atMs });
+  const had = `effect ${effect.status} (${effect.detail ?? 'no detail'}), but no reply on the log`;
+  const at = { atMs: effect.atMs };
+  if (effect.status !== 'done') return told(facts, 'replied', { state: 'none', evidence: had, ...at });
+  if (isReplyDue) return told(facts, 'replied', { state: 'absent', evidence: had, ...at });
+  return told(facts, 'replied', { state: 'unknown', evidence: `${had}: on its way, or it has left it`, ...at });
 }
 
 function delivered(facts: LifeFacts): LifeStage {

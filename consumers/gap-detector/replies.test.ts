@@ -4,20 +4,28 @@ import type { JudgedCommands } from './commands-without-effect.ts';
 import { type EffectLine, judgeReplies, type ReplyInput, type ReplyRecord } from './replies.ts';
 import type { Finding } from './verdict.ts';
 
-const NOW_MS = 1_000_000;
+const NOW_MS = Date.parse('2026-01-08T00:00:00Z');
+const GRACE_MS = 30_000;
+/** By the service's clock for replies, by the database's, a moment later, for effects. */
+const ASKED_MS = NOW_MS - 3_600_000;
 const effect = (eventKey: string, changes: Partial<EffectLine> = {}): EffectLine => {
-  return { eventKey, source: 's', status: 'done', atMs: 1_000, ...changes };
+  return { eventKey, source: 's', status: 'done', atMs: ASKED_MS + 5, ...changes };
 };
 const reply = (eventKey: string, offset: number, changes: Partial<ReplyRecord> = {}): ReplyRecord => {
-  const about = { replyId: `r-${eventKey}`, eventKey, source: 's', partition: 0, offset, createdAtMs: 1_000 };
+  const about = { replyId: `r-${eventKey}`, eventKey, source: 's', partition: 0, offset, createdAtMs: ASKED_MS };
   return { ...about, isAltered: false, ...changes };
 };
 const NO_COMMANDS: JudgedCommands = { findings: [], waiting: [], hasCommitted: false, isCut: false };
 
+const NOTHING: ReplyInput = {
+  ...{ topic: 't', effects: [], hasEarlierEffects: false, commands: NO_COMMANDS, replies: [], acknowledged: new Set() },
+  ...{ logBeginsMs: 0, acknowledgedFromMs: Number.NEGATIVE_INFINITY, oldestUnsentMs: Number.POSITIVE_INFINITY },
+  ...{ nowMs: NOW_MS, graceMs: GRACE_MS },
+};
+
 function judged(changes: Partial<ReplyInput>) {
   const { stages, findings } = judgeReplies({
-    ...{ topic: 't', effects: [], commands: NO_COMMANDS, replies: [], acknowledged: new Set<string>() },
-    ...{ logBeginsMs: 0, nowMs: NOW_MS, graceMs: 30_000, oldestUnsentMs: Number.POSITIVE_INFINITY },
+    ...NOTHING,
     ...changes,
   });
   const [replied, delivered] = stages.map(({ verdict }) => verdict);
@@ -42,10 +50,40 @@ describe('command to reply', () => {
   test.each<[string, Partial<ReplyInput>]>([
     ['is young', { effects: [effect('a', { atMs: NOW_MS - 10 })] }],
     ['was skipped', { effects: [effect('a', { status: 'skipped' })] }],
-    ['waits in the outbox', { effects: [effect('a')], oldestUnsentMs: 500 }],
-    ['is older than the log', { effects: [effect('a')], logBeginsMs: 5_000 }],
+    ['waits in the outbox', { effects: [effect('a')], oldestUnsentMs: ASKED_MS - 500 }],
+    ['is older than the log', { effects: [effect('a')], logBeginsMs: ASKED_MS + 60_000 }],
+    // Made a moment before the effect was written, and gone; or made by a clock that is behind.
+    ['was the last to leave the log', { effects: [effect('a')], logBeginsMs: ASKED_MS }],
+    ['may have been the last to leave it', { effects: [effect('a')], logBeginsMs: ASKED_MS - GRACE_MS + 6 }],
   ])('asks for no reply that %s', (_why, changes) => {
     expect(judged(changes).found).toEqual([]);
+  });
+
+  test('asks for the reply of the first effect that is younger than all that left the log', () => {
+    const logBeginsMs = ASKED_MS - GRACE_MS + 5;
+    expect(judged({ effects: [effect('a')], logBeginsMs }).found).toEqual(['reply-missing command-to-reply a']);
+    const [stage] = judgeReplies({ ...NOTHING, effects: [effect('a')], logBeginsMs }).stages;
+    expect(stage?.since).toBe(new Date(ASKED_MS + 5).toISOString());
+  });
+
+  test.each<[string, Partial<ReplyInput>, string]>([
+    ['before what is remembered', { hasEarlierEffects: true }, 'inconclusive'],
+    ['before it, and no reply is left', { hasEarlierEffects: true, replies: [] }, 'inconclusive'],
+    ['at its very beginning', { effects: [effect('a')], logBeginsMs: ASKED_MS }, 'inconclusive'],
+    [
+      'before it, beside one of now',
+      { effects: [effect('a', { atMs: NOW_MS })], hasEarlierEffects: true },
+      'inconclusive',
+    ],
+    [
+      'before it, beside one that is judged',
+      { effects: [effect('a')], replies: [reply('a', 1)], hasEarlierEffects: true },
+      'pass',
+    ],
+    ['of now alone', { effects: [effect('a', { atMs: NOW_MS })] }, 'pass'],
+  ])('where effects are %s', (_where, changes, expected) => {
+    // Replies to others were read.
+    expect(judged({ replies: [reply('b', 1)], ...changes }).replied).toBe(expected);
   });
 
   test('a reply that is there again is a duplicate, two replies to one command are doubled', () => {
@@ -78,8 +116,7 @@ describe('commands without an effect', () => {
   };
   const stage = (changes: Partial<ReplyInput>) => {
     const [replied] = judgeReplies({
-      ...{ topic: 't', effects: [], commands: NO_COMMANDS, replies: [], acknowledged: new Set<string>() },
-      ...{ logBeginsMs: 0, nowMs: NOW_MS, graceMs: 30_000, oldestUnsentMs: Number.POSITIVE_INFINITY },
+      ...NOTHING,
       ...changes,
     }).stages;
     return `${replied?.verdict}: ${replied?.detail}`;
@@ -148,6 +185,15 @@ describe('reply to delivered', () => {
     });
     const elsewhere = [reply('a', 1, { source: 'another' }), reply('b', 2)];
     expect(judged({ effects, replies: elsewhere, acknowledged: new Set(['r-b']) }).delivered).toBe('pass');
+  });
+
+  test('one whose acknowledgement may be purged is not passed over, a later one is', () => {
+    const given = { effects, replies, acknowledged: new Set(['r-b']) };
+    for (const acknowledgedFromMs of [ASKED_MS - GRACE_MS + 1, NOW_MS])
+      expect(judged({ ...given, acknowledgedFromMs })).toMatchObject({ delivered: 'pass', found: [] });
+    expect(judged({ ...given, acknowledgedFromMs: ASKED_MS - GRACE_MS }).found).toEqual([
+      'reply-missing reply-to-delivered a',
+    ]);
   });
 
   test('what waits for a peer that is away, or whose acknowledgement waits to be stored, is not missing', () => {

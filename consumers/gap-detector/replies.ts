@@ -2,7 +2,7 @@
 // reply ids a peer has acknowledged; and from the commands that did nothing (commands-without-effect.ts). A reply that is on the log again under the same id is a repeat that the peer tells by it;
 // two ids for one command are two visible replies. Pure.
 import type { JudgedCommands } from './commands-without-effect.ts';
-import { type Rules, SOUND_RULES } from './rules.ts';
+import { judgedFromMs, type Rules, SOUND_RULES } from './rules.ts';
 import { type Finding, type Stage, stageVerdict, type Verdict, worst } from './verdict.ts';
 
 export interface EffectLine {
@@ -27,6 +27,8 @@ export interface ReplyRecord {
 export interface ReplyInput {
   readonly topic: string;
   readonly effects: readonly EffectLine[];
+  /** There are others, of before the outgoing log begins. */
+  readonly hasEarlierEffects: boolean;
   /** Stored commands that have no effect. */
   readonly commands: JudgedCommands;
   readonly replies: readonly ReplyRecord[];
@@ -34,10 +36,12 @@ export interface ReplyInput {
   readonly acknowledged: ReadonlySet<string>;
   /** The oldest reply that still waits in the outbox; those behind it are on their way. */
   readonly oldestUnsentMs: number;
-  /** Effects of before the outgoing log begins cannot have their reply any more. */
+  /** Replies of up to this time may have left the outgoing log, or be too many to remember; 0: none has. */
   readonly logBeginsMs: number;
+  /** Acknowledgements of before this time may be purged; -Infinity: none is. */
+  readonly acknowledgedFromMs: number;
   readonly nowMs: number;
-  /** So long a reply may be on its way. */
+  /** So long a reply may be on its way; and so far clocks may be apart. */
   readonly graceMs: number;
 }
 
@@ -108,14 +112,14 @@ function repliesTwice({ topic, replies }: ReplyInput, rules: Rules): readonly Fi
  * or for the acknowledgement to be stored, which is in the same order.
  */
 function undelivered(input: ReplyInput, rules: Rules): readonly Finding[] {
-  const { nowMs, graceMs } = input;
+  const { acknowledgedFromMs, nowMs, graceMs } = input;
   const firsts = firstOfEach(input.replies);
   const passed = lastAcknowledged(firsts, input.acknowledged, rules);
   return firsts
     .filter((reply) => {
       const isAcknowledged = input.acknowledged.has(reply.replyId);
-      const acknowledgements = { isAcknowledged, lastAcknowledged: passed.get(rules.replyLane(reply)), nowMs, graceMs };
-      return rules.isUndelivered(reply, acknowledgements);
+      const lastAcknowledged = passed.get(rules.replyLane(reply));
+      return rules.isUndelivered(reply, { isAcknowledged, lastAcknowledged, acknowledgedFromMs, nowMs, graceMs });
     })
     .map(({ replyId, source, partition, offset, eventKey, createdAtMs }) => ({
       ...({ kind: 'reply-missing', stage: 'reply-to-delivered', topic: input.topic, partition, offset } as const),
@@ -158,20 +162,27 @@ function replyStage(
   const { commands, effects, replies } = input;
   const isWaiting = commands.waiting.length > 0;
   const own = findings.filter((one) => one.stage === stage);
-  const hasRun = commands.hasCommitted || effects.length > 0;
-  if (due === 0 && replies.length === 0 && own.length === 0 && !(isWaiting && hasRun)) {
+  const hasRun = commands.hasCommitted || effects.length > 0 || input.hasEarlierEffects;
+  const isForgotten = due === 0 && hasForgotten(input);
+  if (due === 0 && replies.length === 0 && own.length === 0 && !isForgotten && !(isWaiting && hasRun)) {
     const why = 'commands are stored, and the group of the commands service has never committed: nobody answers them';
     return { stage, verdict: 'not-measurable', detail: isWaiting ? why : 'no command had an effect' };
   }
   const doubled = own.filter(({ kind }) => kind === 'reply-doubled').length;
-  const detail = `${due} commands with an effect, ${missing} replies missing, ${doubled} commands answered twice${withoutEffect(commands, passed)}`;
-  const verdict = worst<Verdict>([stageVerdict(own), isWaiting ? 'inconclusive' : 'pass']);
+  const detail = `${due} commands with an effect, ${missing} replies missing, ${doubled} commands answered twice${withoutEffect(commands, passed)}${isForgotten ? FORGOTTEN : ''}`;
+  const verdict = worst<Verdict>([stageVerdict(own), isWaiting || isForgotten ? 'inconclusive' : 'pass']);
   return { stage, verdict, detail, ...judgedTimes(input) };
 }
 
-function judgedTimes({ logBeginsMs, oldestUnsentMs, nowMs, graceMs }: ReplyInput): Pick<ReplyStage, 'since' | 'until'> {
-  const untilMs = Math.min(oldestUnsentMs, nowMs - graceMs);
-  return { since: new Date(logBeginsMs).toISOString(), until: new Date(Math.max(0, untilMs)).toISOString() };
+const FORGOTTEN = '; no effect is young enough for its reply to be remembered';
+
+function hasForgotten({ effects, hasEarlierEffects, ...times }: ReplyInput): boolean {
+  return hasEarlierEffects || effects.some(({ status, atMs }) => status === 'done' && atMs < judgedFromMs(times));
+}
+
+function judgedTimes(input: ReplyInput): Pick<ReplyStage, 'since' | 'until'> {
+  const untilMs = Math.min(input.oldestUnsentMs, input.nowMs - input.graceMs);
+  return { since: new Date(judgedFromMs(input)).toISOString(), until: new Date(Math.max(0, untilMs)).toISOString() };
 }
 
 function withoutEffect({ waiting, hasCommitted, isCut }: JudgedCommands, count: number): string {

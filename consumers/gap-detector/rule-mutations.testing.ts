@@ -73,6 +73,8 @@ export const MUTATIONS: { readonly [R in keyof Rules]: Readonly<Record<string, R
       SOUND_RULES.isReplyDue(effect, { ...times, oldestUnsentMs: Number.POSITIVE_INFINITY }),
     'what the log has let go of is due': (effect, times) =>
       SOUND_RULES.isReplyDue(effect, { ...times, logBeginsMs: 0 }),
+    'a reply is as old as its effect': (effect, times) =>
+      SOUND_RULES.isReplyDue(effect, { ...times, logBeginsMs: times.logBeginsMs - times.graceMs }),
   },
   isAnswered: { 'every command is answered': () => true, 'no command is answered': () => false },
   isReplyAltered: {
@@ -93,6 +95,8 @@ export const MUTATIONS: { readonly [R in keyof Rules]: Readonly<Record<string, R
     'everything is delivered': () => false,
     'acknowledgements are not looked at': (reply, acknowledgements) =>
       SOUND_RULES.isUndelivered(reply, { ...acknowledgements, isAcknowledged: false }),
+    'what was purged was never acknowledged': (reply, acknowledgements) =>
+      SOUND_RULES.isUndelivered(reply, { ...acknowledgements, acknowledgedFromMs: Number.NEGATIVE_INFINITY }),
     'what waits for its peer is undelivered': (reply, acknowledgements) =>
       SOUND_RULES.isUndelivered(reply, { ...acknowledgements, lastAcknowledged: Number.POSITIVE_INFINITY }),
     'there is no patience': (reply, acknowledgements) =>

@@ -28,7 +28,12 @@ export interface SecondLook {
 
 export type ReplyTimes = Pick<ReplyInput, 'oldestUnsentMs' | 'logBeginsMs' | 'nowMs' | 'graceMs'>;
 
-export interface Acknowledgements extends Pick<ReplyInput, 'nowMs' | 'graceMs'> {
+/** A reply is made by another clock than its effect is written by, and a moment before: it may have gone although its effect looks younger. */
+export function judgedFromMs({ logBeginsMs, graceMs }: Pick<ReplyTimes, 'logBeginsMs' | 'graceMs'>): number {
+  return logBeginsMs + graceMs;
+}
+
+export interface Acknowledgements extends Pick<ReplyInput, 'acknowledgedFromMs' | 'nowMs' | 'graceMs'> {
   readonly isAcknowledged: boolean;
   /** Offset of the last reply of the same lane that its peer has acknowledged; undefined where there is none. */
   readonly lastAcknowledged: number | undefined;
@@ -111,12 +116,18 @@ export const SOUND_RULES: Rules = {
   isReordered: (number, highest) => number < highest,
   reach: reachOf,
   standing: standingOf,
-  isReplyDue: ({ status, atMs }, { oldestUnsentMs, logBeginsMs, nowMs, graceMs }) =>
-    status === 'done' && atMs >= logBeginsMs && atMs <= nowMs - graceMs && atMs < oldestUnsentMs,
+  isReplyDue: ({ status, atMs }, times) =>
+    status === 'done' &&
+    atMs >= judgedFromMs(times) &&
+    atMs <= times.nowMs - times.graceMs &&
+    atMs < times.oldestUnsentMs,
   isAnswered: (eventKey, answered) => answered.has(eventKey),
   isReplyAltered: (onLog, sent) => sent !== undefined && sent !== onLog,
   repeatedReply: (replyIds) => (replyIds > 1 ? 'reply-doubled' : 'duplicate'),
   replyLane: ({ source, partition }) => JSON.stringify([source, partition]),
-  isUndelivered: ({ offset, createdAtMs }, { isAcknowledged, lastAcknowledged, nowMs, graceMs }) =>
-    !isAcknowledged && createdAtMs <= nowMs - graceMs && offset < (lastAcknowledged ?? 0),
+  isUndelivered: ({ offset, createdAtMs }, { isAcknowledged, lastAcknowledged = 0, ...times }) =>
+    !isAcknowledged &&
+    createdAtMs >= times.acknowledgedFromMs + times.graceMs &&
+    createdAtMs <= times.nowMs - times.graceMs &&
+    offset < lastAcknowledged,
 };

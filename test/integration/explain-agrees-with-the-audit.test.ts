@@ -1,7 +1,11 @@
 // Excludes: a life that `pmc audit explain` calls well and the audit a loss, or the other way round.
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { derivedKey } from '../../consumers/gap-detector/derived-columns.ts';
+import type { RangeReader } from '../../kafka/log.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
+import { GROUP } from '../../schemas/topics.ts';
 import { type Appended, AuditedSystem } from '../support/audited-system.ts';
+import { ReplyLog } from '../support/reply-log.ts';
 
 let system: AuditedSystem;
 
@@ -34,13 +38,14 @@ test('a record that expires while it is told of is told of as it was read', asyn
   const [record] = (await system.append(1)) as [Appended];
   await system.store([record]);
   let isThere = true;
-  const [life] = await system.explain(at(record), {
+  const ranges: Pick<RangeReader, 'read'> = {
     async *read(...range) {
       if (!isThere) return;
       isThere = false;
       yield* system.servers.ranges.read(...range);
     },
-  });
+  };
+  const [life] = await system.explain(at(record), { ranges });
   expect(life).toMatchObject({ verdict: 'pass', findings: [] });
   expect(life?.stages.find(({ stage }) => stage === 'stored')).toMatchObject({
     state: 'seen',
@@ -103,4 +108,50 @@ test('a record that is not the frame which the gateway received is altered in bo
   const [life] = await system.explain(at(record));
   expect(life).toMatchObject({ verdict: 'fail', findings: [{ kind: 'altered', stage: 'gateway-to-log' }] });
   expect(life?.stages.find(({ stage }) => stage === 'in-log')).toMatchObject({ state: 'absent' });
+});
+
+const ASKED_MS = Date.now() - 3_600_000;
+
+type Asked = Appended & { readonly key: string };
+
+/** Commands that are stored, and that the group of the commands service has passed. */
+async function asked(count: number): Promise<readonly Asked[]> {
+  const events = system.messages(count).map((event) => {
+    const payload = Buffer.from(JSON.stringify({ event: 'message', id: event.id, content: '/ping' }));
+    return { ...event, receivedAt: ASKED_MS, payload };
+  });
+  const records = await system.appendEvents(events);
+  await system.store(records);
+  await system.pool.query('update message_metadata set created_at = received_at');
+  await system.servers.admin.setCommitted(GROUP.commands, system.names.incoming, new Map([[0, BigInt(count)]]));
+  return records.map((record) => ({ ...record, key: derivedKey(record.event) }));
+}
+
+test('a command is answered in both, or in neither: whether its effect is gone, or its reply has left the log', async () => {
+  await using replies = await ReplyLog.create(system, 2);
+  const [restored, passed, expired, lost, answered] = (await asked(5)) as [Asked, Asked, Asked, Asked, Asked];
+  await replies.reply(restored.key, 1, ASKED_MS);
+  await replies.effect(ASKED_MS + 5, expired.key);
+  await replies.reply(expired.key, 0, ASKED_MS);
+  await replies.cut(0, 1n);
+  const laterMs = ASKED_MS + 600_000;
+  await replies.effect(laterMs, answered.key);
+  await replies.reply(answered.key, 0, laterMs);
+  await replies.effect(laterMs + 60_000, lost.key);
+  const { findings } = await system.audit(undefined, replies.topic);
+  expect(findings.map(({ kind, eventKey }) => [kind, eventKey])).toEqual([
+    ['reply-missing', passed.key],
+    ['reply-missing', lost.key],
+  ]);
+  const told = async (record: Asked): Promise<string> => {
+    // By its own rules, not by what the audit has booked.
+    await system.pool.query('delete from audit.findings');
+    const [life] = await system.explain(at(record), { outgoing: replies.topic });
+    return `${life?.verdict} ${life?.stages.find(({ stage }) => stage === 'replied')?.state}`;
+  };
+  expect(await told(restored)).toBe('pass seen');
+  expect(await told(passed)).toBe('fail absent');
+  expect(await told(expired)).toBe('inconclusive unknown');
+  expect(await told(lost)).toBe('fail absent');
+  expect(await told(answered)).toBe('pass seen');
 });

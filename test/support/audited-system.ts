@@ -31,6 +31,12 @@ export interface Appended {
   readonly event: IncomingEvent;
 }
 
+interface ExplainedBy {
+  readonly ranges: Pick<RangeReader, 'read'>;
+  /** The topic of replies. */
+  readonly outgoing: string;
+}
+
 export class AuditedSystem implements AsyncDisposable {
   readonly servers: AuditServers;
   readonly pool: pg.Pool;
@@ -214,14 +220,20 @@ export class AuditedSystem implements AsyncDisposable {
   }
 
   /** What `pmc audit explain` tells of an id or a place. */
-  async explain(asked: string, ranges: Pick<RangeReader, 'read'> = this.servers.ranges): Promise<readonly Life[]> {
-    const { admin, codec } = this.servers;
+  async explain(
+    asked: string,
+    { ranges = this.servers.ranges, outgoing = TOPIC.outgoing }: Partial<ExplainedBy> = {},
+  ): Promise<readonly Life[]> {
+    const { admin, codec, clock } = this.servers;
+    const named = (topic: string): string => (topic === TOPIC.outgoing ? outgoing : topic);
     const own: Pick<LogAdmin, 'topics' | 'ends' | 'committed'> = {
-      topics: () => admin.topics([this.names.incoming]),
-      ends: (topic) => admin.ends(topic),
+      topics: ([topic = '']) => admin.topics([topic === TOPIC.incoming ? this.names.incoming : named(topic)]),
+      ends: (topic) => admin.ends(named(topic)),
       committed: (group, topic) => admin.committed(group, topic),
     };
-    return await explain({ admin: own as LogAdmin, ranges, codec, pool: this.pool }, asked);
+    const read: RangeReader['read'] = ({ topic, partition }, ...range) =>
+      ranges.read({ topic: named(topic), partition }, ...range);
+    return await explain({ admin: own as LogAdmin, ranges: { read }, codec, clock, pool: this.pool }, asked);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 // Faults between a reply and its delivery: a reply that a peer has passed over. What waits for its peer is planted as well. Pure.
 import type { FaultCase } from './fault-case.ts';
 import { Peer, YOUNG_MS } from './peer.ts';
-import type { Expected } from './plan.ts';
+import { type Expected, PURGED_AGO_MS } from './plan.ts';
 import { repeated } from './reply-cases.ts';
 import type { PlannedReply } from './reply-plan.ts';
 
@@ -32,6 +32,18 @@ export const DELIVERY_CASES: readonly FaultCase[] = [
     plant: (planner, gateway) => {
       const peer = new Peer(planner, gateway, 'orderly');
       for (const reply of [peer.askAnswered(), peer.askAnswered(), peer.askAnswered()]) peer.acknowledge(reply);
+      return [];
+    },
+  },
+  {
+    name: 'retention deleted the acknowledgement of a reply, and that of a later one not yet',
+    stage,
+    fault: 'none',
+    plant: (planner, gateway) => {
+      const peer = new Peer(planner, gateway, 'purged');
+      const lane = peer.anyLane();
+      peer.acknowledgeLongAgo(peer.askAnswered(lane, planner.nowMs - 2 * PURGED_AGO_MS));
+      peer.acknowledge(peer.askAnswered(lane));
       return [];
     },
   },

@@ -1,4 +1,6 @@
 // A source of the drill that asks commands, gets replies and acknowledges them. Pure.
+
+import type { IncomingEvent } from '../../../schemas/generated.ts';
 import { deliveredEvent } from '../../../schemas/protocol/delivered-event.ts';
 import { below } from '../../../service/random.ts';
 import type { EffectLine } from '../replies.ts';
@@ -60,9 +62,27 @@ export class Peer {
     return below(this.#planner.random, OUTGOING_PARTITIONS);
   }
 
-  acknowledge({ dispatch: { replyId } }: PlannedReply): void {
+  acknowledge(reply: PlannedReply): void {
+    this.#planner.store(this.#planner.append(this.#acknowledgement(reply)));
+  }
+
+  /** Retention has deleted the row of the acknowledgement. */
+  acknowledgeLongAgo(reply: PlannedReply): void {
+    this.#planner.purged.push(this.#planner.append(this.#acknowledgement(reply, reply.dispatch.createdAt)));
+    this.#planner.accounts.purged += 1;
+  }
+
+  #acknowledgement({ dispatch: { replyId } }: PlannedReply, receivedAt = this.#planner.nowMs): IncomingEvent {
     const source = this.#source;
-    const about = { source, kind: 'delivered', id: replyId, actor: source, type: null, chat: null } as const;
-    this.#planner.store(this.#planner.append(this.#gateway.frame(about, deliveredEvent(replyId, source))));
+    const about = {
+      source,
+      kind: 'delivered',
+      id: replyId,
+      actor: source,
+      type: null,
+      chat: null,
+      receivedAt,
+    } as const;
+    return this.#gateway.frame(about, deliveredEvent(replyId, source));
   }
 }

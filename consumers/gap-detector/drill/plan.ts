@@ -83,6 +83,8 @@ export const CUT_PARTITION = 2;
 /** From here on each has room for one fault alone: no other may make its bucket unequal. */
 export const LONE_PARTITIONS = 3;
 export const DRILL_SOURCE = 'drill';
+/** When retention deleted rows: what was received since has its row. */
+export const PURGED_AGO_MS = 3_600_000;
 
 /** Collects a plan; each method plants one thing at the end of what there is. */
 export class DrillPlanner {

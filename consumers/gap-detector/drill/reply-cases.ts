@@ -6,6 +6,7 @@ import { Peer, YOUNG_MS } from './peer.ts';
 import { CUT_PARTITION, type DrillPlanner, type Expected, PARTITIONS, type Place } from './plan.ts';
 import type { PlannedReply } from './reply-plan.ts';
 
+const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const stage = 'command-to-reply';
 
@@ -179,14 +180,33 @@ export function plantBehindTheLog(planner: DrillPlanner): void {
   const peer = new Peer(planner, { frame }, 'behind');
   const partition = CUT_PARTITION;
   peer.ask({ partition });
-  const handled = peer.askHandled({ partition, receivedAt: planner.nowMs - HOUR_MS / 2 });
-  planner.replies.append(planner.replies.dispatch(handled), 0);
+  const beginsMs = planner.nowMs - HOUR_MS / 4;
+  const answer = (lane: number, receivedAt: number, atMs = receivedAt): void => {
+    planner.replies.append(planner.replies.dispatch(peer.askHandled({ partition, receivedAt, atMs })), lane);
+  };
+  answer(0, planner.nowMs - HOUR_MS / 2);
+  // Its effect was written by another clock, or a moment later.
+  answer(0, beginsMs - SECOND_MS, beginsMs + 10 * SECOND_MS);
+  planner.replies.cutLog(0);
+  answer(0, beginsMs);
+  // Each partition forgets for itself.
+  answer(1, planner.nowMs - HOUR_MS);
   const passed = peer.ask({ partition });
   planner.cutLog(partition);
-  planner.replies.cutLog(0);
   planner.cases.push(
     { name: 'a command left the log before there was a service', stage, fault: 'none', expected: [] },
-    { name: 'a reply has left the log', stage, fault: 'none', expected: [] },
+    {
+      name: 'a reply has left the log, and older ones of another partition have not',
+      stage,
+      fault: 'none',
+      expected: [],
+    },
+    {
+      name: 'a reply that was made before its effect was written has left the log',
+      stage,
+      fault: 'none',
+      expected: [],
+    },
     { name: 'a command that nobody handled has left the log', stage, fault: 'loss', expected: [passedOver(passed)] },
   );
 }

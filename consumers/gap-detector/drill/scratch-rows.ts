@@ -3,7 +3,7 @@ import type { Codec } from '../../../kafka/codec.ts';
 import type { Dispatch } from '../../../schemas/generated.ts';
 import { TOPIC } from '../../../schemas/topics.ts';
 import type { Pool, PoolClient } from '../../../service/database.ts';
-import type { DrillPlan, PlannedRow } from './plan.ts';
+import { type DrillPlan, type PlannedRow, PURGED_AGO_MS } from './plan.ts';
 import type { ReplyPlan } from './reply-plan.ts';
 
 type Value = string | number | Buffer | Date | null;
@@ -38,7 +38,8 @@ export async function insertPlan(tools: RowsTools, plan: DrillPlan): Promise<voi
     await insert(pool, 'quarantine', { ...at(partition, offset), topic: TOPIC.incoming, code: 'DRILL', reason: '' });
   for (const { partition, offset: lower_offset } of plan.purged) {
     const range = { lower_offset, upper_offset: lower_offset + 1 };
-    await insert(pool, 'purged', { incarnation, partition, ...range, reason: 'drill' });
+    const created_at = new Date(plan.nowMs - PURGED_AGO_MS);
+    await insert(pool, 'purged', { incarnation, partition, ...range, reason: 'drill', created_at });
   }
   for (const [partition, upper_offset] of plan.covered.entries())
     await insert(pool, 'coverage', { incarnation, partition, topic: TOPIC.incoming, upper_offset });
