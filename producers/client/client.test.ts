@@ -182,6 +182,40 @@ describe('it ends, and does not come back, when', () => {
     });
     expect(server.model.log).toEqual([]);
   });
+
+  test('its store fails once: what gathered meanwhile is not written either, so the store has no hole', async () => {
+    const kept = new MemoryStore();
+    const [failing, fails] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const once: ClientStore = {
+      open: kept.open,
+      close: kept.close,
+      write: async (changes) => {
+        const isSecond = [...changes.values()].some((text) => text?.includes('"second"'));
+        if (!isSecond) return await kept.write(changes);
+        failing.resolve();
+        await fails.promise;
+        throw new Error('no room for now');
+      },
+    };
+    const one = await client('ws://127.0.0.1:1', { store: once });
+    const first = one.send({ ...EVENT, id: 'first' });
+    await vi.waitFor(async () => expect((await kept.open()).size).toBe(2), PATIENCE_MS);
+    const second = one.send({ ...EVENT, id: 'second' });
+    await failing.promise;
+    const sending = [first, second, one.send({ ...EVENT, id: 'third' })];
+    fails.resolve();
+    const failed = { status: 'rejected', reason: { code: 'PMC_CLIENT_STORE_FAILED' } };
+    expect(await Promise.allSettled(sending)).toMatchObject([failed, failed, failed]);
+    await one.close();
+
+    const server = await gateway();
+    const next = await client(server.url, { store: kept });
+    await next.send({ ...EVENT, id: 'next' });
+    expect(server.model.log.map(({ id, seq }) => [id, seq])).toEqual([
+      ['first', 1],
+      ['next', 2],
+    ]);
+  });
 });
 
 test('where no pmc.v1 is spoken it never says hello, and goes on trying', async () => {

@@ -231,10 +231,11 @@ export class Client {
         await this.#options.store.write(batch.changes);
         this.#happened(() => this.#state.stored(batch, now()));
       }
+      this.#writing = undefined;
     } catch (error) {
+      // The writing that failed stays, so that none begins behind it: a later batch without this one would leave holes.
       this.#state.end(error instanceof PmcError ? error : storeFailed(error));
     }
-    this.#writing = undefined;
     this.#act();
   }
 
