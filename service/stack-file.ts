@@ -15,6 +15,8 @@ export interface StackPlace {
   readonly home: string;
   /** Readable by its owner only. */
   readonly run: string;
+  /** What the services were told by the registry, unless PMC_SCHEMA_CACHE names another folder. */
+  readonly schemas: string;
 }
 
 const stackFileSchema = z.object({
@@ -35,7 +37,7 @@ const fileOf = ({ run }: StackPlace): string => join(run, 'stack.json');
 /** `home` is what PMC_HOME says, if anything. */
 export function stackPlace(home: string | undefined): StackPlace {
   const at = home === undefined ? join(PROJECT, '.pmc') : resolve(home);
-  return { home: at, run: join(at, 'run') };
+  return { home: at, run: join(at, 'run'), schemas: join(at, 'schemas') };
 }
 
 export function writeStackFile(place: StackPlace, stack: StackFile): void {

@@ -25,6 +25,7 @@ import { serverEnvironment } from './server-environment.ts';
 
 const LISTED_MAX = 10_000;
 const FINDINGS_EXIT = 3;
+const registrySettings = { registryUrl: kafkaSettings.registryUrl, schemaCache: kafkaSettings.schemaCache };
 const EVERY_OPEN = { all: false, code: undefined };
 
 /** Of records that are tried again: their bytes are in memory together. */
@@ -123,10 +124,11 @@ async function redrive(places: readonly string[], flags: RedriveFlags, cli: Cli)
   await withConnection(databaseUrl, async (client) => {
     const pages = places.length > 0 ? [await namedEntries(client, places, cli)] : openEntries(client, code);
     if (!execute) return await wouldRedrive(pages, json, cli);
-    const { registryUrl } = readSettings(environment, { registryUrl: kafkaSettings.registryUrl });
+    const { registryUrl, schemaCache: cacheFolder } = readSettings(environment, registrySettings);
+    const codec = new Codec(registryUrl, { cacheFolder });
     const pool = createPool(databaseUrl, createLogger('pmc', 'silent'), 1);
     try {
-      await redrivePages(client, pool, redriver(pool, new Codec(registryUrl)), pages, json, cli);
+      await redrivePages(client, pool, redriver(pool, codec), pages, json, cli);
     } finally {
       await pool.end();
     }

@@ -4,6 +4,7 @@ import type { Addresses } from '../../compose/embedded/embedded-stack.ts';
 import type { PortWanted } from '../../compose/embedded/preflight-probe.ts';
 import { type Environment, serviceSettings } from '../../service/config.ts';
 import { isLoopback } from '../../service/loopback.ts';
+import { stackPlace } from '../../service/stack-file.ts';
 import { STREAMING_V8_FLAGS } from '../../service/v8-flags.ts';
 import { healthPort, type SupervisorConfig } from './config.ts';
 
@@ -95,7 +96,7 @@ export function serviceEnvironment(
     PMC_KAFKA_BROKERS: addresses.brokers.join(','),
     PMC_REGISTRY_URL: addresses.registryUrl,
     DATABASE_URL: addresses.databaseUrl,
-    PMC_SCHEMA_CACHE: config.schemaCache ?? join(secrets.home, 'schemas'),
+    PMC_SCHEMA_CACHE: config.schemaCache ?? stackPlace(secrets.home).schemas,
     PMC_INSTANCE: inherited['PMC_INSTANCE'] ?? 'communicator-1',
     PMC_SPOOL_FOLDER: inherited['PMC_SPOOL_FOLDER'] ?? join(secrets.home, 'spool'),
     PMC_KAFKA_APPENDER: config.appenderClient,
