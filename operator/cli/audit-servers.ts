@@ -65,7 +65,7 @@ export function progressOf({ stderr }: Cli): (text: string) => void {
   };
 }
 
-function clearLine({ stderr }: Cli): void {
+export function clearLine({ stderr }: Cli): void {
   if (stderr.isTTY) stderr.write('\r\u001b[K');
 }
 

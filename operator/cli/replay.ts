@@ -1,6 +1,6 @@
 // `pmc replay --missing`: reads exactly the offsets that an audit found missing again, and stores them through persistence's own
 // sink. No group is touched and nothing is stopped. A dry run unless --execute is given. Exit code 0 all are accounted for, 4
-// the log has forgotten some of them, 6 some are still missing.
+// the log has forgotten some of them, 6 some are still missing, 7 the registry or the database was away for a minute.
 import type { Command } from 'commander';
 import { missingRanges } from '../../consumers/gap-detector/findings-book.ts';
 import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
@@ -8,7 +8,7 @@ import { openSink } from '../../consumers/persistence/sink.ts';
 import type { LogRecord, TopicDescription } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { type MissingPlan, missingPlan, type ReplayRange, sizeOf } from '../replay/missing-plan.ts';
-import { type AuditServers, progressOf, withAuditServers } from './audit-servers.ts';
+import { type AuditServers, clearLine, progressOf, withAuditServers } from './audit-servers.ts';
 import type { Cli } from './cli.ts';
 
 const REFUSED_EXIT = 4;
@@ -37,7 +37,7 @@ async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli)
     [...(await admin.ends(topic.topic))].map(([partition, { logStart }]) => [partition, logStart]),
   );
   const plan = missingPlan(await missingRanges(pool, topic.topic), topic.incarnation, starts);
-  const stored = execute === true ? await execution(servers, topic, plan, progressOf(cli)) : null;
+  const stored = execute === true ? await execution(servers, topic, plan, cli) : null;
   if (execute === true && plan.offsets > 0) {
     const detail = `pmc replay --missing --execute: ${stored} of ${plan.offsets} offsets accounted for`;
     const event = { atMs: clock.nowMs(), kind: 'operator-action', subject: topic.topic, detail } as const;
@@ -54,9 +54,14 @@ async function execution(
   { ranges, pool, codec, clock, logger }: AuditServers,
   topic: TopicDescription,
   { ranges: wanted }: MissingPlan,
-  onProgress: (text: string) => void,
+  cli: Cli,
 ): Promise<number> {
-  const sink = openSink({ pool, codec, clock, logger, groupId: 'pmc-replay' });
+  const onProgress = progressOf(cli);
+  const onWaiting = (text: string): void => {
+    clearLine(cli);
+    cli.stderr.write(`pmc: ${text}\n`);
+  };
+  const sink = openSink({ pool, codec, clock, logger, groupId: 'pmc-replay', onWaiting });
   const { signal } = new AbortController();
   let accounted = 0;
   for (const { partition, lower, upper } of wanted) {

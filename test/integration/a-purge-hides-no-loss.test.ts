@@ -54,7 +54,7 @@ async function purge(): Promise<void> {
 /** The whole log once more, as after a reset of persistence's group, or what is replayed of it. */
 async function readAgain(): Promise<void> {
   const { codec, clock, logger, ranges } = system.servers;
-  const sink = openSink({ pool: system.pool, codec, clock, logger, groupId: 'test' });
+  const sink = openSink({ pool: system.pool, codec, clock, logger, groupId: 'test', onWaiting: () => undefined });
   const at = { topic: system.names.incoming, partition: 0 };
   const { signal } = new AbortController();
   for await (const entries of ranges.read(at, 0n, 30n)) {
