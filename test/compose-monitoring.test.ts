@@ -82,6 +82,7 @@ function problemsOf(expr: string): readonly string[] {
     if (FUNCTIONS.has(name) || WORDS.has(name)) continue;
     const labels = LABELS.get(name);
     if (labels === undefined) problems.push(`no metric ${name}`);
+    if (labels?.includes('side')) problems.push(`${name} of both sides: users stand for sources`);
     used = [...used, ...(labels ?? [])];
   }
   for (const [, by = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
@@ -126,6 +127,7 @@ describe('alerts.yml', () => {
     ['pmc_produce_total{topic="pmc.messages.incomming"}', 'no topic pmc.messages.incomming'],
     ['pmc_consumed_messages_total{group="pmc-persistance"}', 'no group pmc-persistance'],
     ['absent(up{job="persistance"})', 'no job persistance'],
+    ['sum(pmc_connections) == 0', 'pmc_connections of both sides: users stand for sources'],
     ['sum by (partitions) (pmc_audit_missing_messages)', 'nothing has the label partitions'],
   ])('%s would be noticed', ([expr = '', problem]) => {
     expect(problemsOf(expr)).toEqual([problem]);

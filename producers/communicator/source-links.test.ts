@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PmcError } from '../../service/errors.ts';
-import { communicatorMetrics } from './metrics.ts';
+import { type CommunicatorMetrics, communicatorMetrics } from './metrics.ts';
 import { type ScriptedSocket, sockets } from './scripted-socket.testing.ts';
 import { Rig } from './session.testing.ts';
 import type { SessionDeps } from './session-options.ts';
@@ -19,6 +19,7 @@ const PATIENCE_MS = 20_000;
 const AWAY = new PmcError('PMC_KAFKA_UNREACHABLE', 'the log is away');
 
 let links: SourceLinks;
+let metrics: CommunicatorMetrics;
 /** How often the log does not save a position yet. */
 let failures: number;
 let expected: string[];
@@ -37,6 +38,7 @@ beforeEach(async () => {
   [expected, forgotten, spooled, kept, told] = [[], [], [], [], []];
   saving = Promise.resolve();
   ({ deps } = await Rig.open());
+  metrics = communicatorMetrics(new Registry());
   links = linksOf();
 });
 
@@ -70,7 +72,7 @@ function linksOf(rate?: number): SourceLinks {
     rate,
     clock: deps.clock,
     logger: pino({ level: 'silent' }),
-    metrics: communicatorMetrics(new Registry()),
+    metrics,
   });
 }
 
@@ -101,6 +103,15 @@ describe('a source that is ours', () => {
     links.take('auto:1');
     await turns();
     expect([sockets.length, expected.length]).toEqual([1, 1]);
+  });
+
+  test('is counted as not connected before it ever was, so that a sum of them is a number', async () => {
+    const dialled = async () => (await metrics.connections.get()).values;
+    expect(await dialled()).toEqual([{ labels: { side: 'dialled' }, value: 0 }]);
+    links.take('auto:1');
+    await vi.waitFor(() => expect(sockets).toHaveLength(1), PATIENCE_MS);
+    sockets[0]?.open();
+    expect(await dialled()).toEqual([{ labels: { side: 'dialled' }, value: 1 }]);
   });
 
   test('and is let go before that is never dialled', async () => {

@@ -42,6 +42,8 @@ export class SourceLinks {
 
   constructor(options: SourceLinksOptions) {
     this.#options = options;
+    // Where no source was ever reached, a sum would be of nothing, and an alert about it silent.
+    options.metrics.connections.set({ side: 'dialled' }, 0);
   }
 
   /** Links that are open. */
