@@ -161,7 +161,7 @@ export const ERROR_CODES = {
   PMC_INTERRUPTED: {
     retriable: false,
     meaning:
-      'The start was interrupted before the stack was ready, or a command to a service came while the stack was being stopped.',
+      "The start was interrupted before the stack was ready, or the fetch of Kafka's tools before it was complete, or a command to a service came while the stack was being stopped.",
     action: 'None: what had been started has been stopped.',
     exitCode: 130,
   },

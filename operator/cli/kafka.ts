@@ -1,6 +1,6 @@
 // `pmc kafka <tool> …`: Kafka's own command line tools, from the same jars as the embedded broker, with the address of the
 // running stack filled in. Everything after the tool's name goes to it unchanged, and so does its exit code.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,8 @@ import { clientProperties } from './client-properties.ts';
 import { stackOf, stateFolderOf } from './stack-access.ts';
 
 const CLIENT_ID = 'pmc-kafka';
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const INTERRUPTED_EXIT = 130;
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
 
 /** The tools' options for a file with a login. */
@@ -72,7 +74,6 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
     await checkCluster({ config: { ...config, brokers: dialled }, clientId: CLIENT_ID });
   const where = needsNoBroker || named !== undefined ? [] : ['--bootstrap-server', dialled.join(',')];
   const properties = clientProperties(clusterAccess({ ...config, brokers: [] }, CLIENT_ID));
-  const login = needsNoBroker || hasOwnLogin || properties === '' ? undefined : privateProperties(properties);
   const java = javaProgram(config.javaHome);
   const flags = [
     '-Xmx256m',
@@ -80,19 +81,31 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
     '-XX:+UseSerialGC',
     `-Dlog4j2.configurationFile=${LOG_CONFIGURATION}`,
   ];
-  const line = [
-    ...flags,
-    '-cp',
-    join(await jarsFolder(cli), '*'),
-    mainClass,
-    ...where,
-    ...(login?.flags ?? []),
-    ...args,
-  ];
+  const line = [...flags, '-cp', join(await jarsFolder(cli), '*'), mainClass, ...where];
+  let tool: ChildProcess | undefined;
+  // Ctrl-C reaches the tool as well, from the terminal; this process waits for its end.
+  const pass = (signal: NodeJS.Signals): void => void (signal !== 'SIGINT' && tool?.kill(signal));
+  return await onSignals(pass, async () => {
+    const login = needsNoBroker || hasOwnLogin || properties === '' ? undefined : privateProperties(properties);
+    try {
+      tool = spawn(java, [...line, ...(login?.flags ?? []), ...args], {
+        stdio: 'inherit',
+        env: { ...cli.environment },
+      });
+      return await endOf(tool, java);
+    } finally {
+      login?.remove();
+    }
+  });
+}
+
+/** Meanwhile a signal does this, instead of ending the process with what it would leave behind. */
+async function onSignals<T>(act: (signal: NodeJS.Signals) => void, work: () => Promise<T>): Promise<T> {
+  for (const signal of ENDING) process.on(signal, act);
   try {
-    return await runInForeground(java, line, cli);
+    return await work();
   } finally {
-    login?.remove();
+    for (const signal of ENDING) process.off(signal, act);
   }
 }
 
@@ -123,33 +136,32 @@ async function jarsFolder(cli: Cli): Promise<string> {
   const progress = createProgress(cli.stderr);
   const children = new Children({ registerFile, logsFolder: folder.logs, note: (line) => progress.note(line) });
   const fetch = { artifactsFolder, children, environment: cli.environment, progress };
+  let interruption: PmcError | undefined;
+  const interrupt = (): void => {
+    interruption = new PmcError('PMC_INTERRUPTED', "the fetch of Kafka's tools was interrupted");
+    void children.close({ deadlineMs: 0 });
+  };
   try {
-    return await ensureArtifact(KAFKA_ARTIFACT, fetch);
+    const fetched = await onSignals(interrupt, () => ensureArtifact(KAFKA_ARTIFACT, fetch));
+    if (interruption !== undefined) throw interruption;
+    return fetched;
+  } catch (error) {
+    throw interruption ?? error;
   } finally {
     await children.close({ deadlineMs: 0 });
     rmSync(registerFile, { force: true });
   }
 }
 
-function runInForeground(program: string, args: readonly string[], { environment }: Cli): Promise<number> {
+/** The exit code of what was started. */
+function endOf(tool: ChildProcess, program: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const tool = spawn(program, args, { stdio: 'inherit', env: { ...environment } });
-    // Ctrl-C reaches the tool as well, from the terminal; this process waits for its end.
-    const ignore = (): void => undefined;
-    process.on('SIGINT', ignore);
     tool.once('error', (cause) => {
-      reject(
-        new PmcError(
-          'PMC_PREFLIGHT_FAILED',
-          `cannot start ${program}; install a JDK 17 or newer, or set JAVA_HOME`,
-          {},
-          { cause },
-        ),
-      );
+      const message = `cannot start ${program}; install a JDK 17 or newer, or set JAVA_HOME`;
+      reject(new PmcError('PMC_PREFLIGHT_FAILED', message, {}, { cause }));
     });
     tool.once('exit', (code, signal) => {
-      process.off('SIGINT', ignore);
-      resolve(signal === 'SIGINT' ? 130 : (code ?? 1));
+      resolve(code ?? (ENDING.some((one) => one === signal) ? INTERRUPTED_EXIT : 1));
     });
   });
 }
