@@ -1,14 +1,19 @@
 // The command line as a process of its own, where it needs no server.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test, vi } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
+import { plainEnvironment } from '../../test/support/plain-environment.ts';
 import { pmcCommand } from '../../test/support/pmc-command.ts';
 
 // Each call is a process that loads all of the command line: seconds on a machine that does other things as well.
 vi.setConfig({ testTimeout: 120_000 });
 
+const PMC = fileURLToPath(new URL('./pmc.ts', import.meta.url));
+const CLIENT = fileURLToPath(new URL('../../producers/client/main.ts', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'pmc-none-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -30,6 +35,21 @@ test.for<[string, RegExp]>([
   ],
 ])('pmc %s: what is wrong, and the usage of that verb in one line', async ([line, stderr]) => {
   expect(await pmc(...line.split(' '))).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(stderr) });
+});
+
+test.skipIf(!existsSync('/dev/full'))('output that a full disk does not take is no success', async () => {
+  const full = openSync('/dev/full', 'w');
+  onTestFinished(() => closeSync(full));
+  for (const program of [PMC, CLIENT]) {
+    const { status, stderr } = spawnSync(process.execPath, [program, '--help'], {
+      stdio: ['ignore', full, 'pipe'],
+      env: { ...plainEnvironment(), PMC_HOME: home },
+    });
+    expect([status, stderr.toString()]).toEqual([
+      1,
+      expect.stringMatching(/^(pmc|client): the output is not complete: ENOSPC[^\n]*\n$/),
+    ]);
+  }
 });
 
 test('help that was asked for is no error', async () => {

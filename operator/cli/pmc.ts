@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { describeError, PmcError } from '../../service/errors.ts';
+import { noticeLostOutput } from '../../service/lost-output.ts';
 import type { AddVerb, Cli } from './cli.ts';
 
 // Loaded when they are asked for: the clients of the log alone cost more than most verbs take.
@@ -37,6 +38,7 @@ Exit codes:
   130  interrupted`;
 
 const USAGE_EXIT = 2;
+const OUTPUT_LOST_EXIT = 1;
 
 async function run(args: readonly string[], cli: Cli): Promise<number> {
   const program = new Command('pmc')
@@ -70,11 +72,13 @@ function hintAfterErrors(command: Command): void {
   for (const verb of command.commands) hintAfterErrors(verb);
 }
 
-// A reader that has seen enough (`pmc status | head -1`) is no failure.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-
 let outcome = 0;
-process.exitCode = await run(process.argv.slice(2), {
+let isOutputLost = false;
+noticeLostOutput('pmc', process, () => {
+  isOutputLost = true;
+  process.exitCode = OUTPUT_LOST_EXIT;
+});
+const ended = await run(process.argv.slice(2), {
   environment: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -82,4 +86,4 @@ process.exitCode = await run(process.argv.slice(2), {
     outcome = exitCode;
   },
 });
-process.exitCode ||= outcome;
+process.exitCode = isOutputLost ? OUTPUT_LOST_EXIT : ended || outcome;

@@ -1,5 +1,5 @@
 // `pmc rows export`: every row of message_metadata as CSV on stdout, with the SHA-256 of its text as PostgreSQL computes it.
-// Rows are read through a cursor, in one snapshot, and no faster than whoever reads stdout takes them.
+// Rows are read through a cursor, in one snapshot, and no faster than whoever reads stdout takes them, for as long as somebody does.
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
@@ -54,10 +54,19 @@ async function exportRows({ source, since }: Flags, cli: Cli): Promise<void> {
       });
       if (rows.length === 0) break;
       exported += rows.length;
-      if (!cli.stdout.write(rows.map(csvLine).join(''))) await once(cli.stdout, 'drain');
+      if (!(await isTaken(cli.stdout, rows.map(csvLine).join('')))) return;
     }
     if (exported === 0) cli.stderr.write(`no row matched${source === undefined ? '' : await namesText(client)}\n`);
   });
+}
+
+/** False where stdout takes no more: its reader has seen enough, or pmc.ts says what is wrong. */
+async function isTaken(stdout: NodeJS.WriteStream, text: string): Promise<boolean> {
+  if (stdout.write(text)) return true;
+  return await once(stdout, 'drain').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What could have been meant; asked only where nothing matched, since it reads all rows. */
