@@ -36,8 +36,14 @@ test('the table says what runs, why something ended, and keeps the password to i
   expect(text).not.toContain('secret');
 });
 
-test('only a password is taken out of an address', () => {
-  expect(withoutPassword('postgres://u:p@h:1/d')).toBe('postgres://u@h:1/d');
-  expect(withoutPassword('postgres://h:5432/d')).toBe('postgres://h:5432/d');
-  expect(withoutPassword('postgres://u@h:1/d')).toBe('postgres://u@h:1/d');
+test.for([
+  ['postgres://u:p@h:1/d', 'postgres://u@h:1/d'],
+  ['postgres://h:5432/d', 'postgres://h:5432/d'],
+  ['postgres://u@h:1/d', 'postgres://u@h:1/d'],
+  ['postgresql://u:se@cret@h/d', 'postgresql://u@h/d'],
+  ['postgresql://:secret@h/d', 'postgresql://h/d'],
+  ['postgresql://h/d?user=u&password=secret', 'postgresql://h/d?user=u'],
+  ['postgresql://h/d?sslpassword=secret&sslkey=k&PASSWORD=secret', 'postgresql://h/d?sslkey=k'],
+])('only a password is taken out of %s', ([url = '', shown]) => {
+  expect(withoutPassword(url)).toBe(shown);
 });

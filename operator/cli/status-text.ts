@@ -32,8 +32,12 @@ export function statusText(status: StackStatus): string {
   return `${status.ready ? 'ready' : 'not ready'}\n\n${processes}\n\n${table(addresses)}\n`;
 }
 
-export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]+):[^@]*@/, '$1@');
+/** A password may stand before the host, and among the parameters. */
+export function withoutPassword(address: string): string {
+  const url = new URL(address);
+  url.password = '';
+  for (const name of [...url.searchParams.keys()]) if (/password/i.test(name)) url.searchParams.delete(name);
+  return url.href;
 }
 
 export function table(rows: readonly (readonly string[])[]): string {
