@@ -1,13 +1,12 @@
 // `pmc dlq list|show|redrive`: the records that could not become rows. Nothing here throws one away.
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
-import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { redriver } from '../../consumers/persistence/redrive.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { kafkaSettings } from '../../kafka/config.ts';
 import { chunksOf } from '../../service/chunks.ts';
 import { readSettings } from '../../service/config.ts';
-import { createPool, databaseSettings, type Pool, withConnection } from '../../service/database.ts';
+import { createPool, databaseSettings, withConnection } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
 import { createLogger } from '../../service/logger.ts';
 import type { Cli } from './cli.ts';
@@ -20,6 +19,7 @@ import {
   openEntries,
   withBytes,
 } from './dlq-entries.ts';
+import { asOperator } from './operator-action.ts';
 import { PLACE_FORMS, recordPlaceOf } from './record-place.ts';
 import { serverEnvironment } from './server-environment.ts';
 
@@ -128,7 +128,7 @@ async function redrive(places: readonly string[], flags: RedriveFlags, cli: Cli)
     const codec = new Codec(registryUrl, { cacheFolder });
     const pool = createPool(databaseUrl, createLogger('pmc', 'silent'), 1);
     try {
-      await redrivePages(client, pool, redriver(pool, codec), pages, json, cli);
+      await redrivePages(client, { databaseUrl, run: redriver(pool, codec), pages }, json, cli);
     } finally {
       await pool.end();
     }
@@ -156,48 +156,55 @@ async function wouldRedrive(pages: Pages, json: boolean, cli: Cli): Promise<void
   else cli.stdout.write(`would try ${count} entries again; --execute does\n`);
 }
 
+interface Redrive {
+  readonly databaseUrl: string;
+  readonly run: ReturnType<typeof redriver>;
+  readonly pages: Pages;
+}
+
 /** However many there are, the bytes of a few are in memory. */
 async function redrivePages(
   client: pg.Client,
-  pool: Pool,
-  run: ReturnType<typeof redriver>,
-  pages: Pages,
+  { databaseUrl, run, pages }: Redrive,
   json: boolean,
   cli: Cli,
 ): Promise<void> {
   let tried = 0;
   let closed = 0;
   const entries: object[] = [];
-  for await (const page of pages) {
-    for (const chunk of chunksOf(page, ({ size_bytes }) => size_bytes ?? 0, AT_ONCE)) {
-      for (const entry of await withBytes(client, chunk)) {
-        const outcome = await redriveOne(run, entry);
-        tried += 1;
-        if (outcome.outcome !== 'still-bad') closed += 1;
-        if (json) entries.push(outcome);
-        else
-          cli.stdout.write(`${outcome.partition}/${outcome.offset}  ${outcome.outcome}  ${oneLine(outcome.reason)}\n`);
+  const tell = async (): Promise<void> => {
+    const open = await countEntries(client, EVERY_OPEN).catch(() => null);
+    const document = { schemaVersion: 1, executed: true, tried, closed, open, entries };
+    if (json) cli.stdout.write(`${JSON.stringify(document)}\n`);
+    else cli.stderr.write(`${tried} tried, ${closed} closed, ${open ?? 'nobody knows how many'} open\n`);
+  };
+  const done = () => (tried === 0 ? undefined : `pmc dlq redrive --execute: ${closed} of ${tried} entries closed`);
+  await asOperator({ databaseUrl, subject: 'quarantine', done }, cli, async (signal) => {
+    try {
+      for await (const page of pages) {
+        for (const chunk of chunksOf(page, ({ size_bytes }) => size_bytes ?? 0, AT_ONCE)) {
+          for (const entry of await withBytes(client, chunk)) {
+            signal.throwIfAborted();
+            const outcome = await redriveOne(run, entry, signal);
+            tried += 1;
+            if (outcome.outcome !== 'still-bad') closed += 1;
+            const { partition, offset, reason } = outcome;
+            if (json) entries.push(outcome);
+            else cli.stdout.write(`${partition}/${offset}  ${outcome.outcome}  ${oneLine(reason)}\n`);
+          }
+        }
       }
+    } finally {
+      await tell();
     }
-  }
-  await noteRedrive(pool, tried, closed);
-  const open = await countEntries(client, EVERY_OPEN);
-  if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, executed: true, tried, closed, open, entries })}\n`);
-  else cli.stderr.write(`${tried} tried, ${closed} closed, ${open} open\n`);
+  });
   if (closed < tried) cli.endWith(FINDINGS_EXIT);
 }
 
-/** Where the audit shows what people did, beside what it found. */
-async function noteRedrive(pool: Pool, tried: number, closed: number): Promise<void> {
-  if (tried === 0) return;
-  const detail = `pmc dlq redrive --execute: ${closed} of ${tried} entries closed`;
-  await storeTimeline(pool, [{ atMs: Date.now(), kind: 'operator-action', subject: 'quarantine', detail }]);
-}
-
-async function redriveOne(run: ReturnType<typeof redriver>, entry: EntryWithBytes) {
+async function redriveOne(run: ReturnType<typeof redriver>, entry: EntryWithBytes, signal: AbortSignal) {
   const { topic, incarnation, partition, record_offset, raw, created_at } = entry;
   const at = { topic, incarnation, partition, offset: BigInt(record_offset), raw, createdAt: created_at };
-  const redriven = await run(at, new AbortController().signal);
+  const redriven = await run(at, signal);
   const reason = redriven.outcome === 'still-bad' ? redriven.reason : '';
   return { incarnation, partition, offset: Number(record_offset), outcome: redriven.outcome, reason };
 }

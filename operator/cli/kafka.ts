@@ -22,10 +22,10 @@ import { lastStack } from '../../service/stack-file.ts';
 import { portOffsetOf } from '../../service/stack-settings.ts';
 import type { Cli } from './cli.ts';
 import { clientProperties } from './client-properties.ts';
+import { ENDING_SIGNALS, onEndingSignals } from './ending-signals.ts';
 import { stackOf, stateFolderOf } from './stack-access.ts';
 
 const CLIENT_ID = 'pmc-kafka';
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const INTERRUPTED_EXIT = 130;
 const LOG_CONFIGURATION = fileURLToPath(new URL('../../compose/embedded/tools-log4j2.properties', import.meta.url));
 
@@ -85,7 +85,7 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
   let tool: ChildProcess | undefined;
   // Ctrl-C reaches the tool as well, from the terminal; this process waits for its end.
   const pass = (signal: NodeJS.Signals): void => void (signal !== 'SIGINT' && tool?.kill(signal));
-  return await onSignals(pass, async () => {
+  return await onEndingSignals(pass, async () => {
     const login = needsNoBroker || hasOwnLogin || properties === '' ? undefined : privateProperties(properties);
     try {
       tool = spawn(java, [...line, ...(login?.flags ?? []), ...args], {
@@ -97,16 +97,6 @@ async function runTool(mainClass: string, args: readonly string[], cli: Cli): Pr
       login?.remove();
     }
   });
-}
-
-/** Meanwhile a signal does this, instead of ending the process with what it would leave behind. */
-async function onSignals<T>(act: (signal: NodeJS.Signals) => void, work: () => Promise<T>): Promise<T> {
-  for (const signal of ENDING) process.on(signal, act);
-  try {
-    return await work();
-  } finally {
-    for (const signal of ENDING) process.off(signal, act);
-  }
 }
 
 /** Of an option of Kafka's tools, which take `--name value` and `--name=value`. */
@@ -142,7 +132,7 @@ async function jarsFolder(cli: Cli): Promise<string> {
     void children.close({ deadlineMs: 0 });
   };
   try {
-    const fetched = await onSignals(interrupt, () => ensureArtifact(KAFKA_ARTIFACT, fetch));
+    const fetched = await onEndingSignals(interrupt, () => ensureArtifact(KAFKA_ARTIFACT, fetch));
     if (interruption !== undefined) throw interruption;
     return fetched;
   } catch (error) {
@@ -161,7 +151,7 @@ function endOf(tool: ChildProcess, program: string): Promise<number> {
       reject(new PmcError('PMC_PREFLIGHT_FAILED', message, {}, { cause }));
     });
     tool.once('exit', (code, signal) => {
-      resolve(code ?? (ENDING.some((one) => one === signal) ? INTERRUPTED_EXIT : 1));
+      resolve(code ?? (ENDING_SIGNALS.some((one) => one === signal) ? INTERRUPTED_EXIT : 1));
     });
   });
 }

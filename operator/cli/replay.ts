@@ -3,13 +3,13 @@
 // the log has forgotten some of them, 6 some are still missing, 7 the registry or the database was away for a minute.
 import type { Command } from 'commander';
 import { missingRanges } from '../../consumers/gap-detector/findings-book.ts';
-import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { openSink } from '../../consumers/persistence/sink.ts';
 import type { LogRecord, TopicDescription } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { type MissingPlan, missingPlan, type ReplayRange, sizeOf } from '../replay/missing-plan.ts';
 import { type AuditServers, clearLine, progressOf, withAuditServers } from './audit-servers.ts';
 import type { Cli } from './cli.ts';
+import { asOperator } from './operator-action.ts';
 
 const REFUSED_EXIT = 4;
 const PARTIAL_EXIT = 6;
@@ -31,50 +31,58 @@ export function addReplay(program: Command, cli: Cli): void {
 }
 
 async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli): Promise<void> {
-  const { admin, pool, clock } = servers;
+  const { admin, pool, config } = servers;
   const [topic] = (await admin.topics([TOPIC.incoming])) as [TopicDescription];
   const starts = new Map(
     [...(await admin.ends(topic.topic))].map(([partition, { logStart }]) => [partition, logStart]),
   );
   const plan = missingPlan(await missingRanges(pool, topic.topic), topic.incarnation, starts);
-  const stored = execute === true ? await execution(servers, topic, plan, cli) : null;
-  if (execute === true && plan.offsets > 0) {
-    const detail = `pmc replay --missing --execute: ${stored} of ${plan.offsets} offsets accounted for`;
-    const event = { atMs: clock.nowMs(), kind: 'operator-action', subject: topic.topic, detail } as const;
-    await storeTimeline(pool, [event]);
+  let accounted = 0;
+  const count = (offsets: number): void => void (accounted += offsets);
+  const done = () =>
+    plan.offsets === 0
+      ? undefined
+      : `pmc replay --missing --execute: ${accounted} of ${plan.offsets} offsets accounted for`;
+  if (execute === true) {
+    const action = { databaseUrl: config.databaseUrl, subject: topic.topic, done };
+    await asOperator(action, cli, (signal) => execution(servers, topic, plan, { cli, signal, count }));
   }
+  const stored = execute === true ? accounted : null;
   const document = { schemaVersion: 1, topic: topic.topic, executed: execute === true, ...asJson(plan), stored };
   cli.stdout.write(json ? `${JSON.stringify(document)}\n` : planText(topic.topic, plan, stored));
   if (stored !== null && stored < plan.offsets) cli.endWith(PARTIAL_EXIT);
   else if (plan.unrecoverable.length > 0) cli.endWith(REFUSED_EXIT);
 }
 
-/** How many of the planned offsets are a row, a duplicate, in quarantine or purged afterwards: the sink brings nothing back that was. */
+interface Watch {
+  readonly cli: Cli;
+  readonly signal: AbortSignal;
+  readonly count: (offsets: number) => void;
+}
+
+/** Counts how many of the planned offsets are a row, a duplicate, in quarantine or purged afterwards: the sink brings nothing back that was. */
 async function execution(
   { ranges, pool, codec, clock, logger }: AuditServers,
   topic: TopicDescription,
   { ranges: wanted }: MissingPlan,
-  cli: Cli,
-): Promise<number> {
+  { cli, signal, count }: Watch,
+): Promise<void> {
   const onProgress = progressOf(cli);
   const onWaiting = (text: string): void => {
     clearLine(cli);
     cli.stderr.write(`pmc: ${text}\n`);
   };
   const sink = openSink({ pool, codec, clock, logger, groupId: 'pmc-replay', onWaiting });
-  const { signal } = new AbortController();
-  let accounted = 0;
   for (const { partition, lower, upper } of wanted) {
     onProgress(`storing ${topic.topic}-${partition} from ${lower} to ${upper - 1n}`);
     const at = { topic: topic.topic, partition };
-    for await (const entries of ranges.read(at, lower, upper)) {
+    for await (const entries of ranges.read(at, lower, upper, signal)) {
       const records = entries.flatMap((entry): LogRecord[] => (entry.kind === 'record' ? [entry.record] : []));
       if (records.length === 0) continue;
       await sink({ ...at, incarnation: topic.incarnation, generation: 0, records, highWatermark: upper, signal });
     }
-    accounted += await accountedFor(pool, topic.incarnation, { partition, lower, upper });
+    count(await accountedFor(pool, topic.incarnation, { partition, lower, upper }));
   }
-  return accounted;
 }
 
 async function accountedFor(

@@ -3,10 +3,10 @@
 // offsets of the rows that it deleted and no others: what had no row is as lost as it was. Without --execute it only counts.
 import { type Command, InvalidArgumentError } from 'commander';
 import type pg from 'pg';
-import { storeTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { readSettings } from '../../service/config.ts';
 import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
+import { asOperator } from './operator-action.ts';
 import { serverEnvironment } from './server-environment.ts';
 
 const ROWS_PER_BATCH = 5_000;
@@ -49,23 +49,46 @@ export function addRowsPurge(rows: Command, cli: Cli): void {
 
 async function purge({ before, execute = false, json = false, reason }: Flags, cli: Cli): Promise<void> {
   const { databaseUrl } = readSettings(serverEnvironment(cli, ['DATABASE_URL']), databaseSettings);
-  const partitions = await withConnection(databaseUrl, async (client) => {
-    const done: PurgedPartition[] = [];
-    if (execute) await client.query('create temp table purged_messages (source text, message_id text)');
-    for (const range of await rangesBefore(client, before)) {
-      const rows = execute ? await purgeRange(client, range, reason, cli) : await countRows(client, range);
-      const { incarnation, partition, lower, upper } = range;
-      done.push({ incarnation, partition, from: Number(lower), to: Number(upper - 1n), rows });
+  const partitions: PurgedPartition[] = [];
+  const done = () =>
+    partitions.length === 0
+      ? undefined
+      : `pmc rows purge --before ${before} --execute: ${sumOf(partitions)} rows deleted (${reason})`;
+  const told = (): void => tell(partitions, { before, execute, json }, cli);
+  await withConnection(databaseUrl, async (client) => {
+    const ranges = await rangesBefore(client, before);
+    if (!execute) {
+      for (const range of ranges) partitions.push(partOf(range, range.upper, await countRows(client, range)));
+      return told();
     }
-    if (execute) await purgeWhatWasFolded(client, before);
-    if (execute && done.length > 0) {
-      const deleted = done.reduce((sum, one) => sum + one.rows, 0);
-      const detail = `pmc rows purge --before ${before} --execute: ${deleted} rows deleted (${reason})`;
-      await storeTimeline(client, [{ atMs: Date.now(), kind: 'operator-action', subject: 'rows', detail }]);
-    }
-    return done;
+    const work = async (signal: AbortSignal): Promise<void> => {
+      await client.query('create temp table purged_messages (source text, message_id text)');
+      for (const [index, range] of ranges.entries()) {
+        for await (const { next, rows } of purgeRange(client, range, reason, cli)) {
+          partitions[index] = partOf(range, next, rows);
+          signal.throwIfAborted();
+        }
+      }
+      await purgeWhatWasFolded(client, before);
+    };
+    await asOperator({ databaseUrl, subject: 'rows', done }, cli, (signal) => work(signal).finally(told));
   });
-  const rows = partitions.reduce((sum, one) => sum + one.rows, 0);
+}
+
+function partOf({ incarnation, partition, lower }: PartitionRange, upper: bigint, rows: number): PurgedPartition {
+  return { incarnation, partition, from: Number(lower), to: Number(upper - 1n), rows };
+}
+
+function sumOf(partitions: readonly PurgedPartition[]): number {
+  return partitions.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function tell(
+  partitions: readonly PurgedPartition[],
+  { before, execute, json }: { before: string; execute: boolean; json: boolean },
+  cli: Cli,
+): void {
+  const rows = sumOf(partitions);
   if (json) {
     cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, before, executed: execute, rows, partitions })}\n`);
     return;
@@ -105,7 +128,13 @@ async function countRows(client: pg.Client, { incarnation, partition, lower, upp
   return Number(rows[0]?.count ?? 0);
 }
 
-async function purgeRange(client: pg.Client, range: PartitionRange, reason: string, cli: Cli): Promise<number> {
+/** What was deleted of it up to which offset, after each transaction. */
+async function* purgeRange(
+  client: pg.Client,
+  range: PartitionRange,
+  reason: string,
+  cli: Cli,
+): AsyncGenerator<{ next: bigint; rows: number }> {
   await closeFalseClaims(client, range);
   let deleted = 0;
   for (let from = range.lower; from < range.upper; ) {
@@ -115,8 +144,8 @@ async function purgeRange(client: pg.Client, range: PartitionRange, reason: stri
     cli.stderr.write(
       `partition ${range.partition}: ${deleted} rows deleted, up to offset ${from - 1n} of ${range.upper - 1n}\n`,
     );
+    yield { next: from, rows: deleted };
   }
-  return deleted;
 }
 
 /**
