@@ -98,12 +98,12 @@ export function chaosMetrics(registry: Registry) {
       offered.inc();
       sent.inc({ event });
     },
-    countNotSent(reason: NotSentReason): void {
-      totals.eventsOffered++;
-      totals.eventsNotSent++;
-      totals.notSent[reason]++;
-      offered.inc();
-      notSent.inc({ reason });
+    countNotSent(reason: NotSentReason, events = 1): void {
+      totals.eventsOffered += events;
+      totals.eventsNotSent += events;
+      totals.notSent[reason] += events;
+      offered.inc(events);
+      notSent.inc({ reason }, events);
     },
     countWithheld(): void {
       totals.framesWithheld++;

@@ -176,7 +176,9 @@ export class NumberedFeed implements Feed {
     const isLater = 'behindFrames' in delivery.release || delivery.release.afterMs > 0;
     const isKept = delivery.isRetained && number !== undefined && text !== undefined;
     // What is to go out later goes by its own clock; should the connection break first, it goes with the resume.
-    if (isKept) this.#events.keep(number.seq, frame, { isWithheld: isWithheld || isLater || origin === 'early' });
+    const isNotNow = isWithheld || isLater || origin === 'early';
+    const unsent = isKept ? this.#events.keep(number.seq, frame, { isWithheld: isNotNow }) : 0;
+    this.#options.metrics.countNotSent('forgotten', unsent);
     if (!isWithheld && (isLater || !isKept || origin === 'early')) this.#put(frame, delivery);
     if (tail === undefined || --tail.left > 0) return;
     this.#tail = undefined;
@@ -263,8 +265,9 @@ export class NumberedFeed implements Feed {
         this.#options.refuse(this.source, action.forMs);
         return;
       case 'new-epoch': {
-        const forgotten = this.#events.begin(this.#options.newEpoch());
-        this.#options.logger.info({ source: this.source, forgotten }, 'chaos.stream.epoch-begun');
+        const { forgotten, unsent } = this.#events.begin(this.#options.newEpoch());
+        this.#options.metrics.countNotSent('forgotten', unsent);
+        this.#options.logger.info({ source: this.source, forgotten, unsent }, 'chaos.stream.epoch-begun');
         const { stream, epoch, lastSeq } = this.#events;
         this.#link?.control(hello({ stream, epoch, seq: lastSeq }, this.#replies.position));
         return;

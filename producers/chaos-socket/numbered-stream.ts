@@ -14,6 +14,8 @@ export interface Kept<F> {
 
 interface Entry<F> extends Kept<F> {
   state: 'waiting' | 'on-its-way' | 'withheld';
+  /** It has gone out by `next`, or was withheld: who has it then counts it. */
+  isCounted: boolean;
 }
 
 export interface Range {
@@ -62,11 +64,17 @@ export class NumberedStream<F> {
     return { seq, isRepeated: seq <= this.#usedUpTo };
   }
 
-  /** Keeps an event until it is acknowledged; a withheld one goes out only when somebody asks. */
-  keep(seq: number, frame: F, { isWithheld }: { isWithheld: boolean }): void {
+  /**
+   * Keeps an event until it is acknowledged; a withheld one goes out only when somebody asks. Returns how many events of its number
+   * are forgotten that never went out: one, where the counter has stepped back.
+   */
+  keep(seq: number, frame: F, { isWithheld }: { isWithheld: boolean }): number {
+    const unsent = this.#entries.get(seq)?.isCounted === false ? 1 : 0;
     this.#remove(seq);
-    this.#entries.set(seq, { epoch: this.#epoch, seq, frame, state: isWithheld ? 'withheld' : 'waiting' });
+    const state = isWithheld ? 'withheld' : 'waiting';
+    this.#entries.set(seq, { epoch: this.#epoch, seq, frame, state, isCounted: isWithheld });
     this.#nextToSend = Math.min(this.#nextToSend, seq);
+    return unsent;
   }
 
   /** The events to send now so that no more than `window` are on their way, in order. */
@@ -75,6 +83,7 @@ export class NumberedStream<F> {
       const entry = this.#entries.get(this.#nextToSend);
       if (entry?.state !== 'waiting') continue;
       entry.state = 'on-its-way';
+      entry.isCounted = true;
       this.#onTheirWay++;
       yield entry;
     }
@@ -114,16 +123,17 @@ export class NumberedStream<F> {
     for (const seq of [...this.#entries.keys()]) if (seq <= upto) this.again(seq);
   }
 
-  /** The counter is lost: what was kept is forgotten, and counted. */
-  begin(epoch: string): number {
+  /** The counter is lost: what was kept is forgotten, and how much of it never went out. */
+  begin(epoch: string): { readonly forgotten: number; readonly unsent: number } {
     const forgotten = this.#entries.size;
+    const unsent = [...this.#entries.values()].filter(({ isCounted }) => !isCounted).length;
     this.#entries = new Map();
     this.#epoch = epoch;
     this.#lastSeq = 0;
     this.#usedUpTo = 0;
     this.#nextToSend = 1;
     this.#onTheirWay = 0;
-    return forgotten;
+    return { forgotten, unsent };
   }
 
   stepBack(by: number): void {
