@@ -160,7 +160,8 @@ export const ERROR_CODES = {
   },
   PMC_INTERRUPTED: {
     retriable: false,
-    meaning: 'The start was interrupted before the stack was ready, a command before its end, or a command to a service came while the stack was being stopped.',
+    meaning:
+      'The start was interrupted before the stack was ready, a command before its end, or a command to a service came while the stack was being stopped.',
     action: 'None: what had been started has been stopped; what a command had changed by then is on the timeline.',
     exitCode: 130,
   },
