@@ -1,10 +1,11 @@
 // Creates the topics that are missing and refuses those whose settings would lose records; never alters an existing one.
-import { Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
+import { type Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
 import { TOPIC_PLANS } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
 import { type ClusterAccess, type ClusterConfig, clusterAccess } from './client-options.ts';
 import { connectionFailure } from './connection-failures.ts';
 import { accessOptions } from './platformatic/client.ts';
+import { ClusterAdmin } from './platformatic/cluster-admin.ts';
 import { type ExistingTopic, planTopics, type TopicToCreate } from './topic-plan.ts';
 
 const CREATED_BY_ANOTHER = 'TOPIC_ALREADY_EXISTS';
@@ -21,7 +22,7 @@ export async function ensureTopics(
 ): Promise<readonly string[]> {
   const access = clusterAccess(cluster, 'pmc-bootstrap');
   const { brokers } = access;
-  const admin = new Admin({ ...accessOptions(access), retries: 2 });
+  const admin = new ClusterAdmin({ ...accessOptions(access), retries: 2 });
   try {
     const names = new Set(await reach(access, () => admin.listTopics()));
     const wanted = TOPIC_PLANS.filter(({ topic }) => names.has(topic)).map(({ topic }) => topic);

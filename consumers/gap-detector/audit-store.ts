@@ -1,7 +1,7 @@
 // Where reports and findings go: every report is immutable; a finding keeps its first sight and may recover later.
 import { chunksOf } from '../../service/chunks.ts';
 import type { Pool } from '../../service/database.ts';
-import { EVENTS_OF_THE_LOG, LookedAt } from './looked-at.ts';
+import { EVENTS_KEPT, EVENTS_OF_THE_LOG, LookedAt } from './looked-at.ts';
 import type { AuditReport, HealedFinding } from './report.ts';
 import { type Finding, type FindingKind, findingKey, type Stage } from './verdict.ts';
 
@@ -218,8 +218,6 @@ function replacedBy(findings: readonly Finding[]): readonly (readonly string[])[
 
 /** What the log holds does not change any more. */
 const FACTS_OF_THE_LOG: readonly FindingKind[] = ['duplicate', 'conflict', 'reordered'];
-/** By then nothing of the log that it happened to could be there any more. */
-const EVENTS_KEPT = '7 days';
 
 export async function openEvents(pool: Pool, topic: string): Promise<readonly Finding[]> {
   const { rows } = await pool.query<{ detail: string }>(

@@ -1,6 +1,7 @@
 // The findings on the audit's books, as `pmc audit gaps` lists them: what was found, by whom first, and what became of it.
 import type { Pool } from '../../service/database.ts';
 import type { FormerLog } from './former-log.ts';
+import { EVENTS_KEPT, SEEN_ONCE } from './looked-at.ts';
 import type { AuditReport } from './report.ts';
 import type { Finding, FindingKind } from './verdict.ts';
 
@@ -80,16 +81,25 @@ export async function formerLog(
 export interface BookedKind {
   readonly kind: FindingKind;
   readonly open: number;
+  /** Of them what an audit of today would tell: of what happened to the log itself only what is young. */
+  readonly told: number;
   readonly healed: number;
 }
 
 /** How many there are of each kind, whatever their number. */
 export async function countBooked(pool: Pool): Promise<readonly BookedKind[]> {
-  const { rows } = await pool.query<{ kind: FindingKind; open: string; healed: string }>(
-    `select kind, count(*) filter (where state = 'open') as open, count(*) filter (where state <> 'open') as healed
+  const { rows } = await pool.query<{ kind: FindingKind; open: string; told: string; healed: string }>(
+    `select kind, count(*) filter (where state = 'open') as open, count(*) filter (where state <> 'open') as healed,
+            count(*) filter (where state = 'open' and (kind <> all($1::text[]) or first_seen_at > now() - $2::interval)) as told
      from audit.findings group by kind order by kind`,
+    [SEEN_ONCE, EVENTS_KEPT],
   );
-  return rows.map(({ kind, open, healed }) => ({ kind, open: Number(open), healed: Number(healed) }));
+  return rows.map(({ kind, open, told, healed }) => ({
+    kind,
+    open: Number(open),
+    told: Number(told),
+    healed: Number(healed),
+  }));
 }
 
 /** Offsets of one partition in the life of one topic. */

@@ -7,12 +7,10 @@ import type { SourceReport } from './source-ledger.ts';
 import type { Finding, FindingKind } from './verdict.ts';
 
 /** What happened to the log is seen once, by whichever auditor comes first, and nothing that comes later undoes it. */
-export const EVENTS_OF_THE_LOG: readonly FindingKind[] = [
-  'truncated',
-  'recreated',
-  'epoch-regressed',
-  'expired-unaudited',
-];
+export const SEEN_ONCE: readonly FindingKind[] = ['truncated', 'recreated', 'epoch-regressed'];
+export const EVENTS_OF_THE_LOG: readonly FindingKind[] = [...SEEN_ONCE, 'expired-unaudited'];
+/** By then nothing of the log that it happened to could be there any more. */
+export const EVENTS_KEPT = '7 days';
 
 export class LookedAt {
   readonly #stages: AuditReport['stages'];

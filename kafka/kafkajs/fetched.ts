@@ -44,7 +44,7 @@ export async function committedOf(
   const of: TopicPartition = { topic: batch.topic, partition: batch.partition };
   const lower = firstOf(batch);
   const end = parseOffset(batch.lastOffset()) + 1n;
-  const stable = (await admin.ends(of.topic)).get(of.partition)?.lastStable ?? lower;
+  const stable = (await admin.ends(of.topic, [of.partition])).get(of.partition)?.lastStable ?? lower;
   const upper = end < stable ? end : stable;
   if (upper <= lower) return undefined;
   const entries: RangeEntry[] = [];

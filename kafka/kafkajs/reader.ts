@@ -16,6 +16,7 @@ import { isCuredByNewClient, isOfBytes, joinAgain } from './failures.ts';
 import { byTopic, committedOf, fetchedOf, hasTransactions } from './fetched.ts';
 import { RepeatedTimeouts } from './repeated-timeouts.ts';
 import { SlowBatches } from './slow-batches.ts';
+import { UnheardMember } from './unheard-member.ts';
 
 const BACKGROUND_HEARTBEAT_MS = 1_000;
 const REST_MS = 500;
@@ -31,6 +32,7 @@ class KafkajsReader implements Reader {
   readonly #ranges: RangeReader;
   readonly #timeouts = new RepeatedTimeouts();
   readonly #slow = new SlowBatches();
+  readonly #unheard: UnheardMember;
   #consumer: Consumer;
   #rebuilt: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -40,6 +42,7 @@ class KafkajsReader implements Reader {
     this.#reading = new Reading(options);
     this.#ranges = platformaticRangeReader(options);
     this.#consumer = this.#build();
+    this.#unheard = new UnheardMember(this.#reading, () => this.#rebuild());
   }
 
   get assigned(): readonly TopicPartition[] {
@@ -80,6 +83,7 @@ class KafkajsReader implements Reader {
   }
 
   async #stop(): Promise<void> {
+    this.#unheard.stop();
     this.#reading.stop();
     await this.#rebuilt;
     await this.#consumer.disconnect();
@@ -110,24 +114,20 @@ class KafkajsReader implements Reader {
       events.GROUP_JOIN,
       current(({ payload }) => this.#joined(payload.memberAssignment)),
     );
-    consumer.on(
-      events.REBALANCING,
-      current(() => this.#reading.lose('rebalancing')),
-    );
-    consumer.on(
-      events.FETCH,
-      current(() => {
-        this.#reading.progressed();
-        this.#reading.fetchedByName();
-      }),
-    );
+    const rebalancing = current(() => this.#reading.lose('rebalancing'));
+    const fetched = current(() => {
+      this.#reading.progressed();
+      this.#reading.fetchedByName();
+    });
+    const heard = current(() => this.#unheard.heard());
+    const timedOut = current(() => this.#timedOut());
+    consumer.on(events.REBALANCING, rebalancing);
+    consumer.on(events.FETCH, fetched);
+    consumer.on(events.HEARTBEAT, heard);
+    consumer.on(events.REQUEST_TIMEOUT, timedOut);
     consumer.on(
       events.END_BATCH_PROCESS,
       current(({ payload }) => this.#skipped(payload)),
-    );
-    consumer.on(
-      events.REQUEST_TIMEOUT,
-      current(() => this.#timedOut()),
     );
     consumer.on(
       events.CRASH,

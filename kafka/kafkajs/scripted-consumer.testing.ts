@@ -14,6 +14,7 @@ export class ScriptedConsumer extends EventEmitter {
     GROUP_JOIN: 'join',
     REBALANCING: 'rebalancing',
     FETCH: 'fetch',
+    HEARTBEAT: 'heartbeat',
     CRASH: 'crash',
     REQUEST_TIMEOUT: 'timeout',
     END_BATCH_PROCESS: 'end',
@@ -80,7 +81,9 @@ export class ScriptedConsumer extends EventEmitter {
       },
       heartbeat: () => {
         this.heartbeats += 1;
-        return this.heartbeatFailure === undefined ? Promise.resolve() : Promise.reject(this.heartbeatFailure);
+        if (this.heartbeatFailure !== undefined) return Promise.reject(this.heartbeatFailure);
+        this.emit(this.events.HEARTBEAT);
+        return Promise.resolve();
       },
       resolveOffset: (offset: string) => this.resolved.push(offset),
       commitOffsetsIfNecessary: ({ topics }: { topics: { partitions: { offset: string }[] }[] }) => {

@@ -1,5 +1,6 @@
 // `pmc audit gaps`: the findings on the audit's books. Reads only the database; exit code 3 when something is lost or wrong,
-// 8 when of something nobody can say, else 0.
+// 8 when of something nobody can say, else 0. What happened to the log itself is listed for ever, for nothing makes it well, and is in the exit code as
+// long as an audit tells of it.
 import type { Command } from 'commander';
 import { type BookedFinding, bookedFindings, countBooked } from '../../consumers/gap-detector/findings-book.ts';
 import { EXIT_CODE, stageVerdict } from '../../consumers/gap-detector/verdict.ts';
@@ -31,7 +32,7 @@ export function addGaps(audit: Command, cli: Cli): void {
       const count = kinds.reduce((sum, one) => sum + one.open + (isAll ? one.healed : 0), 0);
       // One that came between the two questions is no less than none.
       const leftOff = Math.max(0, count - book.length);
-      const verdict = stageVerdict(kinds.filter((one) => one.open > 0));
+      const verdict = stageVerdict(kinds.filter((one) => one.told > 0));
       if (json) cli.stdout.write(`${JSON.stringify({ schemaVersion: 1, verdict, open, leftOff, findings: book })}\n`);
       else cli.stdout.write(csv ? bookCsv(book) : bookText(book));
       if (leftOff > 0)

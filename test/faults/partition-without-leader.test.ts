@@ -1,4 +1,5 @@
-// A topic of which one partition has no leader, because the only broker that has it is away: what becomes of the others, by both clients.
+// A broker that goes away and stays away: what becomes of the neighbours of a partition that it alone has, and of a group that it
+// coordinates. By both clients.
 import { randomUUID } from 'node:crypto';
 import { Consumer } from '@platformatic/kafka';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -10,6 +11,7 @@ import { appenderUnderTest, CLIENTS } from '../support/log/clients-under-test.ts
 import { CommitRecorder } from '../support/log/commit-recorder.ts';
 import type { KafkaCluster } from '../support/log/kafka-cluster.ts';
 import { RawRecorder } from '../support/log/raw-recorder.ts';
+import { SOUND } from '../support/log/read-verdict.ts';
 import { ReadingBench, WAIT } from '../support/log/reading-bench.ts';
 import { offsets } from '../support/log/recording-reader.ts';
 import { withCluster } from '../support/log/with-cluster.ts';
@@ -55,14 +57,18 @@ describe.for(CLIENTS)('%s', (client) => {
     return new AppendLedger(appender);
   }
 
-  /** One whose coordinator stays: that kafkajs does not find another one while it is joined is not the matter here. */
+  /** The node that has this number. */
+  async function coordinatorOf(groupId: string): Promise<number> {
+    const member = new Consumer({ groupId, clientId: 'test', bootstrapBrokers: [...cluster.direct], retries: 10 });
+    const coordinator = await member.findGroupCoordinator();
+    await member.close(true);
+    return coordinator;
+  }
+
   async function groupThatStays(): Promise<string> {
     for (;;) {
       const groupId = bench.groupId();
-      const member = new Consumer({ groupId, clientId: 'test', bootstrapBrokers: [...cluster.direct], retries: 10 });
-      const coordinator = await member.findGroupCoordinator();
-      await member.close(true);
-      if (coordinator !== AWAY) return groupId;
+      if ((await coordinatorOf(groupId)) !== AWAY) return groupId;
     }
   }
 
@@ -117,5 +123,29 @@ describe.for(CLIENTS)('%s', (client) => {
     }
     const verdict = judgeAppends([...ledger.attempts, ...later.attempts], await recorder.stored(topic));
     expect(verdict).toMatchObject({ violations: NONE, acked: 8 });
+  });
+
+  test('row 41 · the broker that coordinates a group goes away for good: the group goes on with another', async () => {
+    const shared = await cluster.createTopic(NEIGHBOURS.length);
+    const groupId = bench.groupId();
+    const isRead = async (records: number): Promise<void> => {
+      const all = NEIGHBOURS.map((partition) => [partition, BigInt(records)]);
+      const committed = async () => [...(await bench.admin.committed(groupId, shared))].sort();
+      await vi.waitFor(async () => expect(await committed()).toEqual(all), WAIT);
+    };
+    for (const partition of NEIGHBOURS) await bench.append({ topic: shared, partition }, 5);
+    const { recorded } = await bench.open({ topic: shared, groupId });
+    await isRead(5);
+    const away = cluster.node(await coordinatorOf(groupId));
+    await away.stop();
+    try {
+      for (const partition of NEIGHBOURS) await bench.append({ topic: shared, partition }, 5);
+      await isRead(10);
+      for (const partition of NEIGHBOURS) expect(new Set(recorded.offsets(partition))).toEqual(new Set(offsets(0, 10)));
+      expect((await bench.judge(shared, groupId, recorded.handled)).violations).toEqual(SOUND);
+    } finally {
+      await away.start();
+      await cluster.whole();
+    }
   });
 });

@@ -40,9 +40,19 @@ test('behind more harmless findings than are listed, and older ones, a loss is t
   const listed = await bookedFindings(pool, { isAll: false });
   expect([listed.length, listed[0]?.finding]).toEqual([HARMLESS, missing(7)]);
   expect(await countBooked(pool)).toEqual([
-    { kind: 'duplicate', open: HARMLESS, healed: 0 },
-    { kind: 'missing', open: 1, healed: 0 },
+    { kind: 'duplicate', open: HARMLESS, told: HARMLESS, healed: 0 },
+    { kind: 'missing', open: 1, told: 1, healed: 0 },
   ]);
+});
+
+test('what happened to the log itself stays on the books, and is told for a week', async () => {
+  const kinds = ['truncated', 'recreated', 'epoch-regressed', 'expired-unaudited', 'missing'] as const;
+  const told = async () => (await countBooked(pool)).map(({ kind, open, told: now }) => `${kind} ${open} ${now}`);
+  await book(...kinds.map((kind) => missing(7, { kind })));
+  expect(await told()).toEqual(kinds.map((kind) => `${kind} 1 1`).sort());
+  await pool.query("update audit.findings set first_seen_at = first_seen_at - interval '8 days'");
+  const once = new Set<string>(kinds.slice(0, 3));
+  expect(await told()).toEqual(kinds.map((kind) => `${kind} 1 ${once.has(kind) ? 0 : 1}`).sort());
 });
 
 test('what is missing is read from the books as ranges, however much it is', async () => {

@@ -209,6 +209,11 @@ const ROWS: readonly Row[] = [
     'no partition is appended to or read, and no member joins its group, for as long as that one has none',
     'such answers are taken for what they say of each partition; in kafkajs by a reviewed patch of that function',
   ],
+  [
+    'a member asks for the coordinator of its group when it joins, and not again when that broker has gone for good (kafkajs)',
+    'each heartbeat and commit fails for ever: the same records again and again, and no word of it',
+    'a member that its coordinator has not heard for twice the session time-out is replaced by one that joins anew',
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({
