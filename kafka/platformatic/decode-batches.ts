@@ -38,6 +38,7 @@ export class StoredBatch {
   readonly #at: number;
   readonly #end: number;
   readonly #attributes: number;
+  #unpackedBytes = 0;
   readonly baseOffset: Offset;
   /** One past the last offset that the batch covers, which a compacted batch may have no record at. */
   readonly end: Offset;
@@ -49,6 +50,11 @@ export class StoredBatch {
     this.#attributes = bytes.readInt16BE(at + ATTRIBUTES_AT);
     this.baseOffset = bytes.readBigInt64BE(at);
     this.end = this.baseOffset + BigInt(bytes.readInt32BE(at + 23)) + 1n;
+  }
+
+  /** What its records were unpacked to: each of them keeps all of it in memory. None where they were not asked for, or lie as they are. */
+  get unpackedBytes(): number {
+    return this.#unpackedBytes;
   }
 
   get leaderEpoch(): number {
@@ -93,6 +99,7 @@ export class StoredBatch {
     const type = this.#attributes & COMPRESSION;
     if (type === 0) return new ByteCursor(this.#bytes, from, this.#end);
     const unpacked = unpack(this.#bytes.subarray(from, this.#end), type);
+    this.#unpackedBytes = unpacked.length;
     return new ByteCursor(unpacked, 0, unpacked.length);
   }
 }

@@ -124,6 +124,19 @@ describe('of transactions', () => {
   );
 });
 
+test('no more is taken at once than what is unpacked from one batch at most, and another of them; the next fetch goes on there', () => {
+  const content = { value: Buffer.alloc(30_000_000), timestamp: 1n };
+  const batches = [0n, 1n, 2n, 3n, 4n].map((baseOffset) => storedBytes([content], { baseOffset, compression: 'gzip' }));
+  const first = { ...NONE, stored: Buffer.concat(batches) };
+  expect(offsetsOf(rangeOf(FROM, first, 0n))).toEqual([0, 1, 2]);
+  expect(rangeOf(FROM, first, 0n)).toMatchObject({ first: 0n, next: 3n });
+  expect(entriesOf(FROM, first, 0n)).toMatchObject({ entries: { length: 3 }, next: 3n });
+  const second = { ...NONE, stored: Buffer.concat(batches.slice(3)) };
+  expect(offsetsOf(rangeOf(FROM, second, 3n))).toEqual([3, 4]);
+  // What lies before the position is no answer, however large.
+  expect(offsetsOf(rangeOf(FROM, first, 4n))).toEqual([4]);
+});
+
 describe('a batch that cannot be read', () => {
   const damaged = data(12n, 2);
   damaged[damaged.length - 1] = (damaged.at(-1) as number) ^ 1;

@@ -2,6 +2,7 @@
 import type { LogRecord, Offset, RangeEntry, TopicPartition } from '../log.ts';
 import type { FetchedRange } from './assigned-lanes.ts';
 import { decodeBatches, type StoredBatch } from './decode-batches.ts';
+import { UNPACKED_BYTES_MAX } from './unpack.ts';
 
 export interface AbortedTransaction {
   readonly producerId: bigint;
@@ -70,7 +71,8 @@ export function rangeOf(from: TopicPartition, answered: Answered, position: Offs
 
 /**
  * Visits the batches up to the first one that cannot be read, so that what comes before it is not held up; the next fetch begins with
- * it. Throws why it cannot be read where it is the first, and RangeError where batches do not reach behind the position.
+ * it. Up to where as much was unpacked as one batch may be, too: an answer holds hundreds of small batches, each of which may be large.
+ * Throws why one cannot be read where it is the first, and RangeError where batches do not reach behind the position.
  */
 function walk(
   { stored, abortedTransactions }: Answered,
@@ -79,10 +81,13 @@ function walk(
 ): Offset {
   const kinds = new BatchKinds(abortedTransactions ?? []);
   let next = position;
+  let unpackedBytes = 0;
   try {
     for (const batch of decodeBatches(stored)) {
       visit(batch, kinds.of(batch));
       next = batch.end;
+      unpackedBytes += batch.unpackedBytes;
+      if (unpackedBytes >= UNPACKED_BYTES_MAX && next > position) break;
     }
   } catch (error) {
     if (next <= position) throw error;

@@ -4,7 +4,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compressionsAlgorithms } from '@platformatic/kafka';
 import { PmcError } from '../../service/errors.ts';
 
-/** Of a batch. A broker takes a megabyte of it as it is stored, and what people write is seldom packed to less than a twentieth. */
+/** Of a batch, and where no more are begun of what one answer brought of a partition. A broker takes a megabyte of it as it is stored, and what people write is seldom packed to less than a twentieth. */
 export const UNPACKED_BYTES_MAX = 67_108_864;
 
 const BOUNDED = { maxOutputLength: UNPACKED_BYTES_MAX };

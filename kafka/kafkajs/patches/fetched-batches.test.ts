@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { describe, expect, test, vi } from 'vitest';
 import { encodeBatch } from '../../platformatic/encode-batch.ts';
-import { storedBytes } from '../../platformatic/stored-batches.testing.ts';
+import { type Content, storedBytes } from '../../platformatic/stored-batches.testing.ts';
 import { kafkaClient } from '../client.ts';
 import { type MessagesModule, patchFetchedBatches } from './fetched-batches.ts';
 
@@ -61,13 +61,29 @@ describe("the library's decoder of fetched batches, once a client file was loade
     expect(await offsetsOf(answered())).toEqual([]);
   });
 
-  test('takes no more at once than what is unpacked from one batch at most, and another of them', async () => {
-    const content = { value: Buffer.alloc(30_000_000), timestamp: 1n };
-    const batches = [0n, 1n, 2n, 3n, 4n].map((baseOffset) =>
-      storedBytes([content], { baseOffset, compression: 'gzip' }),
-    );
-    expect(await offsetsOf(answered(...batches))).toEqual([0, 1, 2]);
-  });
+  const zeros = Buffer.alloc(30_000_000);
+  test.each<[string, Content]>([
+    ['values', { value: zeros, timestamp: 1n }],
+    ['keys', { key: zeros, value: null, timestamp: 1n }],
+    ['a header', { value: null, headers: new Map([[Buffer.from('h'), zeros]]), timestamp: 1n }],
+    ['the name of a header', { value: null, headers: new Map([[zeros, Buffer.from('v')]]), timestamp: 1n }],
+    [
+      'headers of one name',
+      {
+        value: null,
+        headers: new Map([1, 2].map(() => [Buffer.from('h'), zeros.subarray(0, 15_000_000)])),
+        timestamp: 1n,
+      },
+    ],
+  ])(
+    'takes no more at once than what is unpacked from one batch at most, and another of them: %s',
+    async (_of, content) => {
+      const batches = [0n, 1n, 2n, 3n, 4n].map((baseOffset) =>
+        storedBytes([content], { baseOffset, compression: 'gzip' }),
+      );
+      expect(await offsetsOf(answered(...batches))).toEqual([0, 1, 2]);
+    },
+  );
 
   test('row 39 · finds a batch damaged, whichever of its bytes was changed, and hands over what lies before it', async () => {
     const sound = batch(3n, 2);

@@ -30,6 +30,8 @@ const SIZE_BYTES = 4;
 /** Base offset and length: what a batch has before the bytes that its length counts. */
 const PREFIX_BYTES = 12;
 const HEADER_BYTES = 61;
+/** What a record has at least, with nothing in it. */
+const RECORD_BYTES = 7;
 const MAGIC_AT = 16;
 const MAGIC = 2;
 const CHECKSUM_AT = 17;
@@ -42,7 +44,15 @@ interface Decoder {
 }
 
 type DecodeMessages = (decoder: Decoder) => Promise<readonly object[]>;
-type DecodeBatch = (decoder: Decoder) => Promise<{ readonly records: readonly { readonly value: Buffer | null }[] }>;
+type DecodeBatch = (decoder: Decoder) => Promise<{ readonly records: readonly FetchedRecord[] }>;
+type Content = Buffer | null;
+
+interface FetchedRecord {
+  readonly key: Content;
+  readonly value: Content;
+  /** As a list where several have one name. */
+  readonly headers: Readonly<Record<string, Content | readonly Content[]>>;
+}
 
 /** The library's module, as Node keeps it. */
 export interface MessagesModule {
@@ -87,9 +97,9 @@ async function recordsOf(decoder: Decoder, decodeBatch: DecodeBatch): Promise<re
   const records: object[] = [];
   const end = decoder.offset + SIZE_BYTES + buffer.readInt32BE(decoder.offset);
   decoder.offset += SIZE_BYTES;
-  let valueBytes = 0;
+  let unpackedBytes = 0;
   // Of many small batches that are large when they are unpacked, the next fetch brings the others.
-  while (decoder.offset + PREFIX_BYTES <= end && valueBytes < UNPACKED_BYTES_MAX) {
+  while (decoder.offset + PREFIX_BYTES <= end && unpackedBytes < UNPACKED_BYTES_MAX) {
     const at = decoder.offset;
     const batchEnd = at + PREFIX_BYTES + buffer.readInt32BE(at + 8);
     // The broker cuts off the last one where the answer is full.
@@ -99,7 +109,7 @@ async function recordsOf(decoder: Decoder, decodeBatch: DecodeBatch): Promise<re
       const batch = await decodeBatch(decoder);
       for (const record of batch.records) {
         records.push(record);
-        valueBytes += record.value?.length ?? 0;
+        unpackedBytes += sizeOf(record);
       }
     } catch (error) {
       // The next fetch begins with it.
@@ -109,6 +119,15 @@ async function recordsOf(decoder: Decoder, decodeBatch: DecodeBatch): Promise<re
   }
   decoder.offset = end;
   return records;
+}
+
+function sizeOf({ key, value, headers }: FetchedRecord): number {
+  let bytes = RECORD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, content] of Object.entries(headers)) {
+    bytes += name.length;
+    for (const one of [content].flat()) bytes += one?.length ?? 0;
+  }
+  return bytes;
 }
 
 function assertUndamaged(batch: Buffer): void {
