@@ -19,10 +19,12 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
 
 /**
  * What makes kafkajs give a consumer up for good although nothing is wrong with it: a broker that was away while it looked for the
- * coordinator of its group, or that goes away between its connection and the first questions.
+ * coordinator of its group, or that goes away between its connection and the first questions; or whose proxy took the first connection
+ * and closed it, again and again: no other broker is tried then.
  */
 export function isCuredByNewClient(error: unknown): boolean {
-  return error instanceof kafkajs.KafkaJSGroupCoordinatorNotFound || error instanceof kafkajs.KafkaJSConnectionError;
+  const cause = error instanceof kafkajs.KafkaJSNumberOfRetriesExceeded ? error.cause : error;
+  return cause instanceof kafkajs.KafkaJSGroupCoordinatorNotFound || cause instanceof kafkajs.KafkaJSConnectionError;
 }
 
 /**

@@ -187,13 +187,22 @@ test('a consumer that kafkajs gives up because of bytes that it cannot read is r
   expect([script.fatal, script.consumer.committed]).toEqual([[], ['8']]);
 });
 
-test('a broker that goes away as the reader begins does not end it', async () => {
+// What stands before a broker that is away may take connections and close them: a client that begins there tries no other one.
+const closed = new kafkajs.KafkaJSNumberOfRetriesExceeded(new kafkajs.KafkaJSConnectionError('Closed connection'), {
+  retryCount: 5,
+  retryTime: 1_000,
+});
+
+test.each([
+  ['goes away', new kafkajs.KafkaJSConnectionError('read ECONNRESET')],
+  ['is away and closes every connection', closed],
+])('a broker that %s as the reader begins does not end it', async (_what, failure) => {
   await reader.stop();
   script = new Script();
   const first = script.consumer;
   first.subscribe = () => {
     script.consumer = new ScriptedConsumer();
-    return Promise.reject(new kafkajs.KafkaJSConnectionError('read ECONNRESET'));
+    return Promise.reject(failure);
   };
   reader = await script.startReader();
   await vi.advanceTimersByTimeAsync(1_000);

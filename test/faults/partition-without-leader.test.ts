@@ -103,11 +103,12 @@ describe.for(CLIENTS)('%s', (client) => {
       await settle(ledger, partition, 1);
       await settle(later, partition, 2);
     }
-    const readers = [first, await bench.open({ topic, groupId, member: 'second' })];
-    // The other client asks that very partition where it begins, and waits for an answer.
-    if (client === 'platformatic') {
-      readers.push(await bench.open({ topic, groupId: bench.groupId(), member: 'third' }));
-    }
+    const readers = [
+      first,
+      await bench.open({ topic, groupId, member: 'second' }),
+      // Of a group that has committed nothing: it asks each partition where it begins.
+      await bench.open({ topic, groupId: await groupThatStays(), member: 'third' }),
+    ];
     for (const { recorded } of readers) {
       for (const partition of NEIGHBOURS) {
         await vi.waitFor(() => expect(recorded.offsets(partition)).toEqual(offsets(0, 3)), WAIT);

@@ -207,7 +207,7 @@ const ROWS: readonly Row[] = [
   [
     'one partition without a leader makes an error of all that a broker tells of its topic',
     'no partition is appended to or read, and no member joins its group, for as long as that one has none',
-    'such answers are taken for what they say of each partition; in kafkajs by a reviewed patch of that function',
+    'such answers are taken for what they say of each partition; in kafkajs by a reviewed patch of that function, and one of the question where a member begins',
   ],
   [
     'a member asks for the coordinator of its group when it joins, and not again when that broker has gone for good (kafkajs)',
