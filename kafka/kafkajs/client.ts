@@ -6,6 +6,7 @@ import type { ClientOptions, SaslLogin } from '../client-options.ts';
 import { registerCompressions } from './compression.ts';
 import { patchFetchedBatches, tellOfDamage } from './patches/fetched-batches.ts';
 import { patchIdleTimers } from './patches/idle-timers.ts';
+import { patchLeadersToCome } from './patches/leaders-to-come.ts';
 import { patchOffsetsWithoutLeader } from './patches/offsets-without-leader.ts';
 import { patchPartitionsWithoutLeader } from './patches/partitions-without-leader.ts';
 import { patchStaleAnswers } from './patches/stale-answers.ts';
@@ -19,6 +20,7 @@ patchFetchedBatches();
 patchIdleTimers();
 patchStaleAnswers();
 patchPartitionsWithoutLeader();
+patchLeadersToCome();
 patchOffsetsWithoutLeader();
 
 export function kafkaClient({ brokers, clientId, tls, sasl, logger }: ClientOptions): Kafka {

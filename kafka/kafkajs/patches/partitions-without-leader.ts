@@ -4,7 +4,7 @@
 // neighbours of such a partition, nothing of them is fetched, and a group is not joined, for as long as that one has no leader.
 //
 // What differs. What is wrong with a partition is left in the answer, where its leader is -1: a broker that is not there, which the
-// library has its own error for when that partition is appended to, and which it asks for nothing. What is wrong with a topic as a
+// library has its own error for when that partition is appended to, and which it asks for nothing (leaders-to-come.ts has how long that is believed). What is wrong with a topic as a
 // whole is the error that it was.
 //
 // How. In memory, as idle-timers.ts says, and only in the place of the text that was reviewed.
