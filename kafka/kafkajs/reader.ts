@@ -20,7 +20,7 @@ import { UnheardMember } from './unheard-member.ts';
 
 const BACKGROUND_HEARTBEAT_MS = 1_000;
 const REST_MS = 500;
-const REBUILD_PAUSE_MS = 1_000;
+const rebuildPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1_000));
 /** Partitions in hand at the same time: a slow one does not hold up the others. */
 const HANDLING_MAX = 3;
 
@@ -254,7 +254,8 @@ class KafkajsReader implements Reader {
     const refusal = accessRefusal(error, this.#options);
     this.#options.logger.warn({ error: describeError(refusal ?? error), restart }, 'kafka.reader.crashed');
     if (restart || this.#stopped !== undefined) return;
-    if (refusal === undefined && (isCuredByNewClient(error) || isOfBytes(error))) return this.#rebuild();
+    if (refusal === undefined && isCuredByNewClient(error)) return this.#rebuild();
+    if (refusal === undefined && isOfBytes(error)) return this.#rebuild(rebuildPause());
     const stopped = 'the consumer stopped and cannot restart itself';
     this.#options.onFatal(refusal ?? new PmcError('PMC_READER_FAILED', stopped, {}, { cause: error }));
   }
@@ -264,7 +265,7 @@ class KafkajsReader implements Reader {
     if (this.#timeouts.isRepeated(Date.now()) && this.#stopped === undefined) this.#rebuild();
   }
 
-  #rebuild(): void {
+  #rebuild(after = Promise.resolve()): void {
     this.#options.logger.warn({ client: 'kafkajs' }, 'kafka.reader.rebuilt');
     const old = this.#consumer;
     const fresh = this.#build();
@@ -273,7 +274,7 @@ class KafkajsReader implements Reader {
     old.disconnect().catch((error: unknown) => {
       this.#options.logger.debug({ error: describeError(error) }, 'kafka.reader.disconnect.failed');
     });
-    this.#rebuilt = this.#restart(fresh);
+    this.#rebuilt = after.then(() => this.#restart(fresh));
   }
 
   async #restart(fresh: Consumer): Promise<void> {
@@ -285,7 +286,7 @@ class KafkajsReader implements Reader {
         return;
       } catch (error) {
         this.#options.logger.warn({ error: describeError(error) }, 'kafka.reader.connect.failed');
-        await new Promise((resolve) => setTimeout(resolve, REBUILD_PAUSE_MS));
+        await rebuildPause();
       }
     }
   }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { encodeBatch } from '../../platformatic/encode-batch.ts';
 import { type Content, storedBytes } from '../../platformatic/stored-batches.testing.ts';
@@ -19,6 +20,19 @@ const VALUE = Buffer.from('{"a":1}');
 function batch(baseOffset: bigint, count: number): Buffer {
   const contents = Array.from({ length: count }, () => ({ value: VALUE, timestamp: 1n }));
   return storedBytes(contents, { baseOffset });
+}
+
+/** A message of the formats before 2: offset, size, checksum, magic, attributes, a time from format 1 on, no key, and the value. */
+function olderMessage(offset: bigint, magic: number): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(VALUE.length);
+  const key = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+  const content = Buffer.concat([Buffer.from([magic, 0]), Buffer.alloc(8 * magic), key, size, VALUE]);
+  const head = Buffer.alloc(16);
+  head.writeBigInt64BE(offset, 0);
+  head.writeInt32BE(4 + content.length, 8);
+  head.writeUInt32BE(crc32(content), 12);
+  return Buffer.concat([head, content]);
 }
 
 /** As they stand in an answer: behind their size, and with more behind them. */
@@ -101,6 +115,20 @@ describe("the library's decoder of fetched batches, once a client file was loade
         'kafka.reader.batch.unreadable',
       );
     }
+  });
+
+  // What it names then is a format without records of this kind, an older one, whose checksum is another, or none at all.
+  test.each([1, 2, 3, 0x80])('row 39 · finds a batch damaged whose format is another one by %s', async (by) => {
+    expect(await offsetsOf(answered(batch(0n, 3), changed(batch(3n, 2), 16, by)))).toEqual([0, 1, 2]);
+    const first = decodeMessages(answered(changed(batch(3n, 2), 16, by), batch(5n, 1)));
+    await expect(first).rejects.toMatchObject({ retriable: true, cause: { code: 'PMC_BATCH_DAMAGED' } });
+  });
+
+  test.each([0, 1])('reads the older format %s', async (magic) => {
+    const bytes = [olderMessage(7n, magic), olderMessage(8n, magic)];
+    expect(await offsetsOf(answered(...bytes, batch(9n, 1)))).toEqual([7, 8]);
+    expect(await offsetsOf(answered(olderMessage(7n, magic), olderMessage(8n, magic).subarray(0, -1)))).toEqual([7]);
+    expect(await offsetsOf(answered(olderMessage(7n, magic).subarray(0, -1)))).toEqual([]);
   });
 
   test.each([

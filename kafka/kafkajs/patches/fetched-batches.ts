@@ -6,13 +6,15 @@
 //
 // What differs. Records are added one by one. A batch whose checksum is not that of its bytes, or that cannot be decoded all the same, is
 // PMC_BATCH_DAMAGED: said aloud and fetched again, ever more slowly, once what lies before it has been handed over. So is what is unpacked
-// to very much: it comes in parts. Older formats than that of Kafka 0.11 are left to the library's own function.
+// to very much: it comes in parts. Older formats than that of Kafka 0.11 are left to the library's own function, once the checksum of
+// the first message has shown that it is one.
 //
 // How. In memory, as idle-timers.ts says. The library's responses take the function from its module when a fetch loads them: the export
 // is replaced, and none of them may be there yet.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { crc32 } from 'node:zlib';
 import kafkajs from 'kafkajs';
 import { describeError, PmcError } from '../../../service/errors.ts';
 import type { Logger } from '../../../service/logger.ts';
@@ -35,6 +37,8 @@ const RECORD_BYTES = 7;
 const MAGIC_AT = 16;
 const MAGIC = 2;
 const CHECKSUM_AT = 17;
+/** In formats before 2, of all that follows it. */
+const OLDER_CHECKSUM_AT = 12;
 /** What the checksum is of begins there. */
 const ATTRIBUTES_AT = 21;
 
@@ -75,7 +79,8 @@ export function patchFetchedBatches(module: MessagesModule = loaded(MODULE)): vo
   assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
   for (const user of USERS) assert.ok(!(load.resolve(user) in load.cache), `${user} has the function already`);
   const decodeBatch = load(`${PROTOCOL}/recordBatch/v0/decoder.js`) as DecodeBatch;
-  module.exports = (decoder) => (isOfBatches(decoder) ? recordsOf(decoder, decodeBatch) : installed(decoder));
+  module.exports = (decoder) =>
+    isOfBatches(decoder) ? recordsOf(decoder, decodeBatch) : messagesOf(decoder, installed);
   patched.add(module.exports);
 }
 
@@ -89,7 +94,29 @@ function loaded(path: string): MessagesModule {
 function isOfBatches({ buffer, offset }: Decoder): boolean {
   const from = offset + SIZE_BYTES;
   const size = buffer.readInt32BE(offset);
-  return size >= HEADER_BYTES && from + size <= buffer.length && buffer.readInt8(from + MAGIC_AT) >= MAGIC;
+  return size >= HEADER_BYTES && from + size <= buffer.length && buffer.readUInt8(from + MAGIC_AT) >= MAGIC;
+}
+
+/** Of an older format, or so it seems: it may be a batch whose magic byte is damaged. */
+async function messagesOf(decoder: Decoder, decodeMessages: DecodeMessages): Promise<readonly object[]> {
+  try {
+    const from = decoder.offset + SIZE_BYTES;
+    assertUndamagedMessage(
+      decoder.buffer.subarray(from, from + Math.max(0, decoder.buffer.readInt32BE(decoder.offset))),
+    );
+    return await decodeMessages(decoder);
+  } catch (error) {
+    throw error instanceof RangeError ? unreadable(error) : error;
+  }
+}
+
+/** The first one, where it is there whole. */
+function assertUndamagedMessage(messages: Buffer): void {
+  if (messages.length <= MAGIC_AT || messages.readUInt8(MAGIC_AT) >= MAGIC) return;
+  const message = messages.subarray(MAGIC_AT, PREFIX_BYTES + messages.readInt32BE(8));
+  const isWhole = MAGIC_AT + message.length === PREFIX_BYTES + messages.readInt32BE(8);
+  if (isWhole && crc32(message) !== messages.readUInt32BE(OLDER_CHECKSUM_AT))
+    throw new RangeError('bytes that are no message of an older format');
 }
 
 async function recordsOf(decoder: Decoder, decodeBatch: DecodeBatch): Promise<readonly object[]> {
