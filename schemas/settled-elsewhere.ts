@@ -14,5 +14,8 @@ export const SETTLED_ELSEWHERE = {
   unacknowledged: 'unacknowledged',
 } as const;
 
+/** The reason of every word about a gateway epoch that is not its own: its process ended, and the next one says what its disk knows. */
+export const CLOSED_BY_SUCCESSOR = 'it ended without a word; its successor closed it';
+
 /** As the end of a range: every number from its beginning on, as many as there were. */
 export const OPEN_END = Number.MAX_SAFE_INTEGER - 1;

@@ -17,6 +17,8 @@ export interface Mark {
   readonly settledUpTo: number;
   readonly ends: ReadonlyMap<string, bigint>;
   readonly atMs: number;
+  /** Its successor said it, at some time after it had ended. */
+  readonly isOfSuccessor: boolean;
 }
 
 export interface Epoch {
@@ -33,6 +35,8 @@ export interface Epoch {
   inFlightMax: number;
   /** From here on every number that is not on the log is known to be settled elsewhere. */
   knownFrom: number;
+  /** From here on it may have received what its successor calls settled and its source sends again all the same. */
+  unacknowledgedFrom: number;
   /** It was closed by a process that cannot know how many numbers were given out. */
   isEndUnknown: boolean;
   /** What may lie in the spool of its instance and nowhere else, by its newest checkpoint. */

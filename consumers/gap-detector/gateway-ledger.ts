@@ -4,7 +4,12 @@
 // be in flight. Pure; the clock is an argument.
 import type { TopicPartition } from '../../kafka/log.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
-import { OPEN_END, REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
+import {
+  CLOSED_BY_SUCCESSOR,
+  OPEN_END,
+  REFUSED_BY_BROKER,
+  SETTLED_ELSEWHERE,
+} from '../../schemas/settled-elsewhere.ts';
 import {
   type Epoch,
   expiredUpTo,
@@ -96,11 +101,14 @@ export class GatewayLedger {
     epoch.ends = furtherEnds(epoch.ends, checkpoint);
     for (const { from, to, reason } of checkpoint.settledElsewhere) {
       if (reason === REFUSED_BY_BROKER) continue;
+      if (reason === SETTLED_ELSEWHERE.unacknowledged)
+        epoch.unacknowledgedFrom = Math.min(epoch.unacknowledgedFrom, from);
       if (to === OPEN_END) epoch.knownFrom = Math.min(epoch.knownFrom, from);
       else epoch.elsewhere += epoch.accounted.add(from, to + 1);
     }
-    const { settledUpTo } = checkpoint;
-    remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends, atMs: checkpoint.at });
+    const { settledUpTo, at: atMs } = checkpoint;
+    const isOfSuccessor = checkpoint.reason === CLOSED_BY_SUCCESSOR;
+    remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends, atMs, isOfSuccessor });
     epoch.checkpoints += 1;
   }
 
@@ -233,6 +241,7 @@ export class GatewayLedger {
         received: 0,
         inFlightMax: 0,
         knownFrom: OPEN_END,
+        unacknowledgedFrom: OPEN_END,
         isEndUnknown: false,
         spool: null,
         closed: false,

@@ -17,8 +17,11 @@ export function settledUntil(epoch: Epoch, state: EpochState, floor: number, jud
   const isRead = judgedUpTo >= settledUpTo;
   const isWhole = state === 'closed' && !isEndUnknown && received <= settledUpTo;
   if (isRead && isWhole) return { untilMs: Number.POSITIVE_INFINITY, isOpenEnded: false };
+  // Of a number that its successor calls unacknowledged the frame is settled, and the event comes again.
+  const acknowledgedUpTo = Math.min(judgedUpTo, epoch.unacknowledgedFrom - 1);
+  // What a successor says is of a time when nothing came in any more.
   const untilMs = [...marks, ...recent]
-    .filter((mark) => mark.received <= judgedUpTo)
+    .filter(({ received: upTo, isOfSuccessor }) => !isOfSuccessor && upTo <= acknowledgedUpTo)
     .reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
   // What lies in a spool was acknowledged: its source does not send it again.
   return { untilMs, isOpenEnded: state !== 'live' && isRead && spooledOf(epoch, floor).length === 0 };

@@ -5,7 +5,7 @@ import { Accumulator } from '../../kafka/accumulator.ts';
 import { Codec } from '../../kafka/codec.ts';
 import { ScriptedAppender } from '../../kafka/scripted-appender.testing.ts';
 import type { SourceCheckpoint } from '../../schemas/generated.ts';
-import { OPEN_END } from '../../schemas/settled-elsewhere.ts';
+import { CLOSED_BY_SUCCESSOR, OPEN_END } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { NumberRanges } from './number-ranges.ts';
@@ -125,6 +125,8 @@ test('the last word that a successor says comes behind all of it as well, and no
   ]);
   expect(numbersOf(all)).toEqual(upTo(5_000).filter((number) => number % 2 === 1));
   expect(all.every(({ gatewayEpoch }) => gatewayEpoch === row.epoch)).toBe(true);
+  // So that nobody takes them for words of the process that has ended.
+  expect(all.map(({ reason }) => reason)).toEqual(all.map(() => CLOSED_BY_SUCCESSOR));
 });
 
 test('whatever settles in between and whatever the log refuses, a claim names all below it that is settled elsewhere, once', async () => {

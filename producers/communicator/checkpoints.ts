@@ -7,7 +7,7 @@ import type { Codec } from '../../kafka/codec.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
 import type { CheckpointKind, SourceCheckpoint } from '../../schemas/generated.ts';
-import { OPEN_END, SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
+import { CLOSED_BY_SUCCESSOR, OPEN_END, SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import { killPoint } from '../../service/kill-point.ts';
@@ -98,14 +98,17 @@ export class Checkpoints {
     { epoch, settledUpTo, numberedUpTo, hasSpooled, ends, elsewhere }: EpochRow,
     spooled: NumberRanges,
   ): Promise<void> {
-    const { unacknowledged: reason } = SETTLED_ELSEWHERE;
     const unacknowledged = hasSpooled
       ? spooled.without(settledUpTo + 1, numberedUpTo)
       : [{ from: settledUpTo + 1, to: OPEN_END }];
-    const named = [...elsewhere, ...unacknowledged.map((range) => ({ ...range, reason }))];
+    const named = [
+      ...elsewhere,
+      ...unacknowledged.map((range) => ({ ...range, reason: SETTLED_ELSEWHERE.unacknowledged })),
+    ];
     const upTo = hasSpooled ? numberedUpTo : settledUpTo;
     // What a spool had of it was appended by this process, too.
-    const of = { gatewayEpoch: epoch, ends: hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends };
+    const allEnds = hasSpooled ? highestEnds(ends, this.#options.ingest.ends) : ends;
+    const of = { gatewayEpoch: epoch, ends: allEnds, reason: CLOSED_BY_SUCCESSOR };
     while (named.length > RANGES_MAX) {
       const settledElsewhere = named.splice(0, RANGES_MAX);
       await this.#last({ ...of, kind: 'progress', received: upTo, settledElsewhere });
@@ -116,7 +119,6 @@ export class Checkpoints {
       settledUpTo: upTo,
       received: hasSpooled ? OPEN_END : upTo,
       settledElsewhere: named,
-      reason: 'it ended without a word; its successor closed it',
     });
   }
 
