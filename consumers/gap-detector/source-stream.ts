@@ -35,7 +35,8 @@ export interface Stream extends StreamName {
 export type Gap = Required<Pick<Finding, 'from' | 'to' | 'detail'>>;
 
 const SPAN_MS = 5_000;
-const SPANS_MAX = 24;
+const SPANS_MAX = 32;
+const SPANS_KEPT = 24;
 const GIVEN_UP = 'the source has given these numbers up: it cannot send them again';
 const NEVER_ARRIVED = 'later numbers of the stream are on the log, these never arrived';
 
@@ -50,26 +51,30 @@ export function reached({ epochs, spans }: Stream, seq: number, gatewayEpoch: st
   epochs.set(gatewayEpoch, Math.max(epochs.get(gatewayEpoch) ?? 0, seq));
   const span = Math.floor(atMs / SPAN_MS);
   spans.set(span, Math.max(spans.get(span) ?? 0, seq));
-  if (spans.size > SPANS_MAX) mergeTwo(spans);
+  if (spans.size > SPANS_MAX) mergeSome(spans);
 }
 
 /**
  * Numbers of one span become as late as the next one: what waits at a gateway may keep the judgement at a time of long ago, and none that
- * came after it may slip below that. The spans become wider with their age, for then a little more patience does not matter.
+ * came after it may slip below that. The spans become wider with their age, for then a little more patience does not matter. Some at once:
+ * partitions are read one after the other, and the span that an event of another one fills again should be there for those behind it.
  */
-function mergeTwo(spans: Map<number, number>): void {
+function mergeSome(spans: Map<number, number>): void {
   const ascending = [...spans.keys()].sort((a, b) => a - b);
   const newest = ascending.at(-1) ?? 0;
-  let merged = { span: 0, into: 0, cost: Number.POSITIVE_INFINITY };
-  for (const [index, span] of ascending.entries()) {
-    const [before, into] = [ascending[index - 1], ascending[index + 1]];
-    if (before === undefined || into === undefined) continue;
-    const cost = (into - before) / (newest - into + 1);
-    if (cost < merged.cost) merged = { span, into, cost };
+  while (ascending.length > SPANS_KEPT) {
+    let merged = { index: 0, span: 0, into: 0, cost: Number.POSITIVE_INFINITY };
+    for (const [index, span] of ascending.entries()) {
+      const [before, into] = [ascending[index - 1], ascending[index + 1]];
+      if (before === undefined || into === undefined) continue;
+      const cost = (into - before) / (newest - into + 1);
+      if (cost < merged.cost) merged = { index, span, into, cost };
+    }
+    const { index, span, into } = merged;
+    spans.set(into, Math.max(spans.get(span) ?? 0, spans.get(into) ?? 0));
+    spans.delete(span);
+    ascending.splice(index, 1);
   }
-  const { span, into } = merged;
-  spans.set(into, Math.max(spans.get(span) ?? 0, spans.get(into) ?? 0));
-  spans.delete(span);
 }
 
 /**
