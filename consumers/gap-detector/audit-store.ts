@@ -16,15 +16,13 @@ const STREAMS_KEPT_MAX = 200;
 export async function storeReport(pool: Pool, report: AuditReport): Promise<void> {
   const { runId, mode, startedAt, finishedAt, verdict } = report;
   // The accounts count all, audit.findings has all, the report on the books lists the heaviest.
-  const heaviest = report.findings.slice(0, KEPT[mode]);
-  const [findings = []] = chunksOf(heaviest, (one) => asJson(one).length, {
-    rowsMax: KEPT[mode],
-    bytesMax: KEPT_CHARS,
-  });
+  const findings = firstOf(report.findings, KEPT[mode]);
   const kept = {
     ...report,
     findings,
     findingsLeftOff: report.findings.length - findings.length,
+    // Each of them names the run that healed it in audit.findings.
+    healed: firstOf(report.healed, KEPT[mode]),
     // Tens of thousands of streams are what `pmc audit run --json` may print; the books have the sums and the findings.
     stages: report.stages.map(({ streams, ...stage }) =>
       streams === undefined || streams.length > STREAMS_KEPT_MAX ? stage : { ...stage, streams },
@@ -37,6 +35,12 @@ export async function storeReport(pool: Pool, report: AuditReport): Promise<void
   if (mode === 'live') {
     await pool.query(`delete from audit.runs where mode = 'live' and finished_at < now() - $1::interval`, [LIVE_KEPT]);
   }
+}
+
+/** As many as fit into a report on the books. */
+function firstOf<T>(all: readonly T[], rowsMax: number): readonly T[] {
+  const limits = { rowsMax, bytesMax: KEPT_CHARS };
+  return chunksOf(all.slice(0, rowsMax), (one) => asJson(one).length, limits)[0] ?? [];
 }
 
 export interface StoreFindingsOptions {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { bookFindings, storeReport } from '../../consumers/gap-detector/audit-store.ts';
 import { bookedFindings, countBooked, missingRanges } from '../../consumers/gap-detector/findings-book.ts';
-import { buildReport } from '../../consumers/gap-detector/report.ts';
+import { buildReport, type HealedFinding } from '../../consumers/gap-detector/report.ts';
 import { unaccountedBelow } from '../../consumers/gap-detector/stored-side.ts';
 import type { Finding } from '../../consumers/gap-detector/verdict.ts';
 import type { Pool } from '../../service/database.ts';
@@ -92,17 +92,24 @@ test('of very many ranges that left the log unaccounted for the last one stands 
 });
 
 test('a report on the books has an end, however much is lost and whatever it is called, and says how much it leaves off', async () => {
-  const kept = async (runId: string, findings: readonly Finding[]) => {
+  const kept = async (runId: string, findings: readonly Finding[], healed: readonly HealedFinding[] = []) => {
     const times = { startedAtMs: Date.now(), finishedAtMs: Date.now(), epochs: [], unreadable: 0, perPartition: [] };
-    await storeReport(pool, buildReport({ ...times, runId, findings, mode: 'run', clusterId: 'c', coverageMin: 0.95 }));
-    const { rows } = await pool.query<{ listed: number; left: string }>(
-      `select json_array_length(report -> 'findings') as listed, report ->> 'findingsLeftOff' as left from audit.runs where id = $1`,
+    const report = buildReport({ ...times, runId, findings, mode: 'run', clusterId: 'c', coverageMin: 0.95 });
+    await storeReport(pool, { ...report, healed });
+    const { rows } = await pool.query<{ listed: number; left: string; healed: number }>(
+      `select json_array_length(report -> 'findings') as listed, report ->> 'findingsLeftOff' as left,
+         json_array_length(report -> 'healed') as healed from audit.runs where id = $1`,
       [runId],
     );
     return rows;
   };
   const many = Array.from({ length: 100_002 }, (_, offset) => missing(offset));
-  expect(await kept('many', many)).toEqual([{ listed: 100_000, left: '2' }]);
+  expect(await kept('many', many)).toEqual([{ listed: 100_000, left: '2', healed: 0 }]);
   const long = [1, 2, 3].map((offset) => missing(offset, { id: 'x'.repeat(30_000_000) }));
-  expect(await kept('long', long)).toEqual([{ listed: 2, left: '1' }]);
+  expect(await kept('long', long)).toEqual([{ listed: 2, left: '1', healed: 0 }]);
+  // What is well again has an end, too: the books have the healing already, and the run would end without its document.
+  const at = new Date().toISOString();
+  const well = (finding: Finding): HealedFinding => ({ finding, firstRun: 'run', firstSeenAt: at, healedAt: at });
+  expect(await kept('healed', [missing(1)], many.map(well))).toEqual([{ listed: 1, left: '0', healed: 100_000 }]);
+  expect(await kept('healed long', long, long.map(well))).toEqual([{ listed: 2, left: '1', healed: 2 }]);
 });
