@@ -154,6 +154,20 @@ describe('where the log has forgotten something', () => {
 });
 
 describe('a topic that is another by now', () => {
+  test('has nothing of what the outbox sent to the one before, also for who looks for the first time', async () => {
+    const outgoing = topicOf([1], [2]);
+    outgoing.sentToFormer = new Date(daysAgo(3));
+    const log = new OutgoingLog();
+    outgoing.isDatabaseAway = true;
+    await expect(look(log, outgoing)).rejects.toThrow('the database is away');
+    outgoing.isDatabaseAway = false;
+    expect(await look(log, outgoing)).toBe(daysAgo(3));
+    // What is sent from then on is read.
+    outgoing.sentToFormer = new Date(daysAgo(0.5));
+    expect(await look(log, outgoing)).toBe(daysAgo(3));
+    expect(ages(log)).toEqual([1, 2]);
+  });
+
   test('is read from its beginning where it was made again', async () => {
     const outgoing = topicOf([3, 2], [2]);
     const log = new OutgoingLog();

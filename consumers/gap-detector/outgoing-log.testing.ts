@@ -21,6 +21,8 @@ export class Outgoing {
   readonly outbox = new Map<string, string>();
   /** What the outbox says of below an offset: what it has forgotten, and the newest that it has. */
   sentBelow: { readonly forgotten: Date | null; readonly newest: Date | null } = { forgotten: null, newest: null };
+  /** The newest that the outbox has sent to a topic of before, whenever it is asked. */
+  sentToFormer: Date | null = null;
   readonly asked: (readonly string[])[] = [];
   /** The reading fails at this offset, once. */
   failsAt: number | undefined;
@@ -51,7 +53,13 @@ export class Outgoing {
     };
     const query = ({ name, values }: { name: string; values: [string[]] }) => {
       if (this.isDatabaseAway) return Promise.reject(new Error('the database is away'));
-      return Promise.resolve({ rows: name === 'audit-sent-below' ? [this.sentBelow] : this.#hashes(values[0]) });
+      const rows: Record<string, () => unknown[]> = {
+        'audit-database-time': () => [{ now: '2026-01-20 00:00:00Z' }],
+        'audit-sent-to-former': () => [{ newest: this.sentToFormer }],
+        'audit-sent-below': () => [this.sentBelow],
+        'audit-sent-replies': () => this.#hashes(values[0]),
+      };
+      return Promise.resolve({ rows: rows[name]?.() });
     };
     const read = (from: TopicPartition, lower: bigint, upper: bigint) => this.#read(from, Number(lower), Number(upper));
     return {

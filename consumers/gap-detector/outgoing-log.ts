@@ -9,7 +9,7 @@ import type { Pool } from '../../service/database.ts';
 import { payloadHash } from './digest.ts';
 import type { ReplyRecord } from './replies.ts';
 import { type Rules, SOUND_RULES } from './rules.ts';
-import { sentBelow, sentHashes } from './sent-replies.ts';
+import { databaseTime, sentBelow, sentHashes, sentToFormer } from './sent-replies.ts';
 
 export interface OutgoingTools {
   readonly admin: Pick<LogAdmin, 'ends' | 'topics'>;
@@ -73,9 +73,12 @@ export class OutgoingLog {
       this.#partitions.clear();
       this.#forget(nowMs, nowMs);
     }
+    // Nothing is remembered of the topic yet: the outbox says whether there was another one. What is sent from now on is on this one.
+    const sentUntil = this.#incarnation === undefined ? await databaseTime(tools.pool) : undefined;
+    const all = await tools.admin.ends(topic);
+    if (sentUntil !== undefined) this.#forget(await sentToFormer(tools.pool, topic, all, sentUntil), nowMs);
     this.#incarnation = described?.incarnation;
-    for (const [partition, ends] of await tools.admin.ends(topic))
-      await this.#readOn(tools, { topic, partition }, ends, nowMs, signal);
+    for (const [partition, ends] of all) await this.#readOn(tools, { topic, partition }, ends, nowMs, signal);
     return { logBeginsMs: Math.max(this.#forgottenMs, this.#letGoMs) };
   }
 

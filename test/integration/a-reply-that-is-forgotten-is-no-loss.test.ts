@@ -100,6 +100,36 @@ test('a topic that was made again is read from its beginning', async () => {
   expect(await replies.look(log, daysAgo(-2))).toBe(`fail not-measurable ${lost}`);
 });
 
+test('what went with a topic that was made again is not asked for by who looks for the first time', async () => {
+  for (const days of [4, 3]) await answered(0, days);
+  await answered(1, 2);
+  await replies.recreate();
+  expect(await judged()).toBe('inconclusive not-measurable');
+  // One partition has none of its replies, the other one all.
+  await answered(0, 1);
+  expect(await judged()).toBe('pass not-measurable');
+  const lost = await replies.effect(daysAgo(0.5));
+  expect(await judged()).toBe(`fail not-measurable ${lost}`);
+  // By now it reaches further than the former one did.
+  for (const partition of [0, 0, 1, 1]) await answered(partition, 0.4);
+  expect(await judged()).toBe(`fail not-measurable ${lost}`);
+});
+
+test('what is sent while the topic is looked at went with none', async () => {
+  await answered(0, 2);
+  const { servers, pool } = system;
+  const { admin, ranges, codec } = servers;
+  const ends = async (topic: string) => {
+    const before = await admin.ends(topic);
+    const replyId = await answered(0, 1);
+    await pool.query('update outbox set sent_at = clock_timestamp() where reply_id = $1', [replyId]);
+    return before;
+  };
+  const topics = (names: readonly string[]) => admin.topics(names);
+  const read = await new OutgoingLog().read({ admin: { ends, topics }, ranges, codec, pool }, replies.topic, NOW_MS);
+  expect(read.logBeginsMs).toBe(0);
+});
+
 test('a reply whose acknowledgement was purged is not passed over, a later one is', async () => {
   const [first, second] = [await answered(0, 40), await answered(0, 20)];
   const acknowledged = [acknowledgement(first, daysAgo(39)), acknowledgement(second, daysAgo(19))];
