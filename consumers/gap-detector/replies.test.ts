@@ -189,8 +189,14 @@ describe('reply to delivered', () => {
 
   test('one whose acknowledgement may be purged is not passed over, a later one is', () => {
     const given = { effects, replies, acknowledged: new Set(['r-b']) };
+    // Of each one it may be purged: that lets nothing pass.
     for (const acknowledgedFromMs of [ASKED_MS - GRACE_MS + 1, NOW_MS])
-      expect(judged({ ...given, acknowledgedFromMs })).toMatchObject({ delivered: 'pass', found: [] });
+      expect(judged({ ...given, acknowledgedFromMs })).toMatchObject({ delivered: 'inconclusive', found: [] });
+    const young = { acknowledgedFromMs: ASKED_MS, effects: [...effects, effect('c')] };
+    const youngReply = (source: string) => reply('c', 3, { source, createdAtMs: ASKED_MS + GRACE_MS });
+    expect(judged({ ...given, ...young, replies: [...replies, youngReply('s')] }).delivered).toBe('pass');
+    // A source that never acknowledges is not judged.
+    expect(judged({ ...given, ...young, replies: [...replies, youngReply('another')] }).delivered).toBe('inconclusive');
     expect(judged({ ...given, acknowledgedFromMs: ASKED_MS - GRACE_MS }).found).toEqual([
       'reply-missing reply-to-delivered a',
     ]);

@@ -200,6 +200,10 @@ function deliveryStage(input: ReplyInput, findings: readonly Finding[]): ReplySt
     return { stage, verdict: 'not-measurable', detail: 'no source has acknowledged a reply by its id' };
   }
   const own = findings.filter((one) => one.stage === stage);
-  const detail = `${input.acknowledged.size} replies acknowledged by ${capable.size} sources, ${own.length} passed over`;
-  return { stage, verdict: stageVerdict(own), detail };
+  const knownFromMs = input.acknowledgedFromMs + input.graceMs;
+  const isKnown = input.replies.some(({ source, createdAtMs }) => capable.has(source) && createdAtMs >= knownFromMs);
+  const detail = `${input.acknowledged.size} replies acknowledged by ${capable.size} sources, ${own.length} passed over${isKnown ? '' : PURGED}`;
+  return { stage, verdict: worst<Verdict>([stageVerdict(own), isKnown ? 'pass' : 'inconclusive']), detail };
 }
+
+const PURGED = '; no reply is young enough for its acknowledgement to be remembered';
