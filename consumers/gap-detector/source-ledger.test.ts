@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { claimOf, gapWordOf } from './gap-word.ts';
 import type { Forgotten } from './sightings.ts';
@@ -123,31 +123,6 @@ test.each([
     expect(gapsOf(ledger, ALWAYS, NOTHING, 3_000_000)).toEqual([5, 2_001]);
   },
 );
-
-test('partitions that are read one after the other are not sorted anew for every event', () => {
-  const ledger = new SourceLedger();
-  const sorted = vi.spyOn(Array.prototype, 'sort');
-  const [spans, perSpan] = [400, 50];
-  for (const partition of [0, 1, 2])
-    for (let index = 0; index < spans * perSpan; index += 1) {
-      const [seq, receivedAtMs] = [3 * index + partition + 1, index * (5_000 / perSpan)];
-      ledger.observe({ ...OF, seq, gatewayEpoch: 'g', receivedAtMs }, { topic: 't', partition, offset: BigInt(index) });
-    }
-  const times = sorted.mock.calls.length;
-  sorted.mockRestore();
-  expect(times).toBeGreaterThan(0);
-  expect(times).toBeLessThan(3 * spans);
-});
-
-test('what a later partition has of long ago is not made as late as what an earlier one had last', () => {
-  const ledger = new SourceLedger();
-  const observe = (seq: number, partition: number, receivedAtMs: number): void =>
-    ledger.observe({ ...OF, seq, gatewayEpoch: 'g', receivedAtMs }, { topic: 't', partition, offset: BigInt(seq) });
-  observe(1, 0, 0);
-  for (let seq = 1_001; seq <= 1_040; seq += 1) observe(seq, 0, seq * 10_000);
-  for (let seq = 2; seq <= 1_000; seq += 1) if (seq !== 100) observe(seq, 1, seq * 10_000);
-  expect(gapsOf(ledger, until(9_000_000), NOTHING, 20_000_000)).toEqual([100]);
-});
 
 test('a gateway is asked once for what it has settled, however many streams it has', () => {
   const ledger = new SourceLedger();
