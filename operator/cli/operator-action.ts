@@ -13,15 +13,19 @@ export interface OperatorAction {
   readonly done: () => string | undefined;
 }
 
-/** The first signal aborts the work, which ends at its next step; another one ends the process. */
+/** The first signal aborts the work, which ends at its next step; another one, whichever, ends the process. */
 export async function asOperator<T>(
   action: OperatorAction,
   cli: Cli,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort(new PmcError('PMC_INTERRUPTED', 'interrupted before its end'));
-  for (const signal of ENDING_SIGNALS) process.once(signal, interrupt);
+  const release = (): void => ENDING_SIGNALS.forEach((signal) => process.off(signal, interrupt));
+  const interrupt = (): void => {
+    release();
+    interrupted.abort(new PmcError('PMC_INTERRUPTED', 'interrupted before its end'));
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, interrupt);
   let result: T;
   try {
     result = await work(interrupted.signal);
@@ -32,7 +36,7 @@ export async function asOperator<T>(
     interrupted.signal.throwIfAborted();
     throw error;
   } finally {
-    for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
+    release();
   }
   await note(action);
   return result;
