@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { missingRanges } from '../../consumers/gap-detector/findings-book.ts';
 import { openSink } from '../../consumers/persistence/sink.ts';
 import type { LogRecord, TopicDescription } from '../../kafka/log.ts';
+import { offsetOf } from '../../kafka/offsets.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { type MissingPlan, missingPlan, type ReplayRange, sizeOf } from '../replay/missing-plan.ts';
 import { type AuditServers, clearLine, progressOf, withAuditServers } from './audit-servers.ts';
@@ -30,27 +31,39 @@ export function addReplay(program: Command, cli: Cli): void {
     .action((flags: Flags) => withAuditServers(cli, (servers) => replay(flags, servers, cli)));
 }
 
-async function replay({ execute, json }: Flags, servers: AuditServers, cli: Cli): Promise<void> {
+type ReplayServers = Pick<AuditServers, 'codec' | 'clock' | 'logger' | 'pool'> & {
+  readonly admin: Pick<AuditServers['admin'], 'topics' | 'ends'>;
+  readonly ranges: Pick<AuditServers['ranges'], 'read'>;
+  readonly config: Pick<AuditServers['config'], 'databaseUrl'>;
+};
+
+export async function replay(
+  { execute = false, json = false }: Flags,
+  servers: ReplayServers,
+  cli: Cli,
+): Promise<void> {
   const { admin, pool, config } = servers;
   const [topic] = (await admin.topics([TOPIC.incoming])) as [TopicDescription];
   const starts = new Map(
     [...(await admin.ends(topic.topic))].map(([partition, { logStart }]) => [partition, logStart]),
   );
   const plan = missingPlan(await missingRanges(pool, topic.topic), topic.incarnation, starts);
-  let accounted = 0;
-  const count = (offsets: number): void => void (accounted += offsets);
+  let accounted: number | undefined;
+  const count = (offsets: number): void => void (accounted = (accounted ?? 0) + offsets);
   const done = () =>
-    plan.offsets === 0
+    accounted === undefined
       ? undefined
       : `pmc replay --missing --execute: ${accounted} of ${plan.offsets} offsets accounted for`;
-  if (execute === true) {
+  const tell = (): void => {
+    const stored = execute ? (accounted ?? 0) : null;
+    const document = { schemaVersion: 1, topic: topic.topic, executed: execute, ...asJson(plan), stored };
+    cli.stdout.write(json ? `${JSON.stringify(document)}\n` : planText(topic.topic, plan, stored));
+  };
+  if (execute) {
     const action = { databaseUrl: config.databaseUrl, subject: topic.topic, done };
-    await asOperator(action, cli, (signal) => execution(servers, topic, plan, { cli, signal, count }));
-  }
-  const stored = execute === true ? accounted : null;
-  const document = { schemaVersion: 1, topic: topic.topic, executed: execute === true, ...asJson(plan), stored };
-  cli.stdout.write(json ? `${JSON.stringify(document)}\n` : planText(topic.topic, plan, stored));
-  if (stored !== null && stored < plan.offsets) cli.endWith(PARTIAL_EXIT);
+    await asOperator(action, cli, (signal) => execution(servers, topic, plan, { cli, signal, count }).finally(tell));
+  } else tell();
+  if (execute && (accounted ?? 0) < plan.offsets) cli.endWith(PARTIAL_EXIT);
   else if (plan.unrecoverable.length > 0) cli.endWith(REFUSED_EXIT);
 }
 
@@ -62,7 +75,7 @@ interface Watch {
 
 /** Counts how many of the planned offsets are a row, a duplicate, in quarantine or purged afterwards: the sink brings nothing back that was. */
 async function execution(
-  { ranges, pool, codec, clock, logger }: AuditServers,
+  { ranges, pool, codec, clock, logger }: ReplayServers,
   topic: TopicDescription,
   { ranges: wanted }: MissingPlan,
   { cli, signal, count }: Watch,
@@ -76,12 +89,21 @@ async function execution(
   for (const { partition, lower, upper } of wanted) {
     onProgress(`storing ${topic.topic}-${partition} from ${lower} to ${upper - 1n}`);
     const at = { topic: topic.topic, partition };
+    let from = lower;
+    // As it goes: the work may end in the middle of a range, and most often there is only one.
+    const countUpTo = async (end: bigint): Promise<void> => {
+      const part = { partition, lower: from, upper: end };
+      from = end;
+      if (part.lower < end) count(await accountedFor(pool, topic.incarnation, part));
+    };
     for await (const entries of ranges.read(at, lower, upper, signal)) {
       const records = entries.flatMap((entry): LogRecord[] => (entry.kind === 'record' ? [entry.record] : []));
-      if (records.length === 0) continue;
+      const last = entries.at(-1);
+      if (last === undefined || records.length === 0) continue;
       await sink({ ...at, incarnation: topic.incarnation, generation: 0, records, highWatermark: upper, signal });
+      await countUpTo(offsetOf(last) + 1n);
     }
-    count(await accountedFor(pool, topic.incarnation, { partition, lower, upper }));
+    await countUpTo(upper);
   }
 }
 

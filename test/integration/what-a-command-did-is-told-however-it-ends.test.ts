@@ -1,17 +1,23 @@
-// Excludes: a redrive or a purge that fails or is interrupted in the middle, and that neither its document nor the timeline of the
+// Excludes: a redrive, a purge or a replay that fails or is interrupted in the middle, and that neither its document nor the timeline of the
 // audit knows of.
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, inject, onTestFinished, test } from 'vitest';
 import { loadTimeline } from '../../consumers/gap-detector/timeline-store.ts';
 import { Codec } from '../../kafka/codec.ts';
+import type { RangeEntry } from '../../kafka/log.ts';
+import type { Cli } from '../../operator/cli/cli.ts';
+import { replay } from '../../operator/cli/replay.ts';
 import { AVRO_SCHEMAS } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import { systemClock } from '../../service/clock.ts';
+import { createLogger } from '../../service/logger.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { plainEnvironment } from '../support/plain-environment.ts';
 import { pmcCommand } from '../support/pmc-command.ts';
@@ -30,7 +36,7 @@ afterAll(async () => {
   await pool.end();
   await database[Symbol.asyncDispose]();
 });
-beforeEach(() => pool.query('truncate audit.timeline, quarantine, message_metadata, coverage, purged'));
+beforeEach(() => pool.query('truncate audit.timeline, quarantine, message_metadata, coverage, purged, audit.findings'));
 
 const told = async () => (await loadTimeline(pool)).map(({ kind, subject, detail }) => [kind, subject, detail]);
 
@@ -133,4 +139,36 @@ test('a purge that the database refuses in the middle', async () => {
   expect(await told()).toEqual([['operator-action', 'rows', expect.stringContaining(`${batch} rows deleted (test)`)]]);
   const left = await pool.query<{ rows: number }>('select count(*)::int as rows from message_metadata');
   expect(left.rows).toEqual([{ rows: rows - batch }]);
+});
+
+test('a replay whose log goes away in the middle of its one range', async () => {
+  await pool.query(
+    `insert into audit.findings (finding_key, kind, stage, detail, coincident, first_run, first_seen_at, last_seen_at)
+     select 'missing' || n, 'missing', 'log-to-stored',
+       json_build_object('topic', $1::text, 'incarnation', $2::text, 'partition', 0, 'offset', n), '[]', 'run', now(), now()
+     from generate_series(1, 3) as n`,
+    [TOPIC.incoming, incarnation],
+  );
+  const codec = new Codec(inject('registryUrl'));
+  await codec.prepare([TOPIC.incoming]);
+  const entry = (id: number): RangeEntry => {
+    const value = codec.encode(TOPIC.incoming, incomingEvent({ id: `r${id}`, content: 'x' }, { id: `r${id}` }));
+    const at = { topic: TOPIC.incoming, partition: 0, offset: BigInt(id) };
+    return { kind: 'record', record: { ...at, key: null, value, headers: {}, timestampMs: 0 }, leaderEpoch: 0 };
+  };
+  async function* read() {
+    yield await Promise.resolve([entry(1), entry(2)]);
+    throw new Error('the broker is away');
+  }
+  const ends = new Map([[0, { logStart: 0n, lastStable: 9n, highWatermark: 9n }]]);
+  const topic = { topic: TOPIC.incoming, incarnation, partitions: [] };
+  const admin = { topics: () => Promise.resolve([topic]), ends: () => Promise.resolve(ends) };
+  const about = { codec, clock: systemClock, logger: createLogger('audit', 'silent'), pool };
+  const servers = { ...about, admin, ranges: { read }, config: { databaseUrl: database.url } };
+  const stdout = new PassThrough();
+  const cli = { environment: {}, stdout, stderr: new PassThrough(), endWith: () => undefined } as unknown as Cli;
+  await expect(replay({ execute: true, json: true }, servers, cli)).rejects.toThrow('the broker is away');
+  expect(JSON.parse(String(stdout.read()))).toMatchObject({ executed: true, offsets: 3, stored: 2 });
+  const detail = 'pmc replay --missing --execute: 2 of 3 offsets accounted for';
+  expect(await told()).toEqual([['operator-action', TOPIC.incoming, detail]]);
 });
