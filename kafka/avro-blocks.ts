@@ -9,9 +9,8 @@
 //
 // How. In memory, for all types of the process, those of other writers and of resolvers included, and only in place of the text that was
 // reviewed (ADR 0010).
-import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { assertReviewed } from './reviewed.ts';
 
 const MODULE = 'avsc/lib/types.js';
 const REVIEWED_SHA256 = 'efcdb766e87219eb86e13c4ebc5becf3ee537cc2af9dafd718961a21409c533d';
@@ -53,8 +52,7 @@ export function patchBlocks(
   const [array, map] = [ArrayType.prototype, MapType.prototype];
   if (String(array._read) === String(readArray)) return;
   const installed = [array._read, array._skip, map._read, map._skip].join('\n');
-  const sha256 = createHash('sha256').update(installed).digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, installed, REVIEWED_SHA256);
   Object.assign(array, { _read: readArray, _skip: skipArray });
   Object.assign(map, { _read: readMap, _skip: skipMap });
 }

@@ -12,7 +12,6 @@
 // How. In memory, as idle-timers.ts says. The library's responses take the function from its module when a fetch loads them: the export
 // is replaced, and none of them may be there yet.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { crc32 } from 'node:zlib';
 import kafkajs from 'kafkajs';
@@ -20,6 +19,7 @@ import { describeError, PmcError } from '../../../service/errors.ts';
 import type { Logger } from '../../../service/logger.ts';
 import { checksum } from '../../platformatic/checksum.ts';
 import { UNPACKED_BYTES_MAX } from '../../platformatic/unpack.ts';
+import { assertReviewed } from '../../reviewed.ts';
 
 const PROTOCOL = 'kafkajs/src/protocol';
 const FETCH = `${PROTOCOL}/requests/fetch`;
@@ -75,8 +75,7 @@ export function tellOfDamage(to: Logger): void {
 export function patchFetchedBatches(module: MessagesModule = loaded(MODULE)): void {
   const installed = module.exports;
   if (patched.has(installed)) return;
-  const sha256 = createHash('sha256').update(String(installed)).digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, String(installed), REVIEWED_SHA256);
   for (const user of USERS) assert.ok(!(load.resolve(user) in load.cache), `${user} has the function already`);
   const decodeBatch = load(`${PROTOCOL}/recordBatch/v0/decoder.js`) as DecodeBatch;
   module.exports = (decoder) =>

@@ -10,9 +10,8 @@
 //
 // How. The method is replaced in memory when the library is loaded, not on disk: so it holds for every install, however it was
 // made, and cannot be forgotten. Only the text that was reviewed is replaced; any other ends the process before it connects.
-import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { assertReviewed } from '../../reviewed.ts';
 
 const MODULE = 'kafkajs/src/network/requestQueue/index.js';
 const REVIEWED_SHA256 = '04347ea969c6f2e3754427c0cbaee0bd4ce947fbd82f7b6e027506a06dfc581a';
@@ -35,8 +34,7 @@ export function patchIdleTimers(
 ): void {
   const installed = String(prototype.scheduleCheckPendingRequests);
   if (installed === String(scheduleCheckPendingRequests)) return;
-  const sha256 = createHash('sha256').update(installed).digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, installed, REVIEWED_SHA256);
   prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
 }
 

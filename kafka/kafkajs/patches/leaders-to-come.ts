@@ -6,9 +6,8 @@
 // What differs. An answer in which a partition has no leader is good for a second. All else is the library's own function, called as it is.
 //
 // How. In memory, as idle-timers.ts says, and only before the text that was reviewed.
-import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { assertReviewed } from '../../reviewed.ts';
 
 const MODULE = 'kafkajs/src/cluster/brokerPool.js';
 const REVIEWED_SHA256 = '040824a9b1b99940c87e239ce74393869c1a0b376a151237f63c5611906e8bc3';
@@ -36,10 +35,7 @@ export function patchLeadersToCome(
 ): void {
   if (patched.has(prototype)) return;
   const { refreshMetadata, refreshMetadataIfNecessary } = prototype;
-  const sha256 = createHash('sha256')
-    .update(`${String(refreshMetadata)}${String(refreshMetadataIfNecessary)}`)
-    .digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, `${String(refreshMetadata)}${String(refreshMetadataIfNecessary)}`, REVIEWED_SHA256);
   prototype.refreshMetadata = async function refreshSoonWithoutLeader(topics) {
     const refreshed = await refreshMetadata.call(this, topics);
     const partitions = this.metadata?.topicMetadata.flatMap(({ partitionMetadata }) => partitionMetadata) ?? [];

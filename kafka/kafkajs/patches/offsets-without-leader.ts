@@ -9,9 +9,8 @@
 // same, since it would be a TypeError, which ends the consumer. All else is the library's own function, called as it is.
 //
 // How. In memory, as idle-timers.ts says, and only before the text that was reviewed.
-import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { assertReviewed } from '../../reviewed.ts';
 
 const MODULE = 'kafkajs/src/cluster/index.js';
 const REVIEWED_SHA256 = '31c9f79434c891bee2a30b863c60317fa1be4022e6ed3215715eb14710022f94';
@@ -43,10 +42,7 @@ export function patchOffsetsWithoutLeader(
 ): void {
   if (patched.has(prototype)) return;
   const { fetchTopicsOffset, findTopicPartitionMetadata } = prototype;
-  const sha256 = createHash('sha256')
-    .update(`${String(fetchTopicsOffset)}${String(findTopicPartitionMetadata)}`)
-    .digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, `${String(fetchTopicsOffset)}${String(findTopicPartitionMetadata)}`, REVIEWED_SHA256);
   prototype.fetchTopicsOffset = async function fetchOffsetsOfLed(topics) {
     const led = topics.map((one) => ({ ...one, partitions: ledOf(one, this.findTopicPartitionMetadata(one.topic)) }));
     const answered = await fetchTopicsOffset.call(this, led);

@@ -35,7 +35,7 @@ describe.for([4, 5, 6])("the library's answers to Metadata, version %s, once a c
 test('the patch refuses a text that nobody has reviewed, and may be applied again', () => {
   const before: MetadataResponse['parse'] = (given) => Promise.resolve(given);
   const changed = { parse: before };
-  expect(() => patchPartitionsWithoutLeader([changed])).toThrow('otherwise than when this patch was reviewed');
+  expect(() => patchPartitionsWithoutLeader([changed])).toThrow('is not the text that this patch was reviewed for');
   expect(changed.parse).toBe(before);
   patchPartitionsWithoutLeader();
 });

@@ -7,9 +7,8 @@
 // What differs. A connection that connects begins with nothing received. All else is the library's own function, called as it is.
 //
 // How. In memory, as idle-timers.ts says, and only before the text that was reviewed.
-import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { assertReviewed } from '../../reviewed.ts';
 
 const MODULE = 'kafkajs/src/network/connection.js';
 const REVIEWED_SHA256 = 'e9e4cbe887a94eb248d8d8684a7d376aa42a5b24249c4379bb7055f06ce13a95';
@@ -37,10 +36,7 @@ export function patchStaleAnswers(
 ): void {
   if (patched.has(prototype)) return;
   const { connect, processData } = prototype;
-  const sha256 = createHash('sha256')
-    .update(`${String(connect)}${String(processData)}`)
-    .digest('hex');
-  assert.equal(sha256, REVIEWED_SHA256, `${MODULE} is not the text that this patch was reviewed for: review it again`);
+  assertReviewed(MODULE, `${String(connect)}${String(processData)}`, REVIEWED_SHA256);
   prototype.connect = function connectWithNothingReceived(this: Connection): Promise<unknown> {
     if (!this.isConnected()) {
       this.bytesBuffered = 0;
