@@ -1,29 +1,8 @@
 // Where a verb finds its servers, and what it is told of a stack's registry along with its address.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { identityOf } from '../../service/process-identity.ts';
-import { stackPlace, writeStackFile } from '../../service/stack-file.ts';
+import { expect, test } from 'vitest';
+import { homeOfStack } from '../../service/stack-file.testing.ts';
 import { type ServerVariable, serverEnvironment } from './server-environment.ts';
-
-/** The folder of a stack that this process is said to hold. */
-function homeOfStack(): string {
-  const home = mkdtempSync(join(tmpdir(), 'pmc-cli-home-'));
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  const place = stackPlace(home);
-  mkdirSync(place.run);
-  const supervisor = identityOf(process.pid);
-  if (supervisor === undefined) throw new Error('this process cannot be told from others');
-  writeStackFile(place, {
-    schemaVersion: 1,
-    supervisor,
-    control: { url: 'http://127.0.0.1:9409', token: 't' },
-    artifacts: home,
-    addresses: { brokers: ['127.0.0.1:1'], registryUrl: 'http://127.0.0.1:2', databaseUrl: 'postgres://127.0.0.1:3' },
-  });
-  return home;
-}
 
 const BOTH: readonly ServerVariable[] = ['DATABASE_URL', 'PMC_REGISTRY_URL'];
 

@@ -1,8 +1,6 @@
 // Excludes: a command that calls a record undecodable which the services decode, because only they know what the registry once
 // said; and one that decodes what the services refuse, because its id has had another schema.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -11,8 +9,7 @@ import { SchemaFiles } from '../../kafka/schema-files.ts';
 import { AVRO_SCHEMAS } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { createLogger } from '../../service/logger.ts';
-import { identityOf } from '../../service/process-identity.ts';
-import { stackPlace, writeStackFile } from '../../service/stack-file.ts';
+import { homeOfStack } from '../../service/stack-file.testing.ts';
 import { incomingEvent } from '../support/incoming-events.ts';
 import { pmcCommand } from '../support/pmc-command.ts';
 import { scratchDatabase } from '../support/scratch-database.ts';
@@ -24,19 +21,8 @@ test('pmc dlq redrive knows what the registry of its stack said before it was em
   const registryUrl = inject('registryUrl');
   const database = await scratchDatabase(inject('databaseUrl'));
   onTestFinished(() => database[Symbol.asyncDispose]());
-  const home = mkdtempSync(join(tmpdir(), 'pmc-cli-home-'));
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-  const place = stackPlace(home);
-  mkdirSync(place.run);
-  const supervisor = identityOf(process.pid);
-  if (supervisor === undefined) throw new Error('this process cannot be told from others');
-  writeStackFile(place, {
-    schemaVersion: 1,
-    supervisor,
-    control: { url: 'http://127.0.0.1:1', token: 't' },
-    artifacts: inject('artifacts'),
-    addresses: { brokers: [...inject('brokers')], registryUrl, databaseUrl: database.url },
-  });
+  const addresses = { brokers: [...inject('brokers')], registryUrl, databaseUrl: database.url };
+  const home = homeOfStack({ artifacts: inject('artifacts'), addresses });
 
   const codec = new Codec(registryUrl);
   await codec.prepare([TOPIC.incoming]);
