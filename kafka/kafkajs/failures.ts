@@ -4,6 +4,9 @@ import kafkajs from 'kafkajs';
 import type { AppendOutcome, TopicPartition } from '../log.ts';
 import { isRefusal, refused, unanswered } from '../refusals.ts';
 
+/** The library's words, in a plain error. */
+const NOT_CONNECTED = 'Broker not connected';
+
 /** The broker's error name (e.g. MESSAGE_TOO_LARGE) anywhere in the chain of causes. */
 export function brokerErrorOf(error: unknown): string | undefined {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
@@ -19,12 +22,16 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
 
 /**
  * What makes kafkajs give a consumer up for good although nothing is wrong with it: a broker that was away while it looked for the
- * coordinator of its group, or that goes away between its connection and the first questions; or whose proxy took the first connection
- * and closed it, again and again: no other broker is tried then.
+ * coordinator of its group, or that goes away between its connection and the first questions; whose proxy took the first connection
+ * and closed it, again and again: no other broker is tried then; or which took one and says nothing, for which there is no class of error.
  */
 export function isCuredByNewClient(error: unknown): boolean {
   const cause = error instanceof kafkajs.KafkaJSNumberOfRetriesExceeded ? error.cause : error;
-  return cause instanceof kafkajs.KafkaJSGroupCoordinatorNotFound || cause instanceof kafkajs.KafkaJSConnectionError;
+  return (
+    cause instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
+    cause instanceof kafkajs.KafkaJSConnectionError ||
+    innermost(error).message === NOT_CONNECTED
+  );
 }
 
 /**
@@ -32,9 +39,13 @@ export function isCuredByNewClient(error: unknown): boolean {
  * consumer up, and whoever starts it again would meet the same bytes.
  */
 export function isOfBytes(error: unknown): boolean {
-  let innermost = error;
-  while (innermost instanceof Error && innermost.cause !== undefined) innermost = innermost.cause;
-  return innermost instanceof RangeError;
+  return innermost(error) instanceof RangeError;
+}
+
+function innermost(error: unknown): Error {
+  let one = error;
+  while (one instanceof Error && one.cause !== undefined) one = one.cause;
+  return one instanceof Error ? one : new Error(String(one));
 }
 
 /**

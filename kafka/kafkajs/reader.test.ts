@@ -144,7 +144,6 @@ describe('a client that times out again and again', () => {
   test('is replaced, and what the old one still says is not heard', async () => {
     const old = script.consumer;
     script.consumer = new ScriptedConsumer();
-    script.consumer.connectFailures = 2;
     for (let count = 0; count < 3; count += 1) old.emit(old.events.REQUEST_TIMEOUT, { payload: {} });
     await vi.advanceTimersByTimeAsync(5_000);
     script.consumer.join([0]);
@@ -200,6 +199,8 @@ const closed = new kafkajs.KafkaJSNumberOfRetriesExceeded(new kafkajs.KafkaJSCon
 test.each([
   ['goes away', new kafkajs.KafkaJSConnectionError('read ECONNRESET')],
   ['is away and closes every connection', closed],
+  ['says nothing', new Error('Broker not connected')],
+  ['still says nothing', new kafkajs.KafkaJSNonRetriableError(new Error('Broker not connected'))],
 ])('a broker that %s as the reader begins does not end it', async (_what, failure) => {
   await reader.stop();
   script = new Script();
@@ -211,6 +212,18 @@ test.each([
   reader = await script.startReader();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(script.consumer).not.toBe(first);
+  script.consumer.join([0]);
+  await script.consumer.deliver([7]);
+  expect([script.fatal, script.consumer.committed]).toEqual([[], ['8']]);
+});
+
+test('row 42 · nor does one that closes every connection as the reader goes on with a new client: that is replaced too', async () => {
+  const old = script.consumer;
+  script.consumer = new ScriptedConsumer();
+  script.consumer.connect = () => Promise.reject(closed);
+  old.emit(old.events.CRASH, { payload: { error: closed, restart: false } });
+  script.consumer = new ScriptedConsumer();
+  await vi.advanceTimersByTimeAsync(2_000);
   script.consumer.join([0]);
   await script.consumer.deliver([7]);
   expect([script.fatal, script.consumer.committed]).toEqual([[], ['8']]);

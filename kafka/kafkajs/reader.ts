@@ -278,16 +278,15 @@ class KafkajsReader implements Reader {
   }
 
   async #restart(fresh: Consumer): Promise<void> {
-    while (this.#stopped === undefined && fresh === this.#consumer) {
-      try {
-        await this.#run(fresh);
-        // Replaced or stopped while it joined: it has not heard of the disconnect.
-        if (!this.#isCurrent(fresh)) await fresh.disconnect();
-        return;
-      } catch (error) {
-        this.#options.logger.warn({ error: describeError(error) }, 'kafka.reader.connect.failed');
-        await rebuildPause();
-      }
+    if (!this.#isCurrent(fresh)) return;
+    try {
+      await this.#run(fresh);
+      // Replaced or stopped while it joined: it has not heard of the disconnect.
+      if (!this.#isCurrent(fresh)) await fresh.disconnect();
+    } catch (error) {
+      this.#options.logger.warn({ error: describeError(error) }, 'kafka.reader.connect.failed');
+      // Another one, which may begin with another broker: this one would go on with the same.
+      if (this.#isCurrent(fresh)) this.#rebuild(rebuildPause());
     }
   }
 }

@@ -2,6 +2,9 @@
 import { isIP } from 'node:net';
 import { type BaseOptions, SASLMechanisms } from '@platformatic/kafka';
 import type { ClusterAccess, SaslLogin } from '../client-options.ts';
+import { patchBootstrapTurns } from './bootstrap-turns.ts';
+
+patchBootstrapTurns();
 
 export const CONNECT_TIMEOUT_MS = 5_000;
 

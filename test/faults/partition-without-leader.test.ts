@@ -1,7 +1,6 @@
 // A broker that goes away and stays away: what becomes of the neighbours of a partition that it alone has, and of a group that it
 // coordinates. By both clients.
 import { randomUUID } from 'node:crypto';
-import { Consumer } from '@platformatic/kafka';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Appender } from '../../kafka/log.ts';
 import { pause } from '../../service/backoff.ts';
@@ -57,21 +56,6 @@ describe.for(CLIENTS)('%s', (client) => {
     return new AppendLedger(appender);
   }
 
-  /** The node that has this number. */
-  async function coordinatorOf(groupId: string): Promise<number> {
-    const member = new Consumer({ groupId, clientId: 'test', bootstrapBrokers: [...cluster.direct], retries: 10 });
-    const coordinator = await member.findGroupCoordinator();
-    await member.close(true);
-    return coordinator;
-  }
-
-  async function groupThatStays(): Promise<string> {
-    for (;;) {
-      const groupId = bench.groupId();
-      if ((await coordinatorOf(groupId)) !== AWAY) return groupId;
-    }
-  }
-
   /** Until the test is over. */
   async function settle(ledger: AppendLedger, partition: number, number: number): Promise<void> {
     const to = { topic, partition };
@@ -84,9 +68,9 @@ describe.for(CLIENTS)('%s', (client) => {
   test('row 40 · its neighbours are appended to and read all the same, by clients that were open before and by others, and it goes on with a leader', async () => {
     const ledger = opened();
     for (const partition of [...NEIGHBOURS, ORPHAN]) await settle(ledger, partition, 0);
-    const first = await bench.open({ topic, groupId: await groupThatStays() });
+    const first = await bench.open({ topic, groupId: await cluster.groupNotWith(AWAY) });
     await vi.waitFor(() => expect(first.recorded.records).toHaveLength(3), WAIT);
-    const groupId = await groupThatStays();
+    const groupId = await cluster.groupNotWith(AWAY);
     await bench.admin.setCommitted(groupId, topic, new Map([0, 1, ORPHAN].map((partition) => [partition, 0n])));
 
     const away = cluster.node(AWAY);
@@ -107,7 +91,7 @@ describe.for(CLIENTS)('%s', (client) => {
       first,
       await bench.open({ topic, groupId, member: 'second' }),
       // Of a group that has committed nothing: it asks each partition where it begins.
-      await bench.open({ topic, groupId: await groupThatStays(), member: 'third' }),
+      await bench.open({ topic, groupId: await cluster.groupNotWith(AWAY), member: 'third' }),
     ];
     for (const { recorded } of readers) {
       for (const partition of NEIGHBOURS) {
@@ -137,7 +121,7 @@ describe.for(CLIENTS)('%s', (client) => {
     for (const partition of NEIGHBOURS) await bench.append({ topic: shared, partition }, 5);
     const { recorded } = await bench.open({ topic: shared, groupId });
     await isRead(5);
-    const away = cluster.node(await coordinatorOf(groupId));
+    const away = cluster.node(await cluster.coordinatorOf(groupId));
     await away.stop();
     try {
       for (const partition of NEIGHBOURS) await bench.append({ topic: shared, partition }, 5);

@@ -214,6 +214,11 @@ const ROWS: readonly Row[] = [
     'each heartbeat and commit fails for ever: the same records again and again, and no word of it',
     'a member that its coordinator has not heard for twice the session time-out is replaced by one that joins anew',
   ],
+  [
+    'what any broker can answer is asked of the first one that takes a connection, again and again, also where that is closed at once or says nothing (both)',
+    'with other brokers there, no member joins its group, and nothing is learnt of a topic; or the process ends',
+    'the next one is asked after a failure: in @platformatic/kafka by a reviewed patch, in kafkajs by a new client, which begins with any of them',
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({

@@ -5,7 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Admin, alterPartitionReassignmentsV0 } from '@platformatic/kafka';
+import { Admin, alterPartitionReassignmentsV0, Consumer } from '@platformatic/kafka';
 import { completeArtifact, KAFKA_ARTIFACT } from '../../../compose/embedded/artifacts.ts';
 import { javaProgram } from '../../../compose/embedded/preflight-probe.ts';
 import { type Child, Children } from '../../../compose/processes/children.ts';
@@ -94,6 +94,24 @@ export class KafkaCluster {
 
   async leaderOf(topic: string, partition: number): Promise<number> {
     return (await this.#partitionsOf(topic))[partition]?.leader ?? -1;
+  }
+
+  /** The number of the node. */
+  async coordinatorOf(groupId: string): Promise<number> {
+    const member = new Consumer({ groupId, clientId: 'test', bootstrapBrokers: [...this.direct], retries: 10 });
+    try {
+      return await member.findGroupCoordinator();
+    } finally {
+      await member.close(true);
+    }
+  }
+
+  /** The name of a new group that another broker than this one coordinates. */
+  async groupNotWith(nodeId: number): Promise<string> {
+    for (;;) {
+      const groupId = `test-${randomUUID()}`;
+      if ((await this.coordinatorOf(groupId)) !== nodeId) return groupId;
+    }
   }
 
   /**

@@ -1,0 +1,63 @@
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { Admin, kGetBootstrapConnection, kPerformWithRetry, NetworkError } from '@platformatic/kafka';
+import { afterEach, expect, test } from 'vitest';
+import { type BaseClass, patchBootstrapTurns } from './bootstrap-turns.ts';
+import { accessOptions } from './client.ts';
+
+const servers: Server[] = [];
+const admins: Admin[] = [];
+
+/** The port of what takes connections, and says nothing. */
+async function silent(): Promise<number> {
+  const server = createServer();
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+function adminOf(ports: readonly number[]): Admin {
+  const brokers = ports.map((port) => `127.0.0.1:${port}`);
+  const admin = new Admin({ ...accessOptions({ brokers, clientId: 'test' }), retryDelay: 1, retries: 5 });
+  admins.push(admin);
+  return admin;
+}
+
+/** The ports that were asked until one of these answered, as the library asks what any broker can answer. */
+function askedUntil(admin: Admin, answering: readonly number[]): Promise<readonly number[]> {
+  const asked: number[] = [];
+  return new Promise((resolve) => {
+    void admin[kPerformWithRetry](
+      'question',
+      (answered) =>
+        admin[kGetBootstrapConnection]((_error, connection) => {
+          const port = connection?.port ?? 0;
+          asked.push(port);
+          answered(answering.includes(port) ? null : new NetworkError('Connection closed'), undefined);
+        }),
+      () => resolve(asked),
+    );
+  });
+}
+
+afterEach(async () => {
+  await Promise.all(admins.splice(0).map((one) => one.close()));
+  for (const server of servers.splice(0)) server.close();
+});
+
+test('row 42 · a question that one broker did not answer is asked of the next, and so are later ones, of other clients too', async () => {
+  const ports = [await silent(), await silent(), await silent()];
+  const admin = adminOf(ports);
+  const [first = 0] = await askedUntil(admin, ports);
+  const others = ports.filter((port) => port !== first);
+  const asked = await askedUntil(admin, others);
+  expect(asked).toEqual([first, expect.any(Number)]);
+  expect(await askedUntil(admin, others)).toEqual([asked[1]]);
+  expect(await askedUntil(adminOf(ports), others)).toEqual([asked[1]]);
+});
+
+test('the patch refuses a text that nobody has reviewed, and may be applied again', () => {
+  const changed = { prototype: {} } as unknown as BaseClass;
+  expect(() => patchBootstrapTurns(changed)).toThrow('is not the text that this patch was reviewed for');
+  expect(changed.prototype).toEqual({});
+  patchBootstrapTurns();
+});
