@@ -12,7 +12,7 @@ import { type ProcessRecording, ReaderMember } from './reader-member.ts';
 import { type Recording, type RecordingReader, recordingReader } from './recording-reader.ts';
 
 /** Long enough for a member that vanished to be replaced on a busy machine. */
-export const WAIT = { timeout: 75_000, interval: 50 };
+export const WAIT = { timeout: 120_000, interval: 50 };
 
 const RECORDS_AT_ONCE = 500;
 
