@@ -1,6 +1,7 @@
 // Reads again from the log what a receiver did not take when it came by: one partition after the other, until the receiver is live,
-// can take no more or is gone. Of peers that come back by the thousand only a few are read for at once.
-import type { PartitionEnds, RangeReader } from '../../kafka/log.ts';
+// can take no more or is gone. A partition that cannot be read rests, ever longer, and holds up no other. Of peers that come back by
+// the thousand only a few are read for at once.
+import type { RangeReader } from '../../kafka/log.ts';
 import type { Dispatch } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { backoffMs, pause } from '../../service/backoff.ts';
@@ -8,6 +9,7 @@ import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { Cursor, Vector } from './cursor.ts';
 import type { OutgoingDecoder } from './outgoing-decoder.ts';
+import type { OutgoingEnds } from './outgoing-ends.ts';
 
 /** One that is behind. */
 export interface Follower {
@@ -26,7 +28,7 @@ export interface CatchUpOptions {
   readonly decode: OutgoingDecoder;
   /** How far this process has read. */
   readonly tail: Vector;
-  readonly ends: () => Promise<ReadonlyMap<number, PartitionEnds>>;
+  readonly ends: OutgoingEnds;
   readonly logger: Logger;
 }
 
@@ -34,9 +36,16 @@ const READERS_MAX = 8;
 const READ_RECORDS = 2_000n;
 const READ_AGAIN = { initialMs: 250, maxMs: 5_000 };
 
+interface Trouble {
+  attempts: number;
+  isResting: boolean;
+}
+
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #reading = new Set<Follower>();
+  /** Of each the partitions that could not be read when they were last asked. */
+  readonly #troubled = new WeakMap<Follower, Map<number, Trouble>>();
   readonly #waiting: (() => void)[] = [];
   #readers = 0;
 
@@ -50,23 +59,34 @@ export class CatchUp {
   }
 
   async #read(one: Follower): Promise<void> {
-    const { logger } = this.#options;
-    const { source, cursor, signal } = one;
+    const troubled = this.#troubled.get(one) ?? new Map<number, Trouble>();
+    this.#troubled.set(one, troubled);
     this.#reading.add(one);
-    for (let attempt = 1; cursor.behind.size > 0 && one.canTake; ) {
-      const partition = cursor.behind.keys().next().value as number;
+    while (one.canTake) {
+      const partition = [...one.cursor.behind.keys()].find((behind) => troubled.get(behind)?.isResting !== true);
+      if (partition === undefined) break;
       try {
         if (!(await this.#inTurn(one, () => this.#readPartition(one, partition)))) break;
-        attempt = 1;
+        troubled.delete(partition);
       } catch (error) {
-        if (signal.aborted) break;
+        if (one.signal.aborted) break;
         if (await this.#hasExpired(one, partition)) continue;
-        logger.warn({ source, attempt, error: describeError(error) }, 'communicator.outgoing.unreadable');
-        await pause(backoffMs(attempt, READ_AGAIN), signal);
-        attempt += 1;
+        const trouble = { attempts: (troubled.get(partition)?.attempts ?? 0) + 1, isResting: true };
+        troubled.set(partition, trouble);
+        void this.#rest(one, partition, trouble, error);
       }
     }
     this.#reading.delete(one);
+  }
+
+  async #rest(one: Follower, partition: number, trouble: Trouble, error: unknown): Promise<void> {
+    const { source, signal } = one;
+    const { attempts } = trouble;
+    const what = { source, partition, attempt: attempts, error: describeError(error) };
+    this.#options.logger.warn(what, 'communicator.outgoing.unreadable');
+    await pause(backoffMs(attempts, READ_AGAIN), signal);
+    trouble.isResting = false;
+    this.follow(one);
   }
 
   /** Whether it took all that was read for it. */
@@ -95,7 +115,7 @@ export class CatchUp {
 
   /** Whether the log let go of what was to be read. */
   async #hasExpired({ source, cursor }: Follower, partition: number): Promise<boolean> {
-    const known = await this.#options.ends().catch(() => undefined);
+    const known = await this.#options.ends([partition]).catch(() => undefined);
     const first = known?.get(partition)?.logStart ?? 0n;
     const next = cursor.behind.get(partition);
     if (next === undefined || next >= first) return false;

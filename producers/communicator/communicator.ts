@@ -19,6 +19,7 @@ import { answeredWithin, within } from './in-time.ts';
 import { Ingest } from './ingest.ts';
 import { LogState } from './log-state.ts';
 import { communicatorMetrics } from './metrics.ts';
+import { outgoingEnds } from './outgoing-ends.ts';
 import { prepareLog } from './prepare-log.ts';
 import { SavedPositions } from './saved-positions.ts';
 import type { SessionDeps } from './session-options.ts';
@@ -152,7 +153,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     range,
     codec,
     saved,
-    ends: () => answeredWithin(ENDS_MS, admin.ends(TOPIC.outgoing)),
+    ends: (only) => answeredWithin(ENDS_MS, outgoingEnds(admin, only)),
     logger,
     metrics,
   });

@@ -5,7 +5,7 @@
 //
 //   attach(position) ──► behind: read again from the log ──► live: as the tail reads it ──► cannot take: behind
 import type { Codec } from '../../kafka/codec.ts';
-import type { Batch, LogRecord, PartitionEnds, RangeReader } from '../../kafka/log.ts';
+import type { Batch, LogRecord, RangeReader } from '../../kafka/log.ts';
 import type { Dispatch } from '../../schemas/generated.ts';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { Position, Welcome } from '../../schemas/protocol/frames.ts';
@@ -16,6 +16,7 @@ import { CatchUp, type Follower } from './catch-up.ts';
 import { Cursor, type Vector } from './cursor.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import { type OutgoingDecoder, outgoingDecoder } from './outgoing-decoder.ts';
+import type { OutgoingEnds } from './outgoing-ends.ts';
 import type { SavedPositions } from './saved-positions.ts';
 import { positionOf, type Resume, resumedPosition, type StartPosition, withinLog } from './start-position.ts';
 
@@ -46,7 +47,7 @@ export interface DownwardOptions {
   readonly range: RangeReader;
   readonly codec: Codec;
   readonly saved: Pick<SavedPositions, 'begin' | 'load' | 'moved'>;
-  readonly ends: () => Promise<ReadonlyMap<number, PartitionEnds>>;
+  readonly ends: OutgoingEnds;
   readonly logger: Logger;
   readonly metrics: CommunicatorMetrics;
 }
@@ -214,7 +215,7 @@ export class Downward {
   /** The reader was moved forward: who is live here must not miss what lies between. */
   async #fillHole({ topic, partition, offset }: LogRecord, next: bigint, signal: AbortSignal): Promise<void> {
     const { range, ends, logger } = this.#options;
-    const first = (await ends()).get(partition)?.logStart ?? 0n;
+    const first = (await ends([partition])).get(partition)?.logStart ?? 0n;
     logger.warn({ partition, from: String(next), to: String(offset) }, 'communicator.outgoing.hole');
     const from = first > next ? first : next;
     for await (const entries of range.read({ topic, partition }, from, offset, signal)) {

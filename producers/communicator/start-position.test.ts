@@ -19,26 +19,35 @@ function endsOf(starts: Vector, ends: Vector): ReadonlyMap<number, PartitionEnds
 }
 
 const offset = fc.bigInt({ min: 0n, max: 50n });
-/** Of each partition where its log begins, where it ends, and where the peer stands in it, if it has heard of it. */
-const partitions = fc.array(fc.tuple(offset, offset, fc.option(offset, { nil: undefined })), {
+/** Of each partition where its log begins, where it ends, where the peer stands in it, if it has heard of it, and whether it is led. */
+const partitions = fc.array(fc.tuple(offset, offset, fc.option(offset, { nil: undefined }), fc.boolean()), {
   minLength: 1,
   maxLength: 5,
 });
 
 describe('where a peer begins', () => {
-  test('is its position, as near to it as the log goes, and the beginning of what it has not heard of; what is not to be had is told', async () => {
+  test('is its position, as near to it as the log goes, and the beginning of what it has not heard of; what is not to be had is told. Where nobody can say how far the log goes it is no later', async () => {
     await fc.assert(
       fc.asyncProperty(partitions, fc.boolean(), async (all, isSaved) => {
         const starts = new Map(all.map(([start], partition) => [partition, start]));
         const now = new Map(all.map(([start, length], partition) => [partition, start + length]));
         const wanted = new Map(all.flatMap(([, , next], partition) => (next === undefined ? [] : [[partition, next]])));
-        const ends = (): Promise<ReadonlyMap<number, PartitionEnds>> => Promise.resolve(endsOf(starts, now));
+        const isLed = (partition: number): boolean => all[partition]?.[3] === true;
+        const ends = (only: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>> => {
+          expect(only.filter((partition) => wanted.get(partition) === now.get(partition))).toEqual([]);
+          const asked = [...now].filter(([partition]) => only.includes(partition) && isLed(partition));
+          return Promise.resolve(endsOf(starts, new Map(asked)));
+        };
         const resume = { log_epoch: LOG, pos: positionOf(wanted) };
         const found = isSaved ? await withinLog(wanted, now, ends) : await resumedPosition(resume, now, LOG, ends);
         let isLost = false;
         for (const [partition, end] of now) {
           const first = starts.get(partition) as bigint;
           const next = wanted.get(partition);
+          if (!isLed(partition)) {
+            expect(found.start.get(partition)).toBe(next === undefined ? 0n : next > end ? end : next);
+            continue;
+          }
           const isOff = next !== undefined && (next < first || next > end);
           isLost ||= isOff;
           const nearest = next !== undefined && next > end ? end : first;

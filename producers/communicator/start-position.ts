@@ -1,12 +1,12 @@
 // Where a receiver begins in the outgoing topic: where it says that it was, where it was saved to be, or now. What a position
 // promises that the log cannot keep is said to be lost; whatever the log still has is delivered all the same. A position is told
 // and saved whole, of every partition there was: one that it does not have was added since, and nothing of that was had.
-import type { PartitionEnds } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { Position } from '../../schemas/protocol/frames.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Vector } from './cursor.ts';
+import type { OutgoingEnds } from './outgoing-ends.ts';
 
 export interface Resume {
   readonly log_epoch: string;
@@ -24,7 +24,7 @@ export async function resumedPosition(
   { log_epoch, pos }: Resume,
   now: Vector,
   logEpoch: string,
-  ends: () => Promise<ReadonlyMap<number, PartitionEnds>>,
+  ends: OutgoingEnds,
 ): Promise<StartPosition> {
   if (log_epoch !== logEpoch) return { start: now, lost: 'the position is of another log' };
   const wanted = new Map<number, bigint>();
@@ -39,15 +39,11 @@ export async function resumedPosition(
 }
 
 /** The position, or as near to it as the log goes. */
-export async function withinLog(
-  wanted: Vector,
-  now: Vector,
-  ends: () => Promise<ReadonlyMap<number, PartitionEnds>>,
-): Promise<StartPosition> {
-  if ([...wanted.keys(), ...now.keys()].every((partition) => wanted.get(partition) === now.get(partition))) {
-    return { start: wanted };
-  }
-  const known = await ends();
+export async function withinLog(wanted: Vector, now: Vector, ends: OutgoingEnds): Promise<StartPosition> {
+  const all = new Set([...wanted.keys(), ...now.keys()]);
+  const elsewhere = [...all].filter((partition) => wanted.get(partition) !== now.get(partition));
+  if (elsewhere.length === 0) return { start: wanted };
+  const known = await ends(elsewhere);
   const start = new Map(wanted);
   for (const partition of now.keys()) {
     if (!wanted.has(partition)) start.set(partition, known.get(partition)?.logStart ?? 0n);
@@ -55,7 +51,12 @@ export async function withinLog(
   let lost: string | undefined;
   for (const [partition, next] of wanted) {
     const end = known.get(partition);
-    if (end === undefined) continue;
+    if (end === undefined) {
+      // Nobody can say whether the log has come so far: what comes twice is better than what does not come.
+      const tail = now.get(partition);
+      if (tail !== undefined && next > tail) start.set(partition, tail);
+      continue;
+    }
     if (next < end.logStart) lost = 'the position is older than the log';
     else if (next > end.highWatermark) lost = 'the position is beyond the log';
     else continue;
