@@ -51,7 +51,9 @@ create table public.calls (
   received_at timestamp with time zone not null,
   created_at timestamp with time zone not null default now(),
   takes integer not null default 0,
-  leased_until timestamp with time zone
+  leased_until timestamp with time zone,
+  taken_by uuid,
+  first_postponed_at timestamp with time zone
 );
 create table public.conflicts (
   identity uuid not null,

@@ -125,6 +125,8 @@ export const calls = pgTable('calls', {
   createdAt: time('created_at').notNull().defaultNow(),
   takes: integer('takes').notNull().default(0),
   leasedUntil: time('leased_until'),
+  takenBy: uuid('taken_by'),
+  firstPostponedAt: time('first_postponed_at'),
 });
 
 export const forgotten = pgTable('forgotten', {

@@ -1,10 +1,11 @@
 // External APIs that fail, hang, reset after they have done it, or are left by a caller that died. What is done is told as done,
 // once; what nobody can know is told as unknown, and not done again. Nothing else waits for it meanwhile.
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { signatureOf } from '../../consumers/commands/external/request.ts';
 import { pause } from '../../service/backoff.ts';
 import { API_SECRET, ApisUnderTest, POST, WAIT } from '../support/apis-under-test.ts';
-import { command, handle, ListLog, relayOnce } from '../support/command-batches.ts';
+import { command, handle, ListLog, NOW_MS, relayOnce } from '../support/command-batches.ts';
 import { answerJson } from '../support/misbehaving-api.ts';
 
 let apis: ApisUnderTest;
@@ -156,6 +157,57 @@ test("a call is nobody else's while it is made, nor because the database was awa
   ]);
 });
 
+const endLeases = () => apis.pool.query(`update calls set leased_until = clock_timestamp() - interval '1 second'`);
+
+/** Every statement of that name goes through `by`, until the mock is restored. */
+function interceptQueries(name: string, by: (run: () => Promise<{ rowCount: number }>) => Promise<unknown>) {
+  const query = apis.pool.query.bind(apis.pool) as (...asked: unknown[]) => Promise<{ rowCount: number }>;
+  const intercepted = (...asked: unknown[]): unknown => {
+    const run = () => query(...asked);
+    return (asked[0] as { name?: string }).name === name ? by(run) : run();
+  };
+  return vi.spyOn(apis.pool, 'query').mockImplementation(intercepted);
+}
+
+test('a call that was taken without the taker hearing of it is made all the same, once', async () => {
+  apis.api.on('/a', answerJson({ text: 'once' }));
+  let lost = 0;
+  const queries = interceptQueries('commands-take-calls', async (run) => {
+    const answer = await run();
+    if (answer.rowCount === 1 && (lost += 1) <= 2) throw new Error('the answer is lost');
+    return answer;
+  });
+  await apis.asking(apis.declared(POST)).post('/api a x');
+  await vi.waitFor(() => expect(lost).toBeGreaterThan(0), WAIT);
+  // Longer than a lane leaves alone what others may have in hand.
+  await vi.waitFor(
+    async () => {
+      await endLeases();
+      expect(await apis.statuses()).not.toEqual(['pending']);
+    },
+    { timeout: 60_000, interval: 200 },
+  );
+  queries.mockRestore();
+  expect((await apis.replies()).map(({ content }) => content)).toEqual(['once']);
+  expect([apis.api.asked('/a').length, await apis.statuses()]).toEqual([1, ['done']]);
+});
+
+test('a call that was made, and whose end could not be written, is not one that its lane never began', async () => {
+  apis.api.on('/a', answerJson({ text: 'once' }));
+  const refusal = Object.assign(new pg.DatabaseError('refused', 0, 'error'), { code: '22P02' });
+  const queries = interceptQueries('commands-end-call', () => Promise.reject(refusal));
+  const asking = apis.asking(apis.declared(POST));
+  await asking.post('/api a x');
+  await vi.waitFor(() => expect(queries).toHaveBeenCalledWith(expect.objectContaining({ name: 'commands-end-call' })));
+  queries.mockRestore();
+  // The lane takes something else meanwhile, and leaves that where it is.
+  await asking.ask('/api a y');
+  expect(await apis.statuses()).toEqual(['pending', 'done']);
+  await endLeases();
+  await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['unknown', 'done']), WAIT);
+  expect(apis.api.asked('/a')).toHaveLength(2);
+});
+
 test('a replay of the command calls nothing again, neither while it is being called nor later', async () => {
   const released = Promise.withResolvers<void>();
   apis.api.on('/a', async (answer, socket, nth) => {
@@ -223,10 +275,21 @@ describe('a webhook that cannot be told now', () => {
        values ('f1', 'missing', 'log-to-stored', '{}', 'run', $1, now())`,
       [changedAt],
     );
+  const queue = async (changedAt: Date, firstPostponedAt?: Date) => {
+    const [key, target] = ['00000000-0000-8000-8000-000000000001', 'webhook:findings'];
+    await apis.pool.query(`insert into effects (event_key, kind, target, status) values ($1, 'call', $2, 'pending')`, [
+      key,
+      target,
+    ]);
+    await apis.pool.query(
+      `insert into calls (event_key, target, given, received_at, first_postponed_at) values ($1, $2, '{}', $3, $4)`,
+      [key, target, changedAt, firstPostponedAt],
+    );
+  };
   const call = async () =>
     (
       await apis.pool.query<{ minutes: number | null; takes: number }>(
-        'select extract(epoch from leased_until - now())::float8 / 60 as minutes, takes from calls',
+        'select extract(epoch from leased_until - now())::float8 / 60 as minutes, takes from calls order by created_at',
       )
     ).rows;
 
@@ -250,6 +313,28 @@ describe('a webhook that cannot be told now', () => {
     expect(await call()).toEqual([]);
   });
 
+  test('is told after a minute at first, however old the finding is, and for as long again as it has been tried for', async () => {
+    apis.api.on('/hook', answerJson({}, 503));
+    await queue(new Date(NOW_MS - 50 * 60_000));
+    hooked();
+    const isPutOffFor = (minutes: number) =>
+      vi.waitFor(
+        async () => expect(await call()).toMatchObject([{ takes: 0, minutes: expect.closeTo(minutes, 0) as unknown }]),
+        WAIT,
+      );
+    await isPutOffFor(1);
+    const passed = (minutes: number) =>
+      apis.pool.query(
+        `update calls set leased_until = null, first_postponed_at = first_postponed_at - interval '1 minute' * $1`,
+        [minutes],
+      );
+    await passed(7);
+    await isPutOffFor(7);
+    await passed(23 * 60);
+    await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['failed']), WAIT);
+    expect(apis.api.asked('/hook')).toHaveLength(3);
+  });
+
   test('is told later also where nobody knows whether it was told, if that does no harm', async () => {
     apis.api.on('/hook', answerJson({}, 502));
     await find(new Date());
@@ -264,14 +349,7 @@ describe('a webhook that cannot be told now', () => {
   test('is given up after a day, and at once where it is refused', async () => {
     apis.api.on('/hook', answerJson({}, 503));
     await find(new Date());
-    await apis.pool.query(
-      `insert into effects (event_key, kind, target, status) values ($1, 'call', 'webhook:findings', 'pending')`,
-      ['00000000-0000-8000-8000-000000000001'],
-    );
-    await apis.pool.query(
-      `insert into calls (event_key, target, given, received_at)
-       values ('00000000-0000-8000-8000-000000000001', 'webhook:findings', '{}', '2026-11-01')`,
-    );
+    await queue(new Date('2026-11-01'), new Date('2026-11-01'));
     hooked();
     // The new one has been asked and put off: until then it is pending, too.
     await vi.waitFor(async () => {

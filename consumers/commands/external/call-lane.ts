@@ -4,7 +4,9 @@
 //
 //   take (lease) → COMMIT → request → answer → COMMIT {outcome, reply}
 // A crash before the request, or anywhere behind it, looks the same from outside: the lease ends, and the call is called unknown. A
-// database that is away is no crash: whoever has an outcome keeps it until it is back, and has time then to write it down.
+// database that is away is no crash: whoever has an outcome keeps it until it is back, and has time then to write it down; what was
+// taken, while the answer that says so was lost, is taken again by the same lane, which knows that it has not made it.
+import { randomUUID } from 'node:crypto';
 import { storable } from '../../../schemas/column-text.ts';
 import { pause } from '../../../service/backoff.ts';
 import type { Clock } from '../../../service/clock.ts';
@@ -52,6 +54,7 @@ export class CallLane {
   readonly #stopping = new AbortController();
   readonly #givenUp = new AbortController();
   readonly #inFlight = new Map<string, Promise<void>>();
+  #taker = randomUUID();
   #takesAbandonedFromMs = Number.NEGATIVE_INFINITY;
   #announced = false;
   #wake: (() => void) | undefined;
@@ -105,7 +108,7 @@ export class CallLane {
     const takesAbandoned = performance.now() >= this.#takesAbandonedFromMs;
     try {
       const inHand = [...this.#inFlight.keys()];
-      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs, inHand, takesAbandoned });
+      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs, inHand, takesAbandoned, taker: this.#taker });
     } catch (error) {
       this.#wasAway();
       logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
@@ -139,7 +142,8 @@ export class CallLane {
       logger[outcome.status === 'done' ? 'debug' : 'warn'](fields, 'commands.call.ended');
       if (isNew && reply !== undefined) onReply(reply.reply);
     } catch (error) {
-      // The lease ends by itself, and the call is then called unknown.
+      // The lease ends by itself, and the call is then called unknown: it is not one that was never begun.
+      this.#taker = randomUUID();
       logger.error({ target, eventKey: call.eventKey, error: describeError(error) }, 'commands.call.unfinished');
     }
   }
@@ -162,12 +166,12 @@ export class CallLane {
   }
 
   /** Only what cannot have been done, or does no harm when it is done again, is called again so much later. */
-  #postponementMs({ receivedAtMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
-    const { patience, clock } = this.#options;
+  #postponementMs({ triedForMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
+    const { patience } = this.#options;
     const { status, isEndpointIll, isRepeatable } = outcome;
     if (patience === undefined || status === 'done' || isEndpointIll !== true || isRepeatable !== true)
       return undefined;
-    return postponementMs(clock.nowMs() - receivedAtMs, patience);
+    return postponementMs(triedForMs, patience);
   }
 
   async #postpone({ eventKey }: TakenCall, { reason }: CallOutcome, delayMs: number): Promise<void> {

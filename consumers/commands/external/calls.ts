@@ -1,6 +1,7 @@
 // The table `calls`: calls of external APIs that wait for their turn or are being made. A call is taken under a lease before it
-// is sent; one whose lease ended belongs to a member that crashed in the middle, and nobody can say how far it came. The
-// outcome, the reply and the end of the call become durable together, once.
+// is sent; one whose lease ended belongs to a member that crashed in the middle, and nobody can say how far it came. Only its own
+// taker can: what it does not have in hand, it never heard of. The outcome, the reply and the end of the call become durable
+// together, once.
 import type { Pool } from '../../../service/database.ts';
 import { type OutboxReply, targetOf } from '../dispatch.ts';
 
@@ -12,9 +13,13 @@ export interface TakenCall {
   readonly receivedAtMs: number;
   /** Somebody began with it before and did not come to an end. */
   readonly isAbandoned: boolean;
+  /** Since it was put off for the first time; 0 where it never was. */
+  readonly triedForMs: number;
 }
 
 export interface Taking {
+  /** Whoever takes, under a name that it gives up where it leaves unfinished what it began. */
+  readonly taker: string;
   readonly callsMax: number;
   readonly leaseMs: number;
   /** What the taker has in hand itself: it comes to an end, however late. */
@@ -23,20 +28,24 @@ export interface Taking {
   readonly takesAbandoned: boolean;
 }
 
+// What is the taker's own and not in its hand is what an answer told of that never came: nobody has begun with it since, however
+// often it is taken again.
 const TAKE = `
-  update calls set takes = takes + 1, leased_until = clock_timestamp() + interval '1 ms' * $3
+  update calls set takes = takes + (taken_by is distinct from $6)::int, taken_by = $6,
+    leased_until = clock_timestamp() + interval '1 ms' * $3
   where event_key in (
     select event_key from calls
-    where target = $1 and (leased_until is null or leased_until < clock_timestamp())
-      and event_key <> all($4::uuid[]) and (takes = 0 or $5)
+    where target = $1 and event_key <> all($4::uuid[])
+      and (taken_by = $6 or ((leased_until is null or leased_until < clock_timestamp()) and (takes = 0 or $5)))
     order by created_at limit $2 for update skip locked
   )
-  returning event_key, given, asked, received_at, takes`;
+  returning event_key, given, asked, received_at, takes,
+    coalesce(extract(epoch from clock_timestamp() - first_postponed_at) * 1000, 0)::float8 as tried_for_ms`;
 
 export async function takeCalls(
   pool: Pool,
   target: string,
-  { callsMax, leaseMs, inHand, takesAbandoned }: Taking,
+  { callsMax, leaseMs, inHand, takesAbandoned, taker }: Taking,
 ): Promise<readonly TakenCall[]> {
   const { rows } = await pool.query<{
     event_key: string;
@@ -44,9 +53,11 @@ export async function takeCalls(
     asked: unknown;
     received_at: Date;
     takes: number;
-  }>({ name: 'commands-take-calls', text: TAKE, values: [target, callsMax, leaseMs, inHand, takesAbandoned] });
-  return rows.map(({ event_key, given, asked, received_at, takes }) => {
-    return { eventKey: event_key, given, asked, receivedAtMs: received_at.getTime(), isAbandoned: takes > 1 };
+    tried_for_ms: number;
+  }>({ name: 'commands-take-calls', text: TAKE, values: [target, callsMax, leaseMs, inHand, takesAbandoned, taker] });
+  return rows.map(({ event_key, given, asked, received_at, takes, tried_for_ms }) => {
+    const times = { receivedAtMs: received_at.getTime(), triedForMs: tried_for_ms };
+    return { eventKey: event_key, given, asked, isAbandoned: takes > 1, ...times };
   });
 }
 
@@ -103,7 +114,10 @@ export async function endCall(pool: Pool, end: CallEnd, leaseMs: number): Promis
 export async function postponeCall(pool: Pool, eventKey: string, delayMs: number): Promise<void> {
   await pool.query({
     name: 'commands-postpone-call',
-    text: `update calls set takes = 0, leased_until = clock_timestamp() + interval '1 ms' * $2 where event_key = $1`,
+    text: `
+      update calls set takes = 0, taken_by = null, leased_until = clock_timestamp() + interval '1 ms' * $2,
+        first_postponed_at = coalesce(first_postponed_at, clock_timestamp())
+      where event_key = $1`,
     values: [eventKey, delayMs],
   });
 }
