@@ -1,14 +1,21 @@
 // One transaction on one connection of the pool. It owns begin, commit, the lock of the partition and giving up: when the
 // signal aborts or nothing is heard for too long, the connection is destroyed, which rolls back on the server. What a commit
 // without an answer did is unknown; the caller repeats the batch and the unique keys make the repeat invisible.
-import type { Pool, PoolClient } from '../../service/database.ts';
+import { type Pool, type PoolClient, sqlStateOf } from '../../service/database.ts';
 import { PmcError } from '../../service/errors.ts';
+import { endAbandonedCopy } from './abandoned-copy.ts';
 import { queryWithCopy, type StatementResult } from './copy-in.ts';
 
 const DEADLINE_MS = 60_000;
-/** The server ends what a frozen process leaves open, so that the partition's next owner does not wait for it for ever. */
+/**
+ * The server ends what a frozen process leaves open, so that the partition's next owner does not wait for it for ever; but for a COPY, which
+ * that owner ends (abandoned-copy.ts). Of a machine that is gone it learns within half a minute; by itself it would ask after two hours.
+ */
 const SERVER_LIMITS = `set local lock_timeout = '10s'; set local statement_timeout = '45s';
-  set local idle_in_transaction_session_timeout = '30s'`;
+  set local idle_in_transaction_session_timeout = '30s'; set local tcp_user_timeout = '30s';
+  set local tcp_keepalives_idle = 10; set local tcp_keepalives_interval = 5; set local tcp_keepalives_count = 3`;
+/** The SQLSTATE of a lock that was waited for too long. */
+const LOCK_NOT_AVAILABLE = '55P03';
 
 export interface TransactionOptions {
   /** Transactions under the same text exclude each other, across processes. */
@@ -90,7 +97,8 @@ async function onConnection<T>(
     release(false);
     return result;
   } catch (error) {
-    await rollback(client, isReleased).then(release, destroy);
+    const waitedFor = sqlStateOf(error) === LOCK_NOT_AVAILABLE ? lock : undefined;
+    await afterFailure(client, isReleased, waitedFor).then(release, destroy);
     if (!giveUp.aborted || signal.aborted) throw error;
     const message = `PostgreSQL did not finish a transaction within ${DEADLINE_MS} ms; DATABASE_URL names it`;
     throw new PmcError('PMC_DATABASE_UNREACHABLE', message, { lock }, { cause: error });
@@ -101,9 +109,10 @@ async function onConnection<T>(
 }
 
 /** Resolves to whether the connection must be destroyed. */
-async function rollback(client: PoolClient, isReleased: boolean): Promise<boolean> {
+async function afterFailure(client: PoolClient, isReleased: boolean, waitedFor: string | undefined): Promise<boolean> {
   if (isReleased) return true;
   await client.query('rollback');
+  if (waitedFor !== undefined) await endAbandonedCopy(client, waitedFor, DEADLINE_MS);
   return false;
 }
 
