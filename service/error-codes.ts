@@ -75,8 +75,10 @@ export const ERROR_CODES = {
   },
   PMC_PERSISTENCE_ROW_VANISHED: {
     retriable: true,
-    meaning: 'A row that made an insert a conflict was deleted before it could be read in the same transaction.',
-    action: 'None: the transaction is repeated. If it goes on, find out what deletes rows of message_metadata.',
+    meaning:
+      'A row that stood in the way of another, or the state of a message, was deleted while a transaction was at work with it.',
+    action:
+      'None: the transaction is repeated. If it goes on, find out what deletes rows of message_metadata or message_state.',
     exitCode: 7,
   },
   // audit

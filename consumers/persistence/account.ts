@@ -149,6 +149,21 @@ export async function withoutPurged(
   return candidates.filter(({ row }) => !purged.has(row.recordOffset));
 }
 
+/**
+ * Of another partition's row that stands in the way retention may not have told before it was gone, and then a duplicate of it went in. Throws
+ * PMC_PERSISTENCE_ROW_VANISHED; what begins again finds it on the books.
+ */
+export async function assertNotPurged(
+  client: PoolClient,
+  batch: StoreBatch,
+  inserted: ReadonlySet<bigint>,
+): Promise<void> {
+  const candidates = batch.candidates.filter(({ row }) => inserted.has(row.recordOffset));
+  const kept = new Set(await withoutPurged(client, { ...batch, candidates }));
+  const purged = candidates.find((candidate) => !kept.has(candidate));
+  if (purged !== undefined) throw vanished(purged.row);
+}
+
 async function upsertDuplicates(
   client: PoolClient,
   batch: StoreBatch,

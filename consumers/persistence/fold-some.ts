@@ -4,6 +4,7 @@
 import { IS_FOR_ACTOR_ONLY } from '../../schemas/delete-scope.ts';
 import { fold, type MessageState, NOTHING_HAPPENED, type Reference } from '../../schemas/message-state.ts';
 import type { Pool, PoolClient } from '../../service/database.ts';
+import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -110,6 +111,11 @@ async function foldReferences(
     ...STATES,
     values: keys,
   });
+  // Retention deletes states without a message, and one that was there is locked only now: without it a reference would have nowhere to go.
+  if (states.length < byMessage.size) {
+    const message = 'the state of a message was deleted between being begun and being folded into';
+    throw new PmcError('PMC_PERSISTENCE_ROW_VANISHED', message, { incarnation, partition });
+  }
   const folded = states.map(({ source, message_id, state }) => {
     const references = (byMessage.get(nameOf(source, message_id)) ?? []).map(
       ({ key, kind, actor, content, received_at, record_offset, is_for_actor_only }): Reference => ({

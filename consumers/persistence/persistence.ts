@@ -36,7 +36,6 @@ class Persistence implements Service {
   readonly #context: ServiceContext;
   readonly #pool: Pool;
   readonly #admin: LogAdmin;
-  readonly #store: Store;
   readonly #deps: HandleBatchDeps;
   readonly #readerHealth: ReaderHealth;
   readonly #folding: Folding;
@@ -63,10 +62,9 @@ class Persistence implements Service {
       onFolded: (references) => metrics.folded.inc(references),
       isStoreBehind: () => performance.now() - this.#farBehindMs < FAR_BEHIND_MS,
     });
-    this.#store = new Store({ pool: this.#pool, breakerPercent: config.breakerPercent });
     this.#deps = {
       codec: new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger }),
-      store: this.#store,
+      store: new Store({ pool: this.#pool, breakerPercent: config.breakerPercent }),
       limits: { rowsMax: config.batchRowsMax, bytesMax: BATCH_BYTES_MAX },
       backoff: BACKOFF,
       onStored: (at) => this.#folding.wake(at),
@@ -118,7 +116,6 @@ class Persistence implements Service {
         },
         onConnection: (problem) => this.#readerHealth.waiting(problem),
         onAssigned: (partitions) => {
-          this.#store.assigned();
           this.#readerHealth.assigned(partitions);
           void this.#folding.wakeAll();
         },

@@ -80,13 +80,13 @@ export const FIND_BY_ID: Statement = {
 };
 
 /**
- * $1 incarnation, $2 partition, $3 offset: whether retention has deleted anything, and the partition is covered beyond the offset. Then
- * what is read there may be read again.
+ * $1 incarnation, $2 partition, $3 offset: fails, by a division by zero, where retention has deleted anything and the partition is covered
+ * beyond the offset: then what was copied may be what it has deleted. An error ends the transaction without another round trip.
  */
-export const IS_PURGE_POSSIBLE: Statement = {
-  name: 'pmc-is-purge-possible',
-  text: `select exists (select from purged) and exists (
-      select from coverage where incarnation = $1::uuid and partition = $2 and upper_offset > $3::bigint) as is_possible`,
+const REFUSE_WHERE_PURGE_IS_POSSIBLE: Statement = {
+  name: 'pmc-refuse-where-purge-is-possible',
+  text: `select 1 / case when exists (select from purged) and exists (
+      select from coverage where incarnation = $1::uuid and partition = $2 and upper_offset > $3::bigint) then 0 else 1 end`,
 };
 
 /**
@@ -222,7 +222,8 @@ export const UPSERT_COVERAGE: Statement = {
 
 /**
  * What goes with a COPY of all offsets from `lower` up to `upperOffset`, as text: closes their entries, flags conflicts (the last result
- * but one), moves coverage (the last).
+ * but one), moves coverage (the last). What retention has deleted is looked for first, and behind the COPY: that has waited for whoever
+ * was deleting a row that stood in its way.
  */
 export function afterCopy(
   { incarnation, topic, partition, lower, upperOffset }: NewBatch,
@@ -235,6 +236,7 @@ export function afterCopy(
   const written = ({ text }: Statement, ...values: readonly (string | number | bigint)[]): string =>
     text.replaceAll(/\$(\d)/g, (_, number) => String(values[Number(number) - 1]));
   return [
+    written(REFUSE_WHERE_PURGE_IS_POSSIBLE, literal(incarnation), partition, lower),
     close('duplicates'),
     close('quarantine'),
     written(SET_FOLD_BACK, literal(incarnation), partition, lower),

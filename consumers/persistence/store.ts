@@ -7,12 +7,12 @@ import type { TopicPartition } from '../../kafka/log.ts';
 import { failureOf, type Pool, type PoolClient, sqlStateOf } from '../../service/database.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
-import { account, insertRows, type OffsetRow, withoutPurged } from './account.ts';
+import { account, assertNotPurged, insertRows, type OffsetRow, withoutPurged } from './account.ts';
 import { assertNotSystemic } from './breaker.ts';
 import { COPY_ROWS, RowWriter, type StoredRow, type WrittenRows } from './copy-rows.ts';
 import { isolate } from './isolate.ts';
 import type { Row } from './rows.ts';
-import { afterCopy, IS_PURGE_POSSIBLE } from './statements.ts';
+import { afterCopy } from './statements.ts';
 import { copyInTransaction, inTransaction, type TransactionOptions } from './transaction.ts';
 
 export interface Candidate {
@@ -72,17 +72,10 @@ export class Store {
   readonly #breakerPercent: number;
   /** Batches that are still to go the long way, by partition. */
   readonly #longWay = new Map<string, number>();
-  /** Up to where this process knows each partition to be covered: nobody has read, stored or purged what lies from there on. */
-  readonly #covered = new Map<string, bigint>();
 
   constructor({ pool, breakerPercent }: StoreOptions) {
     this.#pool = pool;
     this.#breakerPercent = breakerPercent;
-  }
-
-  /** Partitions have come or gone: others may have stored and purged of them what this process knows nothing of. */
-  assigned(): void {
-    this.#covered.clear();
   }
 
   /** Whether the short way is worth a try: so many batches after one that met rows, it is not. */
@@ -97,17 +90,12 @@ export class Store {
   async copy(batch: NewBatch, signal: AbortSignal): Promise<StoreOutcome | undefined> {
     const { rows, bytes } = batch.written;
     const lock = laneOf(batch);
-    if (await this.#isPurgePossible(batch)) {
-      this.#longWay.set(lock, LONG_WAY_BATCHES);
-      return undefined;
-    }
     try {
       const after = (client: PoolClient) => afterCopy(batch, (text) => client.escapeLiteral(text));
       const results = await copyInTransaction(this.#pool, { lock, signal }, { copy: COPY_ROWS, bytes, after });
       const [flagged, [covered]] = results.slice(-2) as [OffsetRow[], [{ upper_offset: string }]];
       const conflicts = flagged.map(({ record_offset }) => BigInt(record_offset));
       const coveredUpTo = BigInt(covered.upper_offset);
-      this.#covered.set(lock, coveredUpTo);
       return { inserted: rows, duplicates: 0, quarantined: [], replayed: 0, conflicts, coveredUpTo };
     } catch (error) {
       if (failureOf(error) !== 'data') throw error;
@@ -125,9 +113,7 @@ export class Store {
     const copied = written && (await this.copy(written, signal));
     if (copied !== undefined) return copied;
     this.#wentTheLongWay(options.lock);
-    const outcome = await this.#writeTheLongWay(batch, options);
-    this.#covered.set(options.lock, outcome.coveredUpTo);
-    return outcome;
+    return await this.#writeTheLongWay(batch, options);
   }
 
   async #writeTheLongWay(batch: StoreBatch, options: TransactionOptions): Promise<StoreOutcome> {
@@ -137,6 +123,7 @@ export class Store {
         const candidates = await withoutPurged(client, batch);
         const inserted = await insertRows(client, rowsOf(candidates));
         killPoint('persistence.rows.inserted');
+        await assertNotPurged(client, batch, inserted);
         return await account(client, batch, { candidates, inserted, poisons, purged: leftOut(batch, candidates) });
       });
     } catch (error) {
@@ -146,19 +133,11 @@ export class Store {
     return await inTransaction(this.#pool, options, async (client) => {
       const kept = await withoutPurged(client, batch);
       const { inserted, refused } = await this.#insertAcceptable(client, { ...batch, candidates: kept });
+      await assertNotPurged(client, batch, inserted);
       const candidates = kept.filter((candidate) => !refused.has(candidate));
       const bad = [...poisons, ...refused.values()];
       return await account(client, batch, { candidates, inserted, poisons: bad, purged: leftOut(batch, kept) });
     });
-  }
-
-  /** Asked of the database only where a batch does not follow what is known to be covered: at first, or when the log is read again. */
-  async #isPurgePossible({ incarnation, partition, lower }: NewBatch): Promise<boolean> {
-    const covered = this.#covered.get(laneOf({ incarnation, partition }));
-    if (covered !== undefined && lower >= covered) return false;
-    const values = [incarnation, partition, String(lower)];
-    const { rows } = await this.#pool.query<{ is_possible: boolean }>({ ...IS_PURGE_POSSIBLE, values });
-    return rows[0]?.is_possible === true;
   }
 
   #wentTheLongWay(lane: string): void {

@@ -1,7 +1,7 @@
 // What refers to a message ends in its state, once, whenever it comes: before the message, again, through another partition, from
 // several processes at once, or below what is folded already.
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
+import pg, { type Pool } from 'pg';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { foldSome, REFERENCES } from '../../consumers/persistence/fold-some.ts';
@@ -261,4 +261,30 @@ test('a fold that was given up leaves nothing, and the next one goes on there', 
   expect(await view('m')).toBeUndefined();
   await foldAll();
   expect(await view('m')).toMatchObject({ read: [{ by: 'ann' }] });
+});
+
+test('a state that retention deletes while it is about to be folded into is begun again, and no reference is lost', async () => {
+  await write(about('m', 'edit', 0, { new_content: 'old' }));
+  await foldAll();
+  await write(about('m', 'edit', 1, { new_content: 'new' }));
+  const other = new pg.Pool({ ...pool.options });
+  // Between the statement that begins states and the one that locks them.
+  let deletes = 0;
+  other.on('connect', (client) => {
+    const query = client.query.bind(client) as (...all: readonly unknown[]) => unknown;
+    client.query = ((config: { readonly name?: string }, ...rest: readonly unknown[]) => {
+      if (config.name !== 'pmc-fold-states') return query(config, ...rest);
+      deletes += 1;
+      return pool.query('delete from message_state').then(() => query(config, ...rest));
+    }) as typeof client.query;
+  });
+  try {
+    const vanished = expect.objectContaining({ code: 'PMC_PERSISTENCE_ROW_VANISHED' });
+    await expect(foldSome(other, { incarnation, partition: 0 }, ALIVE)).rejects.toEqual(vanished);
+  } finally {
+    await other.end();
+  }
+  expect(deletes).toBe(1);
+  await foldAll();
+  expect(await view('m')).toMatchObject({ content: 'new' });
 });

@@ -103,9 +103,58 @@ test('nor does what another process has stored and purged since the partition wa
     `with gone as (delete from message_metadata where record_offset >= 2) insert into purged select $1, 0, 2, 4, 'test'`,
     [theirs.incarnation],
   );
-  store.assigned();
   expect(await store.write(theirs, ALIVE)).toMatchObject({ inserted: [], replayed: 2 });
   expect(await accounts()).toEqual(['0 stored', '1 stored']);
+});
+
+describe('what the first purge of all is deleting just now does not come back', () => {
+  /** A purge of partition 0 that has not committed; `commit` waits until somebody waits for it. */
+  async function purging(incarnation: string) {
+    const table = await pool.connect();
+    await table.query('begin');
+    await table.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`pmc-persistence/${incarnation}/0`]);
+    await table.query('delete from message_metadata where partition = 0');
+    await table.query(`insert into purged select $1, 0, 0, 2, 'test'`, [incarnation]);
+    const waiters = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    return async (): Promise<void> => {
+      await expect.poll(async () => (await pool.query(waiters)).rowCount, { timeout: 60_000 }).toBe(1);
+      await table.query('commit');
+      table.release();
+    };
+  }
+
+  test('by reading it again', async () => {
+    const all = make.batch([make.candidate(0n, { n: 0 }), make.candidate(1n, { n: 1 })]);
+    await store.write(all, ALIVE);
+    const commit = await purging(all.incarnation);
+    const again = new Store({ pool, breakerPercent: 50 }).write(all, ALIVE);
+    await commit();
+    expect(await again).toMatchObject({ inserted: [], replayed: 2 });
+    expect(await accounts()).toEqual([]);
+  });
+
+  test('by reading a duplicate of it again, alone or beside what cannot be read', async () => {
+    const first = make.batch([make.candidate(0n, { n: 0 }), make.candidate(1n, { n: 1 })]);
+    const same = make.batch([make.candidate(0n, { n: 0 }, 1)], [], 1);
+    const beside = make.batch([make.candidate(0n, { n: 1 }, 2)], [poison(1n)], 2);
+    for (const one of [first, same, beside]) await store.write(one, ALIVE);
+    for (const [again, account] of [
+      [same, ['0 duplicate of 0']],
+      [beside, ['0 duplicate of 1', '1 quarantined PMC_CODEC_MALFORMED']],
+    ] as const) {
+      const commit = await purging(first.incarnation);
+      const vanished = expect.objectContaining({ code: 'PMC_PERSISTENCE_ROW_VANISHED' });
+      const writing = new Store({ pool, breakerPercent: 50 }).write(again, ALIVE).catch((error: unknown) => error);
+      await commit();
+      // Who finds it out too late begins again.
+      if (again === beside) expect(await writing).toEqual(vanished);
+      expect(await store.write(again, ALIVE)).toMatchObject({ inserted: [], duplicates: 0 });
+      expect(await accounts(again.partition)).toEqual(account);
+      await pool.query('delete from purged');
+      await pool.query('delete from message_metadata');
+      await store.write({ ...first, partition: 0 }, ALIVE);
+    }
+  });
 });
 
 describe('an offset is in one account only', () => {
