@@ -55,6 +55,35 @@ test('ends with the error when the signal aborts during the pause', async () => 
   expect(attempts).toBe(1);
 });
 
+test.each([
+  ['during the pause', 1],
+  ['during an attempt', 2],
+])('takes back that it waits when the signal aborts %s: nobody else would', async (_when, attemptsMax) => {
+  const abort = new AbortController();
+  const { health, options } = watched(abort.signal);
+  let attempts = 0;
+  const failing = (): Promise<never> => {
+    attempts += 1;
+    if (attempts === 2) abort.abort();
+    return Promise.reject(new Error('connect ECONNREFUSED'));
+  };
+  const onRetry = (): void => {
+    if (attemptsMax === 1) abort.abort();
+  };
+  await expect(outlast(failing, { ...options, onRetry })).rejects.toThrow('ECONNREFUSED');
+  expect(attempts).toBe(attemptsMax);
+  expect(health).toEqual(['database false', 'database true']);
+});
+
+test('takes it back, too, when the server answers what waiting cannot cure', async () => {
+  const { health, options } = watched();
+  const failures = [databaseError('57P03'), new PmcError('PMC_PERSISTENCE_BREAKER', '')];
+  await expect(outlast(() => Promise.reject(failures.shift() as Error), options)).rejects.toMatchObject({
+    code: 'PMC_PERSISTENCE_BREAKER',
+  });
+  expect(health).toEqual(['database false', 'database true']);
+});
+
 test('calls a server that is broken off no trouble when it was the signal that broke it off', async () => {
   const abort = new AbortController();
   const { health, retries, options } = watched(abort.signal);

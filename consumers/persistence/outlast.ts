@@ -24,6 +24,9 @@ const CURED_BY_WAITING: ReadonlySet<PmcErrorCode> = new Set([
   'PMC_PERSISTENCE_ROW_VANISHED',
 ]);
 
+/** Who waits no more has no part in what health says: nobody else would take it back. Whoever still waits says so at the next attempt. */
+const NOBODY_WAITS = 'nobody waits for it';
+
 export async function outlast<T>(operation: () => Promise<T>, options: OutlastOptions): Promise<T> {
   const { server, signal, backoff, logger, fields, report, onRetry } = options;
   for (let attempt = 1; ; attempt += 1) {
@@ -33,7 +36,10 @@ export async function outlast<T>(operation: () => Promise<T>, options: OutlastOp
       report(server, true, 'answers');
       return result;
     } catch (error) {
-      if (signal.aborted || !isCuredByWaiting(error)) throw error;
+      if (signal.aborted || !isCuredByWaiting(error)) {
+        if (attempt > 1) report(server, true, NOBODY_WAITS);
+        throw error;
+      }
       const delayMs = backoffMs(attempt, backoff);
       const reason = describeError(error);
       onRetry(sqlStateOf(error)?.slice(0, 2) ?? 'none');
@@ -43,7 +49,10 @@ export async function outlast<T>(operation: () => Promise<T>, options: OutlastOp
         'persistence.store.retry',
       );
       await pause(delayMs, signal);
-      if (signal.aborted) throw error;
+      if (signal.aborted) {
+        report(server, true, NOBODY_WAITS);
+        throw error;
+      }
     }
   }
 }
