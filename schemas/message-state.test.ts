@@ -49,6 +49,23 @@ test('between partitions the time of receipt decides', () => {
   expect(viewed(late, early).content).toBe('second');
 });
 
+test('an edit without text changes nothing that is shown, and is in the history', () => {
+  const text = reference('edit', { content: 'one' });
+  const empty = reference('edit', { content: null });
+  const view = viewed(text, empty);
+  expect([view.content, view.edits.map(({ content }) => content)]).toEqual(['one', ['one', null]]);
+  expect(viewed(empty).content).toBe('original');
+  expect(viewed(reference('edit', { content: '' })).content).toBe('');
+});
+
+test('edits without text do not push out the newest text', () => {
+  const text = reference('edit', { content: 'text', receivedAtMs: 1 });
+  const empty = Array.from({ length: CHANGES_MAX + 5 }, (_, n) =>
+    reference('edit', { content: null, receivedAtMs: 1_000 + n }),
+  );
+  expect(viewed(text, ...empty)).toMatchObject({ content: 'text', isCut: true });
+});
+
 test('a delete stays, whatever is edited afterwards, and the history with it', () => {
   const view = viewed(reference('delete', { actor: 'bob' }), reference('edit', { content: 'late' }));
   expect(view).toMatchObject({ content: null, deleted: { by: 'bob' }, edits: [{ content: 'late' }] });

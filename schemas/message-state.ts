@@ -111,7 +111,8 @@ export function viewOf(state: MessageState, original: string | null): MessageVie
     reactions.delete(actor);
     if (content !== null && content !== '') reactions.set(actor, { by: actor, reaction: content, atMs: receivedAtMs });
   }
-  const newestText = edits.at(-1)?.content ?? original;
+  // An edit whose text is missing, or is no text, takes nothing away.
+  const newestText = edits.findLast(({ content }) => content !== null)?.content ?? original;
   return {
     content: first === undefined ? newestText : null,
     isEdited: edits.length > 0,
@@ -162,7 +163,7 @@ function sortOf({ kind, isForActorOnly }: Change): Sort {
 
 /**
  * Each sort has room of its own: long edits must not bring back what was deleted. Of edits and reactions the newest stay, of deletes the
- * first; and the last edit of each partition, which counts however far its communicator's clock was set back.
+ * first; and the last edit with a text of each partition, which counts however far its communicator's clock was set back.
  */
 function keptChanges(changes: ReadonlyMap<string, Change>): readonly Entry[] {
   const sorts = Map.groupBy(changes, ([, change]) => sortOf(change));
@@ -170,14 +171,14 @@ function keptChanges(changes: ReadonlyMap<string, Change>): readonly Entry[] {
     const sign = sort === 'delete' || sort === 'own-delete' ? 1 : -1;
     entries.sort(([one, a], [other, b]) => sign * (a.receivedAtMs - b.receivedAtMs) || (one < other ? -1 : 1));
     const within = withinLimits(entries, CHANGES_MAX, ([, { actor, content }]) => charsOf(actor) + charsOf(content));
-    return sort === 'edit' && within.length < entries.length ? [...within, ...lastOfPartitions(entries)] : within;
+    return sort === 'edit' && within.length < entries.length ? [...within, ...lastTextOfPartitions(entries)] : within;
   });
   // Some are in it twice.
   return [...new Map(kept)].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
-function lastOfPartitions(entries: readonly Entry[]): readonly Entry[] {
-  const byPlace = entries.toSorted(([, a], [, b]) => comparePlaces(a, b));
+function lastTextOfPartitions(entries: readonly Entry[]): readonly Entry[] {
+  const byPlace = entries.filter(([, { content }]) => content !== null).sort(([, a], [, b]) => comparePlaces(a, b));
   return [...new Map(byPlace.map((entry) => [partitionOf(entry[1]), entry])).values()];
 }
 

@@ -19,7 +19,8 @@ export const SEARCH = `
     select kind, ref_id, received_at, record_offset, content, ${IS_FOR_ACTOR_ONLY} as is_for_actor_only from message_metadata
     where chat = $1 and kind in ('edit', 'delete') and source = $2 and ref_id is not null
   ), edited as materialized (
-    select distinct on (ref_id) ref_id, content from changes where kind = 'edit' order by ref_id, received_at desc, record_offset desc
+    select distinct on (ref_id) ref_id, content from changes where kind = 'edit' and content is not null
+    order by ref_id, received_at desc, record_offset desc
   ), deleted as materialized (
     select distinct ref_id from changes where kind = 'delete' and not is_for_actor_only
   )

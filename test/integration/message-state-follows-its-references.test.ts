@@ -93,7 +93,7 @@ test('who removes a message for themselves takes it from nobody else, whatever e
   await foldAll();
   const deletedFor = [{ by: 'ann', atMs: START_MS + 1_000 }];
   expect(await view('m')).toMatchObject({ content: 'original', deleted: null, deletedFor });
-  await write(about('m', 'delete', 2, { delete_for_everyone: true }));
+  await write(about('m', 'delete', 2, { delete_for_everyone: true, original: { delete_for_everyone: false } }));
   await foldAll();
   expect(await view('m')).toMatchObject({ content: null, deleted: { by: 'ann' }, deletedFor });
 });

@@ -85,6 +85,7 @@ test('what was deleted is gone, and what was edited is as it is now', async () =
     { kind: 'edit', of: 'm3', content: 'is green' },
     { kind: 'edit', of: 'm3', content: 'is red at last' },
     { kind: 'delete', of: 'm2', source: 'another source' },
+    { kind: 'edit', of: 'm3' },
   );
   expect(await search('red')).toEqual(['is red at last']);
   expect(await search('blue')).toEqual(['is blue']);
@@ -102,6 +103,29 @@ test('what somebody removed for themselves only, the others still find', async (
     removed('m5', '{"delete_for_everyone":true}'),
   );
   expect(await search('red')).toEqual(['m2 is red', 'm1 is red']);
+});
+
+test.each([
+  '{"delete_for_everyone":true,"original":{"delete_for_everyone":false}}',
+  '{"delete_for_everyone":false,"original":{"delete_for_everyone":true}}',
+  '{"metadata":[{"delete_for_everyone":false}]}',
+  '{"delete_for_everyone":false,"delete_for_everyone":true}',
+  '{"delete_for_everyone":true,"delete_for_everyone":false}',
+  String.raw`{"delete_for_everyone":false,"delete\u005ffor_everyone":true}`,
+  String.raw`{"delete_for_everyone":false,"a\\":"\\\u0000\uDFFF\ud83d\udc4f\"","delete_\u0000for_everyone":true}`,
+  '{"delete_for_everyone":"false"}',
+  '[{"delete_for_everyone":false}]',
+])('a delete is for its actor only where the payload itself says so: %s', async (payload) => {
+  await store({ id: 'm', content: 'red' }, { kind: 'delete', of: 'm', payload });
+  const isForActorOnly = JSON.parse(payload).delete_for_everyone === false;
+  expect(await search('red')).toEqual(isForActorOnly ? ['red'] : []);
+});
+
+test('a delete that nests deeper than is looked into is for everybody, and the search answers', async () => {
+  const deep = 6_000;
+  const payload = `{"delete_for_everyone":false,"a":${'['.repeat(deep)}${']'.repeat(deep)}}`;
+  await store({ id: 'm', content: 'red' }, { kind: 'delete', of: 'm', payload }, { content: 'the other red' });
+  expect(await search('red')).toEqual(['the other red']);
 });
 
 test('a command asks for its own chat, whatever it says', async () => {
