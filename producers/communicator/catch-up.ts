@@ -97,19 +97,23 @@ export class CatchUp {
     // Its turn came late: nobody else moves it on this partition from here on.
     if (from === undefined || !one.canTake) return one.canTake;
     const end = tail.get(partition) ?? 0n;
+    const cuts = cursor.cuts(partition);
+    const isCut = (): boolean => cursor.cuts(partition) !== cuts;
     const upper = end - from > READ_RECORDS ? from + READ_RECORDS : end;
     for await (const entries of range.read({ topic: TOPIC.outgoing, partition }, from, upper, signal)) {
       for (const entry of entries) {
         if (entry.kind !== 'record') continue;
         const { offset } = entry.record;
         const dispatch = await decode(entry.record);
+        if (isCut()) return true;
         if (dispatch?.source !== source) continue;
         cursor.advance(partition, offset);
-        if (!(await one.offer(partition, offset, dispatch))) return false;
+        const isTaken = await one.offer(partition, offset, dispatch);
+        if (!isTaken || isCut()) return isTaken;
         cursor.advance(partition, offset + 1n);
       }
     }
-    cursor.caughtUp(partition, upper, tail);
+    if (!isCut()) cursor.caughtUp(partition, upper, tail);
     return true;
   }
 

@@ -8,6 +8,7 @@ export class Cursor {
   readonly #behind = new Map<number, bigint>();
   /** Partitions on which it has had more than this process has read: nothing below goes to it. */
   readonly #ahead = new Map<number, bigint>();
+  readonly #cuts = new Map<number, number>();
 
   /** A partition that is in one of them alone was added since the other was written down: nothing of it was had, or read. */
   constructor(start: Vector, tail: Vector) {
@@ -51,6 +52,18 @@ export class Cursor {
   caughtUp(partition: number, next: bigint, tail: Vector): void {
     if (next >= (tail.get(partition) ?? 0n)) this.#behind.delete(partition);
     else this.#behind.set(partition, next);
+  }
+
+  /** The log was written anew from here on: nothing of it was had. */
+  cut(partition: number, from: bigint): void {
+    this.#cuts.set(partition, this.cuts(partition) + 1);
+    if ((this.#behind.get(partition) ?? 0n) > from) this.#behind.set(partition, from);
+    if ((this.#ahead.get(partition) ?? 0n) > from) this.#ahead.delete(partition);
+  }
+
+  /** How often it was cut: whoever reads meanwhile reads what is no more. */
+  cuts(partition: number): number {
+    return this.#cuts.get(partition) ?? 0;
   }
 
   /** The next offset for the receiver on every partition. */

@@ -13,11 +13,13 @@ import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { CatchUp, type Follower } from './catch-up.ts';
-import { Cursor, type Vector } from './cursor.ts';
+import { Cursor } from './cursor.ts';
+import { HandedOut } from './handed-out.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import { type OutgoingDecoder, outgoingDecoder } from './outgoing-decoder.ts';
-import type { OutgoingEnds } from './outgoing-ends.ts';
+import type { OutgoingEnds, OutgoingStart } from './outgoing-ends.ts';
 import type { SavedPositions } from './saved-positions.ts';
+import { type Place, SeenReplies } from './seen-replies.ts';
 import { positionOf, type Resume, resumedPosition, type StartPosition, withinLog } from './start-position.ts';
 
 export interface Delivery {
@@ -34,14 +36,6 @@ export interface Receiver {
 }
 
 type Incoming = Welcome['in'];
-
-/** What must be known of the log before anybody can have a position in it. */
-export interface OutgoingStart {
-  /** Cluster id and topic id: positions mean nothing in another one. */
-  readonly logEpoch: string;
-  /** Where reading begins, per partition. */
-  readonly start: Vector;
-}
 
 export interface DownwardOptions {
   readonly range: RangeReader;
@@ -67,8 +61,6 @@ interface Attached extends Follower {
   hasMissed: boolean;
 }
 
-const REMEMBERED_MAX = 10_000;
-
 export class Downward {
   readonly #options: DownwardOptions;
   readonly #decode: OutgoingDecoder;
@@ -78,8 +70,8 @@ export class Downward {
   readonly #bySource = new Map<string, Set<Attached>>();
   /** Gone, perhaps while their position was looked for. */
   readonly #left = new WeakSet<Receiver>();
-  /** Where each reply id was seen first, oldest first: the same id elsewhere on the log is the same reply once more. */
-  readonly #seen = new Map<string, string>();
+  readonly #seen = new SeenReplies();
+  readonly #handedOut = new HandedOut();
   /** Empty before `open`. */
   #logEpoch = '';
   deliveredTotal = 0;
@@ -118,7 +110,8 @@ export class Downward {
     let found: StartPosition = { start: now };
     if (resume !== undefined) found = await resumedPosition(resume, now, logEpoch, ends);
     else if (isOwnedHere) found = await withinLog((await saved.load(source)) ?? now, now, ends);
-    const { start, lost } = found;
+    const { lost } = found;
+    const start = resume === undefined && !isOwnedHere ? found.start : this.#handedOut.takenBack(found.start);
     if (lost !== undefined) logger.warn({ source, reason: lost }, 'communicator.position.lost');
     const cursor = new Cursor(start, this.#tail);
     const pos = positionOf(cursor.position(this.#tail));
@@ -175,7 +168,8 @@ export class Downward {
       if (signal.aborted) throw new Error('the assignment was lost before all dispatches were handed out');
       const next = this.#tail.get(record.partition) ?? 0n;
       // Read again after a rebalance: who was live has had it, who was not reads it from the log.
-      if (record.offset < next) continue;
+      if (record.offset < next && !this.#handedOut.isAnother(record)) continue;
+      if (record.offset < next) this.#cut(record, next);
       if (record.offset > next) await this.#fillHole(record, next, signal);
       await this.#handOut(record);
     }
@@ -223,6 +217,18 @@ export class Downward {
     }
   }
 
+  /** The log had lost its end, and was written anew from here on. */
+  #cut(from: LogRecord, until: bigint): void {
+    const { metrics, logger } = this.#options;
+    const { partition, offset } = from;
+    metrics.rewritten.inc();
+    logger.error({ partition, from: String(offset), until: String(until) }, 'communicator.outgoing.rewritten');
+    this.#tail.set(partition, offset);
+    this.#seen.forget(from);
+    this.#handedOut.rewritten(partition, offset, until);
+    for (const { cursor } of this.#attached.values()) cursor.cut(partition, offset);
+  }
+
   async #handOut(record: LogRecord): Promise<void> {
     const { partition, offset } = record;
     const dispatch = await this.#decode(record);
@@ -230,6 +236,7 @@ export class Downward {
     if (dispatch !== undefined) {
       for (const one of this.#bySource.get(dispatch.source) ?? []) this.#offerLive(one, partition, offset, dispatch);
     }
+    this.#handedOut.note(record);
     this.#tail.set(partition, offset + 1n);
   }
 
@@ -246,7 +253,8 @@ export class Downward {
   /** It is behind until its socket has taken this one, and with nothing else if nothing of its own went by meanwhile. */
   async #taking(one: Attached, partition: number, offset: bigint, answer: Promise<boolean>): Promise<void> {
     one.hasMissed = false;
-    if (await answer) {
+    const cuts = one.cursor.cuts(partition);
+    if ((await answer) && one.cursor.cuts(partition) === cuts) {
       const end = this.#tail.get(partition) ?? 0n;
       one.cursor.caughtUp(partition, one.hasMissed || end <= offset ? offset + 1n : end, this.#tail);
     }
@@ -256,9 +264,8 @@ export class Downward {
   #offer(one: Attached, partition: number, offset: bigint, dispatch: Dispatch): boolean | Promise<boolean> {
     const { metrics } = this.#options;
     const logEpoch = this.#logEpoch;
-    const where = `${partition}/${offset}`;
-    const first = this.#seen.get(dispatch.replyId) ?? where;
-    if (first !== where) {
+    const where = { partition, offset };
+    if (this.#seen.isElsewhere(dispatch.replyId, where)) {
       metrics.deliveries.inc({ outcome: 'duplicate' });
       return true;
     }
@@ -273,15 +280,12 @@ export class Downward {
     });
   }
 
-  #taken(one: Attached, replyId: string, where: string): true {
+  #taken(one: Attached, replyId: string, where: Place): true {
     killPoint('communicator.delivered');
     one.credit -= 1;
     this.deliveredTotal += 1;
     this.#options.metrics.deliveries.inc({ outcome: 'delivered' });
-    if (this.#seen.has(replyId)) return true;
-    this.#seen.set(replyId, where);
-    const [oldest] = this.#seen.keys();
-    if (this.#seen.size > REMEMBERED_MAX && oldest !== undefined) this.#seen.delete(oldest);
+    this.#seen.note(replyId, where);
     return true;
   }
 

@@ -3,8 +3,9 @@
 // The first assignment says which of them may stay, and from then on the group alone says who dials whom.
 import type { Logger } from '../../service/logger.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import type { Downward, OutgoingStart } from './downward.ts';
+import type { Downward } from './downward.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
+import type { OutgoingStart } from './outgoing-ends.ts';
 import type { SourceLinks } from './source-links.ts';
 import type { Dialled } from './source-ownership.ts';
 import type { OwnSources } from './spool/own-sources.ts';

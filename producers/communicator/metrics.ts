@@ -109,6 +109,11 @@ export function communicatorMetrics(registry: Registry) {
       help: 'Time during which sources were paused because the log did not keep up.',
       registers,
     }),
+    rewritten: new Counter({
+      name: 'pmc_replies_rewritten_total',
+      help: 'Times that pmc.messages.outgoing had lost its end and was written anew from there, as far as this process had read it.',
+      registers,
+    }),
     deliveries: new Counter({
       name: 'pmc_deliveries_total',
       help: 'Dispatches from pmc.messages.outgoing by outcome: delivered, duplicate (same reply id again), undecodable.',

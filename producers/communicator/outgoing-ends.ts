@@ -1,7 +1,16 @@
-// Where partitions of the outgoing topic begin and end. One that has no leader holds up nobody: it is left out.
+// Where partitions of the outgoing topic begin and end, at the start and later on. One that has no leader holds up nobody: it is left out.
 import type { LogAdmin, PartitionEnds } from '../../kafka/log.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { isRetriable } from '../../service/errors.ts';
+import type { Vector } from './cursor.ts';
+
+/** What must be known of the log before anybody can have a position in it. */
+export interface OutgoingStart {
+  /** Cluster id and topic id: positions mean nothing in another one. */
+  readonly logEpoch: string;
+  /** Where reading begins, per partition. */
+  readonly start: Vector;
+}
 
 export type OutgoingEnds = (only: readonly number[]) => Promise<ReadonlyMap<number, PartitionEnds>>;
 

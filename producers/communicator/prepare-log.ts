@@ -8,7 +8,7 @@ import { backoffMs, pause } from '../../service/backoff.ts';
 import { describeError, isRetriable } from '../../service/errors.ts';
 import type { ServiceContext } from '../../service/lifecycle.ts';
 import type { Vector } from './cursor.ts';
-import type { OutgoingStart } from './downward.ts';
+import type { OutgoingStart } from './outgoing-ends.ts';
 
 export interface PreparedLog {
   /** Number of partitions by topic. */
