@@ -156,6 +156,16 @@ export const LOG_ERROR_CODES = {
     action: 'None: the service starts again with the new incarnation; find out who deleted the topic.',
     exitCode: 4,
   },
+  PMC_LOG_REWRITTEN: {
+    retriable: false,
+    meaning:
+      'A partition has other records than were stored from it, in the same topic: a broker lost the end of its log (what it had not yet written to its disk, or a disk from an older copy), and new records took the offsets. The rows hold the former ones.',
+    action:
+      'Nothing is overwritten: the partition waits at the offset in the message and is read again and again, the others go on. Delete neither the topic, which alone has the new records, nor the rows, which alone have the former. ' +
+      'Let nothing expire while it waits: `pmc kafka configs --alter --entity-type topics --entity-name pmc.messages.incoming --add-config retention.ms=-1,retention.bytes=-1`. `pmc audit run` names what was cut off (`truncated`). ' +
+      'No command stores both under one topic; find out how the log was lost (more than one replica, and `min.insync.replicas` of 2, keep it), and report it.',
+    exitCode: 4,
+  },
   PMC_RANGE_UNREADABLE: {
     retriable: true,
     meaning: 'A range of offsets could not be read from its leader.',

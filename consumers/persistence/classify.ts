@@ -2,7 +2,8 @@
 //
 //   same coordinates, same id     → replayed: it was stored before, nothing to do
 //   other coordinates, same id    → duplicate of the record at those coordinates
-//   same coordinates, another id  → not our log any more: the topic was re-created under us (never swallowed)
+//   same coordinates, another id  → the log is not the one that was stored: it lost its tail and was written on (never swallowed).
+//                                   A topic that was created again has other coordinates, and the reader does not mix the two
 //   neither                       → another body of its identity is in the way; or what was, is deleted meanwhile
 import { PmcError } from '../../service/errors.ts';
 import type { Row } from './rows.ts';
@@ -21,7 +22,7 @@ export interface Classified {
   readonly otherBodies: readonly Row[];
 }
 
-/** Throws PMC_TOPIC_RECREATED; then nothing may be committed. */
+/** Throws PMC_LOG_REWRITTEN; then nothing may be committed. */
 export function classify(notInserted: readonly Row[], existing: readonly ExistingRow[]): Classified {
   const byId = new Map(existing.map((row) => [row.id, row]));
   const byCoordinates = new Map(existing.map((row) => [coordinatesOf(row), row]));
@@ -31,7 +32,7 @@ export function classify(notInserted: readonly Row[], existing: readonly Existin
   for (const row of notInserted) {
     const sameId = byId.get(row.id);
     const sameCoordinates = byCoordinates.get(coordinatesOf(row));
-    if (sameCoordinates !== undefined && sameCoordinates.id !== row.id) throw recreated(row, sameCoordinates);
+    if (sameCoordinates !== undefined && sameCoordinates.id !== row.id) throw rewritten(row, sameCoordinates);
     if (sameCoordinates !== undefined) replayed.push(row);
     else if (sameId !== undefined) duplicates.push({ row, first: sameId });
     else otherBodies.push(row);
@@ -43,10 +44,12 @@ function coordinatesOf({ incarnation, partition, recordOffset }: ExistingRow): s
   return `${incarnation}/${partition}/${recordOffset}`;
 }
 
-function recreated(row: Row, stored: ExistingRow): PmcError {
+function rewritten(row: Row, stored: ExistingRow): PmcError {
   const where = `partition ${row.partition}, offset ${row.recordOffset}, incarnation ${row.incarnation}`;
-  const message = `another event is already stored for ${where}: the topic was deleted and created again, or its log was rewritten`;
-  return new PmcError('PMC_TOPIC_RECREATED', message, {
+  const message =
+    `at ${where}, the log has another event than the row that was stored from there: the log lost its tail, or was brought back ` +
+    'from an older copy, and was written on';
+  return new PmcError('PMC_LOG_REWRITTEN', message, {
     coordinates: coordinatesOf(row),
     storedId: stored.id,
     id: row.id,

@@ -1,6 +1,6 @@
 // One batch of the log: decode, make rows, store. Returning means that every offset of the batch is a row, a duplicate-of or
 // a quarantine entry, durably. It waits out a registry or database that is away; it throws what waiting cannot cure (the
-// breaker, a re-created topic, a defect), and then the reader hands the same records over again.
+// breaker, a log that was rewritten, a defect), and then the reader hands the same records over again.
 import type { Codec, Decoded } from '../../kafka/codec.ts';
 import type { Batch, LogRecord } from '../../kafka/log.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';

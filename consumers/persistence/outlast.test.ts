@@ -104,7 +104,7 @@ test.each([
   ['a lost connection', new Error('Connection terminated'), true],
   ['a registry that is away', new PmcError('PMC_REGISTRY_UNREACHABLE', ''), true],
   ['the breaker', new PmcError('PMC_PERSISTENCE_BREAKER', ''), false],
-  ['a re-created topic', new PmcError('PMC_TOPIC_RECREATED', ''), false],
+  ['a log that was rewritten', new PmcError('PMC_LOG_REWRITTEN', ''), false],
   ['a defect', new TypeError('x is not a function'), false],
 ])('%s: is waiting the cure?', (_what, error, expected) => {
   expect(isCuredByWaiting(error)).toBe(expected);

@@ -104,7 +104,7 @@ export class Store {
     }
   }
 
-  /** Either way. Throws PMC_PERSISTENCE_BREAKER, PMC_TOPIC_RECREATED, or the error of a server that cannot take it now. */
+  /** Either way. Throws PMC_PERSISTENCE_BREAKER, PMC_LOG_REWRITTEN, or the error of a server that cannot take it now. */
   async write(batch: StoreBatch, signal: AbortSignal): Promise<StoreOutcome> {
     const { poisons } = batch;
     const options = { lock: laneOf(batch), signal };

@@ -233,8 +233,8 @@ test('coverage does not go back when older offsets are read again', async () => 
 
 test('another event at stored coordinates is refused and nothing of the batch is kept', async () => {
   await store.write(make.batch([make.candidate(1n, { n: 1 })]), ALIVE);
-  const recreated = make.batch([make.candidate(1n, { n: 'other' }), make.candidate(2n, { n: 2 })]);
-  await expect(store.write(recreated, ALIVE)).rejects.toMatchObject({ code: 'PMC_TOPIC_RECREATED' });
+  const rewritten = make.batch([make.candidate(1n, { n: 'other' }), make.candidate(2n, { n: 2 })]);
+  await expect(store.write(rewritten, ALIVE)).rejects.toMatchObject({ code: 'PMC_LOG_REWRITTEN' });
   expect(await accounts()).toEqual(['1 stored']);
 });
 
