@@ -8,6 +8,7 @@ import { ROW_COLUMNS } from '../../producers/chaos-socket/verdict/exported-row.t
 import { readSettings } from '../../service/config.ts';
 import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
+import { isoTime } from './iso-time.ts';
 import { addRowsPurge } from './rows-purge.ts';
 import { serverEnvironment } from './server-environment.ts';
 
@@ -36,7 +37,7 @@ export function addRows(program: Command, cli: Cli): void {
     .command('export')
     .description(`rows as CSV on stdout: ${ROW_COLUMNS.join(', ')} (DATABASE_URL, else the running stack)`)
     .option('--source <name>', 'only rows of this source, as the communicator names it: host:port/path')
-    .option('--since <time>', 'only rows received at or after this ISO 8601 time', isoTime)
+    .option('--since <time>', 'only rows received at or after this ISO 8601 time with its zone', givenTime)
     .action((flags: Flags) => exportRows(flags, cli));
 }
 
@@ -77,8 +78,8 @@ async function namesText(client: pg.Client): Promise<string> {
   return rows.length === 0 ? '; there are no rows' : `; rows are of ${rows.map((row) => row.source).join(', ')}`;
 }
 
-function isoTime(text: string): string {
-  const timeMs = Date.parse(text);
-  if (/^\d{4}-\d\d-\d\d/.test(text) && Number.isFinite(timeMs)) return new Date(timeMs).toISOString();
-  throw new InvalidArgumentError('It must be an ISO 8601 time, such as 2026-01-31T12:00:00Z.');
+function givenTime(text: string): string {
+  const time = isoTime(text);
+  if (time !== undefined) return time;
+  throw new InvalidArgumentError('It must be an ISO 8601 time with its zone, such as 2026-01-31T12:00:00Z.');
 }

@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { readSettings } from '../../service/config.ts';
 import { databaseSettings, withConnection } from '../../service/database.ts';
 import type { Cli } from './cli.ts';
+import { isoTime } from './iso-time.ts';
 import { asOperator } from './operator-action.ts';
 import { serverEnvironment } from './server-environment.ts';
 
@@ -98,7 +99,8 @@ function tell(
       `partition ${one.partition} of ${one.incarnation}: offsets ${one.from} to ${one.to}, ${one.rows} rows\n`,
     );
   }
-  cli.stdout.write(execute ? `deleted ${rows} rows\n` : `would delete ${rows} rows; --execute does\n`);
+  const what = `${rows} rows received before ${before}`;
+  cli.stdout.write(execute ? `deleted ${what}\n` : `would delete ${what}; --execute does\n`);
 }
 
 /** From a partition's first row up to the first that stays: rows of one partition are received in the order of their offsets. */
@@ -245,9 +247,8 @@ async function putOnTheBooks(
 }
 
 function pastTime(text: string): string {
-  const timeMs = Date.parse(text);
-  if (/^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(text) && timeMs < Date.now())
-    return new Date(timeMs).toISOString();
+  const time = isoTime(text);
+  if (time !== undefined && Date.parse(time) < Date.now()) return time;
   throw new InvalidArgumentError(
     'It must be an ISO 8601 time in the past, with its zone, such as 2026-01-31T12:00:00Z.',
   );

@@ -1,6 +1,7 @@
 // The console's HTTP server: the page and its files, the snapshot as JSON and the live streams. Every address needs a
 // token: the console's own, or one made for a viewer, operator or admin. It serves what the sampler has; it asks no source itself.
 import { readFileSync } from 'node:fs';
+import { maxHeaderSize } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { Access, type Decision, type MadeTokens, withoutToken } from '../../service/access.ts';
 import { PmcError } from '../../service/errors.ts';
@@ -27,6 +28,9 @@ const FILES: readonly { readonly name: string; readonly type: string }[] = [
   ...STYLESHEETS.map((name) => ({ name, type: 'text/css; charset=utf-8' })),
 ];
 
+/** Of a part of an address, e.g. a chat's name: no less than a request's head may have, so that none is refused before its route answers. */
+const PARAM_CHARS_MAX = maxHeaderSize;
+
 export interface ConsoleServerOptions {
   readonly token: string;
   readonly made: MadeTokens;
@@ -44,7 +48,12 @@ export function consoleServer({
   watchers,
   metrics,
 }: ConsoleServerOptions): FastifyInstance {
-  const server = Fastify({ logger: false, forceCloseConnections: true, exposeHeadRoutes: false });
+  const server = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+  });
   const access = new Access(token, made);
   const decide = (request: FastifyRequest): Decision => {
     const { authorization, cookie: cookies } = request.headers;
