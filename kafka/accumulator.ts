@@ -4,6 +4,7 @@
 //
 // Bounded: above `bytesMax` buffered bytes `full` turns true, and the caller stops reading its sources until `drained()`.
 import { backoffMs, pause } from '../service/backoff.ts';
+import { type Clock, systemClock } from '../service/clock.ts';
 import { describeError, type PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import { ByPartition } from './by-partition.ts';
@@ -28,6 +29,8 @@ export interface AccumulatorOptions {
    * both sides more than a record, and what goes out at one moment can share one. A record that comes alone waits for nothing.
    */
   readonly paceMs?: number;
+  /** For the records that a broker does not take for their time; the system's when not given. */
+  readonly clock?: Clock;
   onAppend?(to: TopicPartition, outcome: 'acked' | 'rejected' | 'unknown', records: number, durationMs: number): void;
 }
 
@@ -162,10 +165,11 @@ export class Accumulator {
     return { records: waiting.records.splice(0, count), settles: waiting.settles.splice(0, count), bytes };
   }
 
-  async #settle(lane: Lane, batch: Batch): Promise<void> {
+  async #settle(lane: Lane, taken: Batch): Promise<void> {
     const { to, waiting } = lane;
-    const { records } = batch;
+    let batch = taken;
     for (let attempt = 1; ; attempt += 1) {
+      const { records } = batch;
       const startedMs = performance.now();
       const answer = await this.#options.appender.append(to, records);
       this.#options.onAppend?.(to, answer.outcome, records.length, performance.now() - startedMs);
@@ -182,7 +186,15 @@ export class Accumulator {
         takeApart(waiting.records);
       }
       await pause(backoffMs(attempt, RETRY_BACKOFF));
+      // The clock may have been set right meanwhile, and the time of receipt is in what it carries.
+      if (answer.error.code === 'PMC_CLOCKS_DIFFER') batch = { ...batch, records: this.#ofNow(records) };
     }
+  }
+
+  /** A copy: a client may hold the others still. */
+  #ofNow(records: readonly AppendRecord[]): AppendRecord[] {
+    const timestampMs = (this.#options.clock ?? systemClock).nowMs();
+    return records.map((record) => ({ ...record, timestampMs }));
   }
 
   async #isolate(lane: Lane, batch: Batch, error: PmcError): Promise<void> {

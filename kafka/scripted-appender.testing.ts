@@ -2,8 +2,11 @@
 import { PmcError } from '../service/errors.ts';
 import type { Appender, AppendOutcome, AppendRecord, TopicPartition } from './log.ts';
 
-/** What is to become of an append; `lost-ack` writes the records and answers unknown all the same. */
-export type Fate = 'acked' | 'rejected' | 'unknown' | 'lost-ack';
+/**
+ * What is to become of an append; `lost-ack` writes the records and answers unknown all the same; `too-large` and `wrong-time` are what a broker
+ * says of single records.
+ */
+export type Fate = 'acked' | 'rejected' | 'too-large' | 'unknown' | 'wrong-time' | 'lost-ack';
 
 export interface Append {
   readonly to: TopicPartition;
@@ -11,6 +14,8 @@ export interface Append {
 }
 
 const REFUSED = new PmcError('PMC_APPEND_REJECTED', 'the broker refused an append');
+const TOO_LARGE = new PmcError('PMC_RECORD_TOO_LARGE', 'the broker refused an append for its size');
+const WRONG_TIME = new PmcError('PMC_CLOCKS_DIFFER', 'the broker refused an append for its time');
 const UNANSWERED = new PmcError('PMC_APPEND_UNKNOWN', 'no acknowledgement for an append');
 
 export class ScriptedAppender implements Pick<Appender, 'append'> {
@@ -41,6 +46,8 @@ export class ScriptedAppender implements Pick<Appender, 'append'> {
     this.appends.push(append);
     if (this.#isHolding) await new Promise<void>((go) => this.#held.push(go));
     if (fate === 'rejected') return { outcome: 'rejected', error: REFUSED };
+    if (fate === 'too-large') return { outcome: 'rejected', error: TOO_LARGE };
+    if (fate === 'wrong-time') return { outcome: 'unknown', error: WRONG_TIME };
     if (fate === 'unknown') return { outcome: 'unknown', error: UNANSWERED };
     const log = this.log(to);
     const baseOffset = BigInt(log.length);

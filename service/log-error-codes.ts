@@ -67,6 +67,14 @@ export const LOG_ERROR_CODES = {
     action: 'None: it is sent again under the same identity and de-duplicated downstream.',
     exitCode: 7,
   },
+  PMC_CLOCKS_DIFFER: {
+    retriable: true,
+    meaning:
+      "The broker takes no record of this time: the clock of the machine that appends and the broker's differ by more than the topic allows (message.timestamp.after.max.ms, an hour by default).",
+    action:
+      'Set the clocks right. Nothing is lost: it is appended again until the broker takes it, by the gateway under the time of the attempt.',
+    exitCode: 7,
+  },
   PMC_RECORD_TOO_LARGE: {
     retriable: false,
     meaning: 'A record is larger than a topic takes; it was not sent, and its neighbours were.',

@@ -18,7 +18,6 @@ describe('a failed append', () => {
   test.each([
     ['MESSAGE_TOO_LARGE', 'PMC_RECORD_TOO_LARGE'],
     ['RECORD_LIST_TOO_LARGE', 'PMC_RECORD_TOO_LARGE'],
-    ['INVALID_TIMESTAMP', 'PMC_RECORD_INVALID'],
     ['INVALID_RECORD', 'PMC_RECORD_INVALID'],
     ['POLICY_VIOLATION', 'PMC_APPEND_REJECTED'],
   ])('is rejected when the broker itself refused the records: %s', (type, code) => {
@@ -51,6 +50,13 @@ describe('a failed append', () => {
       expect(failedAppend(brokerError(type), TO).outcome).toBe('unknown');
     },
   );
+
+  // The record is sound, and nobody has another place for it: the copy among the rejected would bear the same time.
+  test('is appended again where a clock is wrong, and told as that', () => {
+    const { outcome, error } = failedAppend(brokerError('INVALID_TIMESTAMP'), TO);
+    expect([outcome, error.code]).toEqual(['unknown', 'PMC_CLOCKS_DIFFER']);
+    expect(error.message).toContain('pmc.messages.incoming-3');
+  });
 
   test('is named by the first answer of a broker in the chain of causes', () => {
     expect(brokerErrorOf(new Error('outer', { cause: afterRetries(brokerError('INVALID_RECORD')) }))).toBe(

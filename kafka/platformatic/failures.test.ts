@@ -24,6 +24,7 @@ test.for([
   ['a refusal after a leader that moved', new MultipleErrors('failed', [movedLeader(), tooLarge()]), 'unknown'],
   ['a leader that is never found', new MultipleErrors('failed', [movedLeader(), movedLeader()]), 'unknown'],
   ['a refusal after an error that is none', new MultipleErrors('failed', [notLeader(), tooLarge()]), 'unknown'],
+  ['a time that the broker does not take', new ResponseError(0, 11, { '/': [32, null] }, {}), 'unknown'],
   ['an error of nobody', new Error('what'), 'unknown'],
 ] as const)('%s', ([, error, outcome]) => {
   expect(failedAppend(error, TO).outcome).toBe(outcome);
