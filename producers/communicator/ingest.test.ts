@@ -67,7 +67,7 @@ function setup(inFlightMax: number, fateOf?: (append: Append, call: number) => F
     const record = { key: EPOCH, value: Buffer.alloc(BYTES_MAX / 20), headers: {}, timestampMs: 1 };
     void accumulator.append({ topic: TOPIC.sources, partition: 0 }, record);
   };
-  return { appender, accumulator, ingest, receive, checkpoint, told };
+  return { appender, accumulator, ingest, receive, checkpoint, told, metrics };
 }
 
 function message(number: number, chat = `c${number % 4}`): string {
@@ -167,7 +167,7 @@ describe('a received frame', () => {
   });
 
   test('that no topic takes is settled elsewhere by name, never silently', async () => {
-    const { accumulator, ingest, receive, told: outcomes } = setup(1_000, () => 'rejected');
+    const { accumulator, ingest, receive, metrics, told: outcomes } = setup(1_000, () => 'rejected');
     for (const number of upTo(2)) receive(message(number));
     await accumulator.flush();
     expect(outcomes).toEqual([{ kind: 'nowhere' }, { kind: 'nowhere' }]);
@@ -175,6 +175,9 @@ describe('a received frame', () => {
     const told = ingest.settlement.takeElsewhere();
     expect(told.map(({ reason }) => reason)).toEqual(told.map(() => 'refused-by-broker'));
     expect(told.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(2);
+    const counts = await Promise.all([metrics.settledElsewhere.get(), metrics.framesRejected.get()]);
+    expect(counts.map(({ values }) => values.map(({ value }) => value))).toEqual([[2], []]);
+    expect(ingest.rejectedTotal).toBe(0);
   });
 });
 

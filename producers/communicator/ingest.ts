@@ -11,12 +11,12 @@ import type { AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { offsetToJson } from '../../kafka/offsets.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { payloadOf } from '../../kafka/write-event.ts';
-import type { EndOffset } from '../../schemas/generated.ts';
+import type { EndOffset, RejectedFrame } from '../../schemas/generated.ts';
 import { PROTOCOL_ERROR } from '../../schemas/protocol/codes.ts';
 import { REFUSED_BY_BROKER } from '../../schemas/settled-elsewhere.ts';
 import { TOPIC, type TopicName } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
-import { PmcError } from '../../service/errors.ts';
+import { describeError, PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { keyOf, type Place, type Receipt, sha256, toEvent, toRejected } from './envelope.ts';
@@ -168,25 +168,35 @@ export class Ingest {
   #appendRejected(
     { frame, place, onSettled }: Pick<Arrived, 'frame' | 'place' | 'onSettled'>,
     receipt: Receipt,
-    { code, reason }: Refusal,
+    refusal: Refusal,
   ): void {
+    const rejected = toRejected(frame, receipt, refusal, place);
+    // A copy, which is here until the log has answered: the frame's own bytes would keep all that its socket had read with it.
+    this.#putRejected({ ...rejected, raw: Buffer.from(rejected.raw) }, onSettled);
+  }
+
+  #putRejected(rejected: RejectedFrame, onSettled: Arrived['onSettled']): void {
     const { codec, metrics, logger } = this.#options;
-    const rejected = toRejected(frame, receipt, { code, reason }, place);
-    const { source, connection, ingestSeq } = receipt;
-    const { sizeBytes } = rejected;
+    const { source, connection, ingestSeq, code, reason, raw, sizeBytes } = rejected;
     const target = this.#target(TOPIC.rejected, source);
     const value = codec.encode(TOPIC.rejected, rejected);
-    const record = recordOf(source, value, receipt, rejected.sha256.toString('hex'));
+    const record = recordOf(source, value, rejected, rejected.sha256.toString('hex'));
     this.#options.accumulator.put(target.to, record, (answer, index) => {
-      this.rejectedTotal += 1;
-      metrics.framesRejected.inc({ reason: String(code) });
-      logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
+      // Nobody here knows what the topic allows. Length and hash still say what the whole of it was.
+      if (answer.outcome === 'rejected' && answer.error.code === 'PMC_RECORD_TOO_LARGE' && raw.length > 0)
+        return this.#putRejected({ ...rejected, raw: raw.subarray(0, Math.floor(raw.length / 2)) }, onSettled);
       if (answer.outcome === 'acked') {
         appended(target, answer, index);
-        this.#settled(receipt);
+        this.rejectedTotal += 1;
+        metrics.framesRejected.inc({ reason: String(code) });
+        logger.info({ source, connection, ingestSeq, code, reason, sizeBytes }, 'communicator.frame.rejected');
+        this.#settled(rejected);
         onSettled({ kind: 'refused', code, reason });
       } else {
-        this.#settled(receipt, REFUSED_BY_BROKER);
+        metrics.settledElsewhere.inc({ reason: REFUSED_BY_BROKER });
+        const error = describeError(answer.error);
+        logger.error({ source, connection, ingestSeq, code, reason, sizeBytes, error }, 'communicator.frame.nowhere');
+        this.#settled(rejected, REFUSED_BY_BROKER);
         onSettled({ kind: 'nowhere' });
       }
       this.#speedUp();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Fate } from '../../kafka/scripted-appender.testing.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import { GRANTED, type Peer, Rig } from './session.testing.ts';
 
@@ -84,5 +85,21 @@ describe('what a peer says that it has handled', () => {
     rig.appender.release();
     await rig.settled();
     expect(other.heardOf('pong')).toEqual([{ op: 'pong', t: 1 }]);
+  });
+
+  test('and no topic takes is appended again, and the ping behind it waits for that', async () => {
+    let fate: Fate = 'rejected';
+    rig = await Rig.open({ fateOf: () => fate });
+    peer = await rig.welcomed();
+    peer.say({ op: 'ack', ids: [replyId] }, { op: 'ping', t: 1 });
+    await rig.settled();
+    expect(peer.heard()).toEqual([]);
+    rig.pass(10_000, peer);
+    await rig.settled();
+    expect(peer.heard()).toMatchObject([{ op: 'error', code: 111 }]);
+    fate = 'acked';
+    rig.pass(1_000, peer);
+    await rig.settled();
+    expect([peer.heardOf('pong'), rig.incoming()]).toEqual([[{ op: 'pong', t: 1 }], 1]);
   });
 });

@@ -1,11 +1,12 @@
 // What a peer says that it has handled, as events of its own on the log: the evidence that a reply arrived. Nobody acknowledges these, so
 // a pong waits for what was said before its ping: with it the peer knows that the log has that, and may forget it. What is said faster
-// than the rate waits its turn; a pong that waits for long is explained, which is a sign of life as well.
+// than the rate waits its turn, and what no topic took is appended again; a pong that waits for long is explained, which is a sign of life as well.
 import { UUID } from '../../schemas/event-key.ts';
 import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
 import type { Complain } from './event-answers.ts';
 import type { Ingest, Origin } from './ingest.ts';
+import type { Outcome } from './recent-events.ts';
 
 export interface ReplyEvidenceOptions {
   readonly from: Origin;
@@ -26,6 +27,11 @@ export interface NotTaken {
   readonly ref: string;
 }
 
+interface Said {
+  readonly number: number;
+  readonly replyId: string;
+}
+
 /** Whoever asks more often than this while the log does not answer has no right to every answer. */
 const PINGS_MAX = 256;
 /** Acknowledgements that wait for the rate; as many as are in the memory of any peer that keeps to the protocol. */
@@ -40,7 +46,9 @@ export class ReplyEvidence {
   #asked = 0;
   /** Not on the log yet, oldest first. */
   readonly #open = new Set<number>();
-  readonly #later: { readonly number: number; readonly replyId: string }[] = [];
+  readonly #later: Said[] = [];
+  /** Within the rate, and on no topic all the same. */
+  #again: Said[] = [];
   readonly #waiting: { readonly behind: number; readonly sinceMs: number; readonly goOn: () => void }[] = [];
 
   constructor(options: ReplyEvidenceOptions) {
@@ -54,14 +62,14 @@ export class ReplyEvidence {
     const strange = ids.find((id) => !UUID.test(id));
     for (const replyId of ids) {
       if (!UUID.test(replyId)) continue;
-      if (this.#later.length >= LATER_MAX) {
+      if (this.#later.length + this.#again.length >= LATER_MAX) {
         const reason = 'too many acknowledgements wait for the rate; say this one and those behind it again later';
         return { error: 'rateLimited', reason, ref: replyId };
       }
       const number = ++this.#said;
       this.#open.add(number);
       if (this.#later.length > 0 || !isAllowed()) this.#later.push({ number, replyId });
-      else this.#append(number, replyId);
+      else this.#append({ number, replyId });
     }
     if (strange === undefined) return undefined;
     return { error: 'invalid', reason: 'ids are reply ids as they were delivered', ref: strange.slice(0, 64) };
@@ -70,11 +78,14 @@ export class ReplyEvidence {
   /** About once a second. */
   tick(): void {
     const { isAllowed, nowMs, error } = this.#options;
+    const again = this.#again;
+    this.#again = [];
+    for (const said of again) this.#append(said);
     let taken = 0;
-    for (const { number, replyId } of this.#later) {
+    for (const said of this.#later) {
       if (!isAllowed()) break;
       taken += 1;
-      this.#append(number, replyId);
+      this.#append(said);
     }
     this.#later.splice(0, taken);
     const [oldest] = this.#waiting;
@@ -96,14 +107,19 @@ export class ReplyEvidence {
     this.#goOn();
   }
 
-  #append(number: number, replyId: string): void {
+  #append(said: Said): void {
+    const { number, replyId } = said;
     const { from, ingest, begin, end } = this.#options;
     const fields = deliveredEvent(replyId, from.source);
     const frame = { bytes: Buffer.from(JSON.stringify(fields)), isBinary: false };
     const sizeBytes = frame.bytes.length;
     begin(sizeBytes);
-    const onSettled = (): void => {
+    const onSettled = ({ kind }: Outcome): void => {
       end(sizeBytes);
+      if (kind === 'nowhere') {
+        this.#again.push(said);
+        return;
+      }
       this.#open.delete(number);
       this.#goOn();
     };

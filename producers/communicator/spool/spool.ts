@@ -6,14 +6,15 @@
 //                                         └──► behind: read again when there is room ──► append …
 import { REFUSED_BY_BROKER } from '../../../schemas/settled-elsewhere.ts';
 import type { Clock } from '../../../service/clock.ts';
-import { describeError } from '../../../service/errors.ts';
 import type { Health } from '../../../service/health.ts';
 import { killPoint } from '../../../service/kill-point.ts';
 import type { Logger } from '../../../service/logger.ts';
+import type { Receipt } from '../envelope.ts';
 import type { Ingest, Origin } from '../ingest.ts';
 import type { CommunicatorMetrics } from '../metrics.ts';
 import type { NumberRanges } from '../number-ranges.ts';
 import { type Frame, parseFrame } from '../parse-frame.ts';
+import type { Outcome } from '../recent-events.ts';
 import type { Positions, StreamPosition } from '../streams.ts';
 import type { EpochRow } from './epoch-accounts.ts';
 import { EpochNotes } from './epoch-notes.ts';
@@ -23,6 +24,7 @@ import { type Committed, GroupCommit } from './group-commit.ts';
 import { LeftBehind } from './left-behind.ts';
 import { MovedPositions } from './moved-positions.ts';
 import { ReadBack } from './read-back.ts';
+import { SetAside } from './set-aside.ts';
 import type { SpoolState, StoredGroup } from './spool-file.ts';
 import type { SpoolThread } from './spool-thread.ts';
 
@@ -64,6 +66,7 @@ export class Spool implements Positions {
   readonly #fullness: Fullness;
   readonly #commit: GroupCommit;
   readonly #behind: ReadBack;
+  readonly #aside: SetAside;
   /** In memory or on their way to the log, by id. */
   readonly #handed: Group[] = [];
   #forgetUpTo = 0;
@@ -98,6 +101,7 @@ export class Spool implements Positions {
       },
       onPause: () => void this.#closeLeft(),
     });
+    this.#aside = new SetAside(options);
     this.#left = new LeftBehind(epochs, lastId, options.thread, options.logger);
     this.#lastId = lastId;
     this.#bytes = bytes;
@@ -170,6 +174,7 @@ export class Spool implements Positions {
     this.#options.metrics.spoolBytes.set(this.#bytes);
     this.#measure();
     this.#behind.go();
+    void this.#aside.note();
     this.#noting ??= this.#note().finally(() => {
       this.#noting = undefined;
     });
@@ -177,10 +182,9 @@ export class Spool implements Positions {
   }
 
   async stop(): Promise<void> {
-    await this.#noting;
-    await this.#note();
-    // Groups that only the first one has made safe to forget.
-    await this.#note();
+    await Promise.all([this.#noting, this.#aside.note()]);
+    // What only the first one has made safe to forget.
+    for (let round = 0; round < 2; round += 1) await this.#note();
   }
 
   /**
@@ -189,7 +193,8 @@ export class Spool implements Positions {
    */
   async closed(): Promise<void> {
     await this.#closeLeft();
-    if (this.#left.isClosed) await this.#options.thread.call('closeEpoch', { epoch: this.#options.gatewayEpoch });
+    if (this.#left.isClosed && this.#aside.isNoted)
+      await this.#options.thread.call('closeEpoch', { epoch: this.#options.gatewayEpoch });
   }
 
   async find(source: string, stream: string): Promise<StreamPosition | undefined> {
@@ -222,13 +227,17 @@ export class Spool implements Positions {
       this.#measure();
       this.#behind.go();
     };
-    this.#append(spooled, onSettled);
+    this.#append(spooled, ({ gatewayEpoch, ingestSeq }, { kind }) => {
+      if (kind !== 'nowhere') return onSettled();
+      const problem = `a frame in the spool is on no topic: id ${group.id}, number ${ingestSeq} of ${gatewayEpoch}`;
+      this.#aside.add(group.id, problem, onSettled);
+    });
   }
 
-  #append(spooled: readonly Spooled[], onSettled: () => void): void {
+  #append(spooled: readonly Spooled[], onSettled: (receipt: Receipt, outcome: Outcome) => void): void {
     for (const { receipt, frame } of spooled) {
-      const arrived = { frame, parsed: parseFrame(frame), from: receipt, place: null, onSettled };
-      this.#options.ingest.append(arrived, receipt);
+      const about = { frame, parsed: parseFrame(frame), from: receipt, place: null };
+      this.#options.ingest.append({ ...about, onSettled: (outcome) => onSettled(receipt, outcome) }, receipt);
     }
   }
 
@@ -243,18 +252,12 @@ export class Spool implements Positions {
 
   /** What it said is lost, and its numbers are not held open for ever: the audit calls them missing. */
   #leaveDamaged({ id, epoch, numbers, bytes }: StoredGroup): void {
-    const { logger, health, ingest, thread, gatewayEpoch } = this.#options;
+    const { logger, ingest, gatewayEpoch } = this.#options;
     this.#cursor = id;
     this.#bytes -= bytes;
     logger.error({ id, epoch, numbers }, 'communicator.spool.damaged');
-    health.set(
-      'spool',
-      false,
-      `a group of frames in the spool is damaged: id ${id}, numbers ${JSON.stringify(numbers)} of ${epoch}`,
-    );
-    void thread.call('setAside', { id }).catch((error: unknown) => {
-      logger.error({ id, error: describeError(error) }, 'communicator.spool.failed');
-    });
+    const where = `id ${id}, numbers ${JSON.stringify(numbers)} of ${epoch}`;
+    this.#aside.add(id, `a group of frames in the spool is damaged: ${where}`);
     if (epoch !== gatewayEpoch) return;
     for (const { from, to } of numbers) {
       for (let number = from; number <= to; number += 1) ingest.settlement.settleElsewhere(number, REFUSED_BY_BROKER);
