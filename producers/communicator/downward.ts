@@ -1,6 +1,6 @@
 // Dispatches from pmc.messages.outgoing to the peers that are connected here. Every communicator reads the whole topic, and each
-// peer has a position in it: the log itself is what waits for a peer that is away. At least once: a position moves only after
-// the peer's socket has taken the dispatch, or, where the peer keeps its own, when it says so at its next hello. Nobody waits
+// peer has a position in it: the log itself is what waits for a peer that is away. At least once: a position that is kept here moves
+// when the dispatch has arrived (legacy-peer.ts); one that the peer keeps, when it says so at its next hello. Nobody waits
 // for another: a peer whose socket takes its time is behind for that long, and goes on from the log.
 //
 //   attach(position) ──► behind: read again from the log ──► live: as the tail reads it ──► cannot take: behind
@@ -33,6 +33,8 @@ export interface Receiver {
   readonly canTake: boolean;
   /** Whether its socket took it; false when the connection is over. */
   readonly deliver: (delivery: Delivery) => boolean | Promise<boolean>;
+  /** How far it has them for certain, of what its socket took; left out where the peer says so itself. */
+  readonly arrived?: (taken: Vector) => Vector;
 }
 
 type Incoming = Welcome['in'];
@@ -289,7 +291,9 @@ export class Downward {
     return true;
   }
 
-  #save({ isSaved, source, cursor }: Attached): void {
-    if (isSaved) this.#options.saved.moved(source, cursor.position(this.#tail));
+  #save({ isSaved, source, cursor, receiver }: Attached): void {
+    if (!isSaved) return;
+    const taken = cursor.position(this.#tail);
+    this.#options.saved.moved(source, receiver.arrived?.(taken) ?? taken);
   }
 }

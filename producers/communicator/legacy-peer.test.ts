@@ -1,9 +1,11 @@
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type WebSocket from 'ws';
 import { PmcError } from '../../service/errors.ts';
 import type { Delivery } from './downward.ts';
 import { LegacyPeer } from './legacy-peer.ts';
+import { communicatorMetrics } from './metrics.ts';
 import { PacedReading } from './paced-reading.ts';
 import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Wire } from './wire.ts';
@@ -40,6 +42,7 @@ function met(): LegacyPeer {
       begin: () => void seen.push('begun'),
       detach: () => void seen.push('detached'),
     },
+    metrics: communicatorMetrics(new Registry()),
     logger: pino({ level: 'silent' }),
   });
 }

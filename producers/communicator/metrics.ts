@@ -116,7 +116,7 @@ export function communicatorMetrics(registry: Registry) {
     }),
     deliveries: new Counter({
       name: 'pmc_deliveries_total',
-      help: 'Dispatches from pmc.messages.outgoing by outcome: delivered, duplicate (same reply id again), undecodable.',
+      help: 'Dispatches from pmc.messages.outgoing by outcome: delivered, duplicate (same reply id again), undecodable; unanswered are those of the delivered that a legacy source had not vouched for by a pong when its link ended, and that are delivered again.',
       labelNames: ['outcome'] as const,
       registers,
     }),

@@ -17,6 +17,7 @@ export class ScriptedSocket extends EventEmitter {
   readonly closes: (readonly [code: number | undefined, reason: string | undefined])[] = [];
   /** Its peer does not answer a close. */
   isDeaf = false;
+  #lastPing = '';
 
   readonly protocols: readonly string[];
 
@@ -45,8 +46,14 @@ export class ScriptedSocket extends EventEmitter {
     this.isPaused = false;
   }
 
-  ping(): void {
+  ping(text = ''): void {
     this.pings += 1;
+    this.#lastPing = text;
+  }
+
+  /** Its peer answers the last ping. */
+  pong(): void {
+    this.emit('pong', Buffer.from(this.#lastPing));
   }
 
   terminate(): void {

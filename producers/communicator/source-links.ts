@@ -162,11 +162,11 @@ export class SourceLinks {
   }
 
   #peer({ name }: Source, kind: PeerKind, wire: Wire, connection: string): Peer {
-    const { session, spool, downward, logger, clock, rate } = this.#options;
+    const { session, spool, downward, metrics, logger, clock, rate } = this.#options;
     logger.info({ source: name, connection, kind }, 'communicator.source.speaks');
     if (kind === 'legacy') {
       const reading = new PacedReading(wire, rate, clock);
-      return new LegacyPeer({ wire, reading, from: { source: name, connection }, spool, downward, logger });
+      return new LegacyPeer({ wire, reading, from: { source: name, connection }, spool, downward, metrics, logger });
     }
     const granted: Granted = { ok: true, source: name, isDialled: true, rate: null, burst: null, pausedAt: rate };
     return new Session({ ...session, wire, connection, admit: () => granted });

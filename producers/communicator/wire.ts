@@ -96,6 +96,15 @@ export class Wire {
     });
   }
 
+  /** A ping behind all that was sent: the pong that brings this text back says that it has arrived. */
+  ask(text: string): void {
+    if (this.isOpen) this.#socket.ping(text);
+  }
+
+  onPong(hear: (text: string) => void): void {
+    this.#socket.on('pong', (data: Buffer) => hear(data.toString('utf8')));
+  }
+
   /** To be called about once a second. */
   tick(nowMs: number): void {
     if (!this.isOpen || (this.isPaused && !this.#isWelcomed)) return;
