@@ -58,6 +58,30 @@ describe('a gateway that', () => {
     expect([world.nowMs - before, ops(world)]).toEqual([700, ['message', 'message', 'message']]);
   });
 
+  test('says again and again that its log is away: what there is room for is sent all the same, and the application is told', () => {
+    const world = joined();
+    const away = { op: 'error', code: 111, temporary: true, reason: 'the log does not answer', retry_after_ms: 5_000 };
+    for (let round = 0; round < 3; round += 1) {
+      world.hear(away);
+      world.offer();
+      world.store1();
+    }
+    expect(ops(world)).toEqual(['message', 'message', 'message']);
+    expect(kinds(world).filter((kind) => kind === 'gateway-error')).toHaveLength(3);
+    expect(world.client.status.phase).toBe('live');
+  });
+
+  test('complains that too much came: nothing is sent until the time it gave has passed', () => {
+    const world = joined();
+    world.hear({ op: 'error', code: 109, temporary: true, reason: 'too fast', ref: 'credit', retry_after_ms: 700 });
+    world.offer();
+    world.store1();
+    const before = world.nowMs;
+    expect(ops(world)).toEqual([]);
+    world.wait();
+    expect([world.nowMs - before, ops(world)]).toEqual([700, ['message']]);
+  });
+
   test('asks for a sign of life: it gets back what it brought, but nothing that no pong may hold', () => {
     const world = joined();
     for (const t of [7.5, 'x', null, { a: 1 }]) world.hear({ op: 'ping', t });

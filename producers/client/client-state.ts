@@ -172,9 +172,9 @@ export class ClientState {
       return;
     }
     if (frame.op === 'error') {
-      const { code, reason, isTemporary, retryAfterMs, ref } = frame;
+      const { code, reason, isTemporary, ref } = frame;
       this.#lastError = `error ${code} ${reason}`;
-      if (isTemporary && retryAfterMs !== undefined) this.#flow.pause(nowMs + retryAfterMs);
+      this.#flow.complained(frame, nowMs);
       this.#notice({ notice: 'gateway-error', code, reason, isTemporary, id: this.#outbox.idOf(ref) });
       return;
     }

@@ -1,11 +1,13 @@
 // How much a client may say: the limits that the gateway gave, the pace, and the window of what is on its way. Pure.
-import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import { PROTOCOL_ERROR, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { EventLimits } from './event-text.ts';
-import type { Welcome } from './gateway-frames.ts';
+import type { GatewayFrame, Welcome } from './gateway-frames.ts';
 import type { Outbox } from './outbox.ts';
 import { Pacer } from './pacer.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
+
+type Complaint = Extract<GatewayFrame, { readonly op: 'error' }>;
 
 export class Flow {
   /** Until a gateway gives others, those of the protocol. */
@@ -40,6 +42,12 @@ export class Flow {
 
   pause(untilMs: number): void {
     this.#pacer.pause(untilMs);
+  }
+
+  /** Of a log that does not answer everybody is told, again and again, though it be one partition: the window holds back enough then. */
+  complained({ code, isTemporary, retryAfterMs }: Complaint, nowMs: number): void {
+    if (code === PROTOCOL_ERROR.logUnavailable.code) return;
+    if (isTemporary && retryAfterMs !== undefined) this.pause(nowMs + retryAfterMs);
   }
 
   /** What may go out now. */
