@@ -153,7 +153,7 @@ describe('a gateway that', () => {
     expect(world.client.dueMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test.for([1_000, 1_001, 1_006, 1_011, 4_001, 4_002, 4_005, 4_008, 4_499])(
+  test.for([1_000, 1_001, 1_006, 1_011, 4_001, 4_002, 4_005, 4_008, 4_009, 4_499])(
     'closes with %i: it is asked again',
     (code) => {
       const world = joined();

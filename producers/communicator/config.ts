@@ -91,7 +91,7 @@ export const communicatorSettings = {
   }),
   connectionsMax: setting.integer({
     variable: 'PMC_CONNECTIONS_MAX',
-    description: 'User connections that one communicator keeps open; one more is closed with 4506.',
+    description: 'User connections that one communicator keeps open; one more is closed with 4009, and comes back.',
     min: 1,
     max: 1_000_000,
     default: 20_000,

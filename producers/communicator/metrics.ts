@@ -73,7 +73,7 @@ export function communicatorMetrics(registry: Registry) {
     }),
     connectionsRefused: new Counter({
       name: 'pmc_connections_refused_total',
-      help: 'User connections that were closed before their hello, by reason: version, connectionLimit, forbidden.',
+      help: 'User connections that were closed before their hello, by reason: version, full (PMC_CONNECTIONS_MAX), forbidden.',
       labelNames: ['reason'] as const,
       registers,
     }),

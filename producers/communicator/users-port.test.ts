@@ -101,11 +101,13 @@ describe('the port of users', () => {
     expect(ana.heard).toMatchObject([{ op: 'welcome' }]);
   });
 
-  test('has no more connections than it may, in all', async () => {
-    const { user, port } = await open({ connectionsMax: 2 });
+  test('has no more connections than it may, in all, and whoever finds no room comes back', async () => {
+    const { user, port, metrics } = await open({ connectionsMax: 2 });
     const first = await user().hello('ana');
     await user().hello('bea');
-    expect(await user().closedWith).toBe(4506);
+    expect(await user().closedWith).toBe(4009);
+    const { values } = await metrics.connectionsRefused.get();
+    expect(values).toMatchObject([{ labels: { reason: 'full' }, value: 1 }]);
     first.socket.close();
     await first.closedWith;
     // Its own end has heard of it sooner than the port.

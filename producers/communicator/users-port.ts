@@ -165,9 +165,10 @@ export class UsersPort {
     socket: WebSocket,
     origin: string | undefined,
     { connectionsMax, origins }: Pick<UsersPortOptions, 'connectionsMax' | 'origins'>,
-  ): 'version' | 'connectionLimit' | 'forbidden' | undefined {
+  ): 'version' | 'full' | 'forbidden' | undefined {
     if (socket.protocol !== SUBPROTOCOL) return 'version';
-    if (this.#users.size >= connectionsMax) return 'connectionLimit';
+    // Some of them may be dead, and are missed within a minute: whoever finds no room is to come back.
+    if (this.#users.size >= connectionsMax) return 'full';
     return isAllowedOrigin(origin, origins) ? undefined : 'forbidden';
   }
 

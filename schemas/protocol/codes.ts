@@ -67,12 +67,13 @@ export const CLOSE = {
   rateAbuse: { code: 4006, reason: 'over the rate for a minute, or too many gaps by it' },
   replaced: { code: 4007, reason: 'a newer connection of the same stream' },
   positionMismatch: { code: 4008, reason: 'too many gaps in the stream' },
+  full: { code: 4009, reason: 'as many connections as there may be; there is room again soon' },
   unauthorized: { code: 4501, reason: 'the token is missing, unknown, revoked or expired' },
   forbidden: { code: 4502, reason: 'the token or the origin does not permit this' },
   protocol: { code: 4503, reason: 'not the protocol' },
   version: { code: 4504, reason: 'no common protocol version' },
   helloTimeout: { code: 4505, reason: 'no hello in time' },
-  connectionLimit: { code: 4506, reason: 'too many connections' },
+  connectionLimit: { code: 4506, reason: 'too many connections of one subject' },
 } as const satisfies Readonly<Record<string, CloseMeaning>>;
 
 export type CloseName = keyof typeof CLOSE;
