@@ -279,9 +279,10 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
         (await within(SETTLE_MS, settled(accumulator, spool))) &&
         (await within(CLOSE_MS, checkpoints.close('shutdown')).catch(() => false));
       if (!isSettled) logger.warn({ spoolBytes: spool.bytes }, 'communicator.epoch.left-open');
-      await Promise.all([spool.stop(), within(CLOSE_MS, saved.save())]);
+      // None waits for a disk that hangs: what is to be on the log is there, and whoever kills this process takes nothing.
+      await Promise.all([within(CLOSE_MS, spool.stop()), within(CLOSE_MS, saved.save())]);
       if (isSettled) await within(CLOSE_MS, spool.closed());
-      await thread.stop();
+      await within(CLOSE_MS, thread.stop());
       if (isSettled) await appender.stop();
       await within(CLOSE_MS, Promise.all([range.stop(), tokens.stop(), admin.stop()]));
     },

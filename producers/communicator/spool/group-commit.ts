@@ -5,6 +5,7 @@ import { describeError } from '../../../service/errors.ts';
 import type { Health } from '../../../service/health.ts';
 import { killPoint } from '../../../service/kill-point.ts';
 import type { Logger } from '../../../service/logger.ts';
+import { within } from '../in-time.ts';
 import type { Ingest, Origin } from '../ingest.ts';
 import { NumberRanges } from '../number-ranges.ts';
 import type { Frame } from '../parse-frame.ts';
@@ -61,13 +62,20 @@ export class GroupCommit {
     this.#committing ??= this.#commitAll();
   }
 
-  /** All that was added is on the disk. Frames that the disk does not take for `waitMs` are handed back, for a process that ends. */
+  /**
+   * All that was added is on the disk. Frames that the disk does not take for `waitMs` are handed back, for a process that ends, also
+   * while the disk has not even said that it fails: what it has taken after all is there once more, under the same numbers.
+   */
   async synced(waitMs?: number): Promise<readonly Spooled[]> {
-    const timer = waitMs === undefined ? undefined : setTimeout(() => this.#givingUp.abort(), waitMs);
-    while (this.#committing !== undefined) await this.#committing;
-    clearTimeout(timer);
+    const committed = this.#allCommitted();
+    if (waitMs === undefined) await committed;
+    else if (!(await within(waitMs, committed))) this.#givingUp.abort();
     for (const { frame, from } of this.#held.splice(0)) this.#number(frame, from);
     return this.#group.splice(0);
+  }
+
+  async #allCommitted(): Promise<void> {
+    while (this.#committing !== undefined) await this.#committing;
   }
 
   #number(frame: Frame, from: Origin): void {
@@ -88,6 +96,8 @@ export class GroupCommit {
         health.set('spool', false, `frames cannot be written to the spool: ${describeError(error)}`);
         logger.error({ error: describeError(error), attempt }, 'communicator.spool.failed');
       });
+      // Its frames were handed back meanwhile.
+      if (signal.aborted) break;
       if (id === undefined) {
         await pause(backoffMs(attempt, COMMIT_BACKOFF), signal);
         attempt += 1;

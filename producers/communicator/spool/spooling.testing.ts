@@ -52,6 +52,8 @@ export class Spooling {
   readonly closings: Closing[] = [];
   /** Calls that are answered by a failure, as of a disk that is full. */
   readonly failing = new Set<SpoolCall>();
+  /** Calls that are not answered before this is, as of a disk that hangs. */
+  readonly hanging = new Map<SpoolCall, Promise<void>>();
   readonly calls: SpoolCall[] = [];
   /** What is read of the disk is not there before this is. */
   reads = Promise.resolve();
@@ -173,6 +175,7 @@ export class Spooling {
     if (this.#isKilled) return await new Promise(() => undefined);
     this.calls.push(call);
     if (this.failing.has(call)) throw new Error('database or disk is full');
+    await this.hanging.get(call);
     const answer = await this.#thread.call(call, asked, transfer);
     if (call === 'read') {
       await this.reads;
