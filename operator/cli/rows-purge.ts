@@ -197,6 +197,11 @@ async function purgeBatch(
     ]);
     const offsets = deleted.rows.map(({ record_offset }) => record_offset);
     if (offsets.length > 0) await putOnTheBooks(client, [incarnation, partition, offsets, reason]);
+    // What is shown as stored. It may be less than what is deleted, where rows came from an earlier version or by hand.
+    await client.query(
+      `update coverage set rows_total = greatest(0, rows_total - $3) where incarnation = $1 and partition = $2`,
+      [incarnation, partition, deleted.rowCount],
+    );
     await client.query('commit');
     return { rows: deleted.rowCount ?? 0, next };
   } catch (error) {

@@ -115,6 +115,17 @@ test('what was folded from rows goes when nothing of it is left, and stays while
   expect(new Set(rows.map(({ chat }) => chat))).toEqual(new Set(['goes on', 'has a message']));
 });
 
+test('what is counted as stored is what is there', async () => {
+  const { rows } = await pool.query<object>(
+    `select partition, rows_total::int as counted, count(id)::int as rows from coverage
+     left join message_metadata using (incarnation, partition) group by 1, 2 order by 1`,
+  );
+  expect(rows).toEqual([
+    { partition: 0, counted: ROWS - KEPT_FROM, rows: ROWS - KEPT_FROM },
+    { partition: 1, counted: 2, rows: 2 },
+  ]);
+});
+
 test('a second time there is nothing left to delete', async () => {
   const { code, stdout } = await purge('--execute');
   expect([code, stdout]).toEqual([0, `deleted 0 rows received before ${BEFORE}\n`]);
