@@ -36,6 +36,18 @@ it.each([
   expect(bind(...words)).toEqual({ ok: false, problem });
 });
 
+it('takes a choice however it is typed, and gives it as it was declared', () => {
+  const parameters: Parameters = { city: { kind: 'choice', values: ['Berlin', 'São Paulo', 'ROME'] } };
+  for (const [typed, city] of [
+    ['Berlin', 'Berlin'],
+    ['berlin', 'Berlin'],
+    ['SÃO PAULO', 'São Paulo'],
+    ['rome', 'ROME'],
+  ] as const) {
+    expect(bindArguments(parameters, { words: [typed], problem: undefined })).toEqual({ ok: true, values: { city } });
+  }
+});
+
 it('shows how a command is typed', () => {
   expect(usageOf('weather', PARAMETERS)).toBe('/weather <city> <c|f> [days] [note]');
 });

@@ -78,7 +78,7 @@ function valueOf(parameter: Parameter, text: string): string | number | undefine
       return WHOLE.test(text) && value >= parameter.min && value <= parameter.max ? value : undefined;
     }
     case 'choice':
-      return parameter.values.find((value) => value === text.toLowerCase());
+      return parameter.values.find((value) => value.toLowerCase() === text.toLowerCase());
   }
 }
 

@@ -145,6 +145,14 @@ describe('an error', () => {
     expect(lines.join()).not.toContain('a secret');
   });
 
+  it('is told of choices that could not be told apart', () => {
+    const choice = (values: string) => SOUND.replace('kind: text', `kind: choice, values: [${values}]`);
+    expect(problems(choice('Berlin, Paris'))).toEqual([]);
+    expect(problems(choice('Berlin, Paris, berlin'))).toEqual([
+      'pmc.yaml:7: apis.weather.arguments.0.values.2 is there twice; capitals make no difference (is "berlin")',
+    ]);
+  });
+
   it('is told of arguments that could not be told apart', () => {
     const two = SOUND.replace(
       '- { name: city, kind: text }',

@@ -115,6 +115,7 @@ function toApi(name: string, api: DeclaredApi, environment: Environment, note: N
     if (before?.kind === 'text') note([...at, 'kind'], 'cannot follow a text, which takes all words that are left');
     if (before?.optional === true && !optional) note([...at, 'optional'], 'must be true behind one that is optional');
     if (rest.kind === 'whole' && rest.min > rest.max) note([...at, 'min'], `is above max, which is ${rest.max}`);
+    if (rest.kind === 'choice') noteRepeatedChoices(rest.values, [...at, 'values'], note);
     parameters[argument] = optional ? { ...rest, optional } : rest;
   }
   const names = [...Object.keys(parameters), ...ABOUT_THE_ASKER];
@@ -130,6 +131,13 @@ function toApi(name: string, api: DeclaredApi, environment: Environment, note: N
     waitingMax: api.waiting_max,
     reply: templateOf(api.reply, [...path, 'reply'], isInReply, replyNames, note),
   };
+}
+
+function noteRepeatedChoices(values: readonly string[], path: readonly PropertyKey[], note: Note): void {
+  const lower = values.map((value) => value.toLowerCase());
+  for (const [index, value] of lower.entries()) {
+    if (lower.indexOf(value) < index) note([...path, index], 'is there twice; capitals make no difference');
+  }
 }
 
 function toEndpoint(
