@@ -45,7 +45,9 @@ export class CallLanes {
   readonly #lanes = new Map<string, CallLane>();
   readonly #stopping = new AbortController();
   #watch: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #findingGone: Promise<void> | undefined;
+  /** The look that is under way: a database that does not answer is asked by one at a time. */
+  #looking: Promise<void> | undefined;
 
   constructor(options: CallLanesOptions) {
     this.#options = options;
@@ -59,9 +61,14 @@ export class CallLanes {
       this.#open(webhook, this.#caller(webhook), () => undefined, patient);
     }
     const declared = [...apis, ...webhooks].map(({ target }) => target);
-    this.#looking = this.#findGone(declared);
+    this.#findingGone = this.#findGone(declared);
     const told = webhooks.map(({ target }) => ({ target, webhook: new FindingWebhook(this.#options.pool, target) }));
-    if (told.length > 0) this.#watch = setInterval(() => this.#look(told), FINDINGS_MS);
+    if (told.length === 0) return;
+    this.#watch = setInterval(() => {
+      this.#looking ??= this.#look(told).finally(() => {
+        this.#looking = undefined;
+      });
+    }, FINDINGS_MS);
   }
 
   /** A call waits for that endpoint. */
@@ -72,8 +79,8 @@ export class CallLanes {
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#watch);
-    await this.#looking;
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.stop()));
+    const lanes = [...this.#lanes.values()].map((lane) => lane.stop());
+    await Promise.all([...lanes, this.#findingGone, this.#looking]);
   }
 
   #open(
@@ -100,6 +107,7 @@ export class CallLanes {
         isPassing: () => true,
         onRetry: () => metrics.retried(),
       });
+      if (this.#stopping.signal.aborted) return;
       for (const target of gone) this.#openGone(target);
     } catch (error) {
       logger.warn({ error: describeError(error) }, 'commands.calls.unread');
@@ -136,17 +144,14 @@ export class CallLanes {
     return { source: dispatch.source, reply: toOutboxReply(dispatch, TOPIC.outgoing, outgoingPartitions, value) };
   }
 
-  #look(told: readonly { readonly target: string; readonly webhook: FindingWebhook }[]): void {
-    const { logger } = this.#options;
-    const look = async (): Promise<void> => {
-      for (const { target, webhook } of told) {
-        try {
-          if ((await webhook.look()) > 0) this.announce(target);
-        } catch (error) {
-          logger.warn({ target, error: describeError(error) }, 'commands.findings.unread');
-        }
+  async #look(told: readonly { readonly target: string; readonly webhook: FindingWebhook }[]): Promise<void> {
+    for (const { target, webhook } of told) {
+      if (this.#stopping.signal.aborted) return;
+      try {
+        if ((await webhook.look()) > 0) this.announce(target);
+      } catch (error) {
+        this.#options.logger.warn({ target, error: describeError(error) }, 'commands.findings.unread');
       }
-    };
-    this.#looking = this.#looking.then(look);
+    }
   }
 }
