@@ -151,7 +151,7 @@ class CommandsService implements Service {
       board: new FactBoard({ sources, clock, logger, ...timing }),
       search: (what) => searchInTime(what, { pool: questions, logger, timeoutMs: ANSWER_TIMEOUT_MS }),
       about: { version: packageJson.version, startedAtMs: clock.nowMs() },
-      takesReplies: replying.takesReplies,
+      takesReply: replying.takesReply,
       onReplies: replying.onReplies,
       onCall: replying.onCall,
       onDependency: (name, problem) => health.set(name, problem === undefined, problem ?? 'answers'),

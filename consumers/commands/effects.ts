@@ -36,9 +36,9 @@ const POST = `
   with asked as (
     select * from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::timestamptz[], $10::uuid[],
                          $11::uuid[], $12::text[], $13::int[], $14::text[], $15::bytea[], $16::timestamptz[],
-                         $17::json[], $18::json[])
+                         $17::json[], $18::json[], $19::int[])
       with ordinality as t(event_key, kind, target, status, record_offset, detail, received_at, limit_key,
-                           reply_id, topic, outgoing_partition, key, value, created_at, given, asked, position)
+                           reply_id, topic, outgoing_partition, key, value, created_at, given, asked, lease_ms, position)
     where not exists (select from forgotten where what = 'effects' and t.received_at < before)
   ), fresh as (
     insert into effects (event_key, kind, target, status, detail, incarnation, partition, record_offset, received_at, limit_key)
@@ -48,7 +48,7 @@ const POST = `
     returning event_key
   ), posted as (
     insert into outbox (reply_id, topic, partition, key, value, created_at, leased_until)
-    select reply_id, topic, outgoing_partition, key, value, created_at, clock_timestamp() + interval '1 ms' * $19
+    select reply_id, topic, outgoing_partition, key, value, created_at, clock_timestamp() + interval '1 ms' * lease_ms
     from asked join fresh using (event_key) where reply_id is not null order by position
     on conflict (reply_id) do nothing
   ), queued as (
@@ -66,13 +66,13 @@ const STATUS = { reply: 'done', call: 'pending', nothing: 'skipped' } as const;
 
 /**
  * Returns the event keys whose effect is new; all others had theirs before, or are too old to be remembered. Event keys must not
- * repeat in `effects`. For `leaseMs` the replies are the caller's to append; then anybody may.
+ * repeat in `effects`. For as long as `leaseMsOf` says a reply is the caller's to append; then anybody may.
  */
 export async function postEffects(
   pool: Pool,
   place: RecordPlace,
   effects: readonly Effect[],
-  leaseMs: number,
+  leaseMsOf: (reply: OutboxReply) => number,
 ): Promise<ReadonlySet<string>> {
   const owed = effects.map((effect) => effect.owed);
   const replies = owed.map((one) => (one.kind === 'reply' ? one.reply : undefined));
@@ -99,7 +99,7 @@ export async function postEffects(
       replies.map((reply) => (reply === undefined ? null : new Date(reply.createdAtMs))),
       callsOwed.map((call) => call?.given ?? null),
       callsOwed.map((call) => call?.asked ?? null),
-      leaseMs,
+      replies.map((reply) => (reply === undefined ? null : leaseMsOf(reply))),
     ],
   });
   return new Set(rows.map(({ event_key }) => event_key));
@@ -120,17 +120,17 @@ export async function postOrRefuse(
   pool: Pool,
   place: RecordPlace,
   effects: readonly Effect[],
-  leaseMs: number,
+  leaseMsOf: (reply: OutboxReply) => number,
 ): Promise<Posted> {
   try {
-    return { fresh: await postEffects(pool, place, effects, leaseMs), refused: new Map() };
+    return { fresh: await postEffects(pool, place, effects, leaseMsOf), refused: new Map() };
   } catch (error) {
     if (failureOf(error) !== 'data') throw error;
     const [first] = effects;
     if (first === undefined || effects.length > 1) {
       const half = effects.length >> 1;
-      const before = await postOrRefuse(pool, place, effects.slice(0, half), leaseMs);
-      const behind = await postOrRefuse(pool, place, effects.slice(half), leaseMs);
+      const before = await postOrRefuse(pool, place, effects.slice(0, half), leaseMsOf);
+      const behind = await postOrRefuse(pool, place, effects.slice(half), leaseMsOf);
       return {
         fresh: new Set([...before.fresh, ...behind.fresh]),
         refused: new Map([...before.refused, ...behind.refused]),
@@ -144,7 +144,7 @@ export async function postOrRefuse(
 async function skip(pool: Pool, place: RecordPlace, effect: Effect): Promise<void> {
   const skipped: Effect = { ...effect, detail: REFUSED, limitKey: undefined, owed: { kind: 'nothing' } };
   try {
-    await postEffects(pool, place, [skipped], 0);
+    await postEffects(pool, place, [skipped], () => 0);
   } catch (error) {
     if (failureOf(error) !== 'data') throw error;
   }

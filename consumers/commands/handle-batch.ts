@@ -42,8 +42,8 @@ export interface HandlerDeps {
   readonly metrics: CommandsMetrics;
   readonly maxAgeMs: number;
   readonly outgoingPartitions: number;
-  /** Whether posted replies can be appended from memory; else they are left to the relay. */
-  readonly takesReplies: () => boolean;
+  /** Whether that one, once it is posted, can be appended from memory; else it is left to the relay. */
+  readonly takesReply: (reply: OutboxReply) => boolean;
   /** These were posted. `isLeased`: they are the receiver's to append. */
   readonly onReplies: (replies: readonly OutboxReply[], isLeased: boolean) => void;
   /** A call was posted for that endpoint. */
@@ -184,17 +184,19 @@ function replyOwed({ event, eventKey, request }: Received, content: string, deps
 }
 
 async function post(batch: Batch, all: readonly Decided[], deps: HandlerDeps): Promise<void> {
-  const { clock, metrics, onCall, onReplies, pool, takesReplies } = deps;
-  const isLeased = takesReplies();
+  const { clock, metrics, onCall, onReplies, pool, takesReply } = deps;
+  const repliesOf = (some: readonly Decided[]): readonly OutboxReply[] =>
+    some.flatMap(({ effect: { owed } }) => (owed.kind === 'reply' ? [owed.reply] : []));
+  const leased = new Set(repliesOf(all).filter(takesReply));
   killPoint('commands.batch.decided');
   const effects = all.map(({ effect }) => effect);
   const { fresh, refused } = await withDatabase(batch, deps, 'post', () =>
-    postOrRefuse(pool, batch, effects, isLeased ? LEASE_MS : 0),
+    postOrRefuse(pool, batch, effects, (one) => (leased.has(one) ? LEASE_MS : 0)),
   );
   killPoint('commands.batch.posted');
   const isNew = ({ received }: Decided): boolean => fresh.has(received.eventKey);
-  const replies = all.filter(isNew).flatMap(({ effect: { owed } }) => (owed.kind === 'reply' ? [owed.reply] : []));
-  if (replies.length > 0) onReplies(replies, isLeased);
+  const byLease = Map.groupBy(repliesOf(all.filter(isNew)), (one) => leased.has(one));
+  for (const [isLeased, replies] of byLease) onReplies(replies, isLeased);
   for (const one of all) {
     const { received, effect, outcome } = one;
     if (refused.has(effect.eventKey)) refusedByDatabase(batch, one, refused.get(effect.eventKey), deps);

@@ -1,6 +1,6 @@
 // The table `outbox`: replies on their way to the log. They come into it together with their effect (effects.ts), and are
 // marked when the log has them.
-import type { Offset } from '../../kafka/log.ts';
+import type { Offset, TopicPartition } from '../../kafka/log.ts';
 import type { Pool, PoolClient } from '../../service/database.ts';
 import type { OutboxReply } from './dispatch.ts';
 
@@ -16,15 +16,55 @@ interface OutboxRow {
 // Rows that another relay holds are skipped; a relay that vanished without closing its connection lets go of its rows when
 // the server ends its idle transaction.
 const BEGIN_TAKING = `begin; set local idle_in_transaction_session_timeout = '120s'`;
+const COLUMNS = 'reply_id, topic, partition, key, value, created_at';
+const IS_FREE = 'sent_at is null and (leased_until is null or leased_until < clock_timestamp())';
 const TAKE = `
-  select reply_id, topic, partition, key, value, created_at from outbox
-  where sent_at is null and (leased_until is null or leased_until < clock_timestamp())
+  select ${COLUMNS} from outbox
+  where ${IS_FREE} and topic || '-' || partition <> all($2::text[]) and reply_id <> all($3::uuid[])
   order by sequence limit $1 for update skip locked`;
+const TAKE_OF_EACH = `
+  select free.* from unnest($2::text[], $3::int[]) as of_(topic, partition) cross join lateral (
+    select ${COLUMNS} from outbox
+    where ${IS_FREE} and topic = of_.topic and partition = of_.partition and reply_id <> all($4::uuid[])
+    order by sequence limit $1 for update skip locked
+  ) as free`;
+
+/** What is not to be taken. */
+export interface LeftAlone {
+  /** As `partitionName` has them. */
+  readonly partitions: readonly string[];
+  readonly replyIds: readonly string[];
+}
+
+export function partitionName({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`;
+}
 
 /** Begins a transaction that holds the oldest unsent replies that are nobody's, in order, until it is ended by the caller. */
-export async function takeUnsent(client: PoolClient, repliesMax: number): Promise<readonly OutboxReply[]> {
+export async function takeUnsent(
+  client: PoolClient,
+  repliesMax: number,
+  { partitions, replyIds }: LeftAlone,
+): Promise<readonly OutboxReply[]> {
   await client.query(BEGIN_TAKING);
-  const { rows } = await client.query<OutboxRow>({ name: 'commands-take-unsent', text: TAKE, values: [repliesMax] });
+  const values = [repliesMax, partitions, replyIds];
+  return replies(await client.query<OutboxRow>({ name: 'commands-take-unsent', text: TAKE, values }));
+}
+
+/** As `takeUnsent`, of these partitions alone, and of each one so many. */
+export async function takeOfEach(
+  client: PoolClient,
+  partitions: readonly TopicPartition[],
+  repliesMax: number,
+  { replyIds }: Pick<LeftAlone, 'replyIds'>,
+): Promise<readonly OutboxReply[]> {
+  await client.query(BEGIN_TAKING);
+  const places = [partitions.map(({ topic }) => topic), partitions.map(({ partition }) => partition)];
+  const values = [repliesMax, ...places, replyIds];
+  return replies(await client.query<OutboxRow>({ name: 'commands-take-of-each', text: TAKE_OF_EACH, values }));
+}
+
+function replies({ rows }: { readonly rows: readonly OutboxRow[] }): readonly OutboxReply[] {
   return rows.map(({ reply_id, topic, partition, key, value, created_at }) => {
     return { replyId: reply_id, topic, partition, key, value, createdAtMs: created_at.getTime() };
   });

@@ -10,7 +10,7 @@ import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { type OutboxReply, toAppendRecord } from './dispatch.ts';
 import type { CommandsMetrics } from './metrics.ts';
-import { giveBack, markSent, type SentReply } from './outbox.ts';
+import { giveBack, markSent, partitionName, type SentReply } from './outbox.ts';
 
 export interface ReplyLanesOptions {
   readonly pool: Pool;
@@ -23,19 +23,21 @@ export interface ReplyLanesOptions {
 
 /** How long a posted reply is its poster's. */
 export const LEASE_MS = 10_000;
-const PENDING_MAX = 2_000;
+/** Of one partition: one that takes nothing takes the room of no other. */
+const PENDING_MAX = 500;
 const BATCH_MAX = 200;
 
 /** The replies of one partition: appended one batch after the other. */
 interface Lane {
   readonly waiting: OutboxReply[];
+  /** Those that are being appended included. */
+  pending: number;
   running: Promise<void> | undefined;
 }
 
 export class ReplyLanes {
   readonly #options: ReplyLanesOptions;
   readonly #lanes = new Map<string, Lane>();
-  #pending = 0;
   #sent: SentReply[] = [];
   #failed: string[] = [];
   #marking: Promise<void> | undefined;
@@ -44,18 +46,18 @@ export class ReplyLanes {
     this.#options = options;
   }
 
-  /** Whether there is room; what does not fit is posted without a lease. */
-  get takesMore(): boolean {
-    return this.#pending < PENDING_MAX;
+  /** Whether there is room for it; what does not fit is posted without a lease. */
+  takes(reply: OutboxReply): boolean {
+    return (this.#lanes.get(partitionName(reply))?.pending ?? 0) < PENDING_MAX;
   }
 
   send(replies: readonly OutboxReply[]): void {
     for (const reply of replies) {
-      const name = `${reply.topic}-${reply.partition}`;
-      const lane: Lane = this.#lanes.get(name) ?? { waiting: [], running: undefined };
+      const name = partitionName(reply);
+      const lane: Lane = this.#lanes.get(name) ?? { waiting: [], pending: 0, running: undefined };
       this.#lanes.set(name, lane);
       lane.waiting.push(reply);
-      this.#pending += 1;
+      lane.pending += 1;
       lane.running ??= this.#run(lane);
     }
   }
@@ -75,7 +77,7 @@ export class ReplyLanes {
     while (lane.waiting.length > 0) {
       const batch = lane.waiting.splice(0, BATCH_MAX);
       await this.#append(batch);
-      this.#pending -= batch.length;
+      lane.pending -= batch.length;
     }
     // In the same turn as the last look: what is sent from now on finds no lane running.
     lane.running = undefined;

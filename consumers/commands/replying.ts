@@ -26,7 +26,7 @@ export interface ReplyingOptions {
   readonly maxAgeMs: number;
   readonly retentionMs: number;
   readonly outgoingPartitions: number;
-  /** Undefined when the last sweep of the outbox succeeded, else why it did not. */
+  /** Undefined when the last sweep of the outbox succeeded and every partition takes replies, else why not. */
   readonly onRound: (problem: string | undefined) => void;
 }
 
@@ -42,8 +42,8 @@ export class Replying {
 
   constructor(options: ReplyingOptions) {
     this.#options = options;
-    const { pool, appender, logger, metrics, onRound } = options;
-    this.#relay = new Relay({ pool, appender, logger, metrics, onRound });
+    const { pool, appender, clock, logger, metrics, onRound } = options;
+    this.#relay = new Relay({ pool, appender, clock, logger, metrics, onRound });
     this.#lanes = new ReplyLanes({ pool, appender, logger, metrics, onGivenBack: () => this.#relay.announce() });
     this.#calls = new CallLanes({ ...options, onReply: (reply) => this.#lanes.send([reply]) });
   }
@@ -54,7 +54,7 @@ export class Replying {
     this.#forgetting = this.#forget();
   }
 
-  readonly takesReplies = (): boolean => this.#lanes.takesMore;
+  readonly takesReply = (reply: OutboxReply): boolean => this.#lanes.takes(reply);
 
   readonly onReplies = (replies: readonly OutboxReply[], isLeased: boolean): void => {
     if (isLeased) this.#lanes.send(replies);

@@ -103,13 +103,13 @@ test('a reply whose append has an unknown outcome is appended again under the sa
   const problems: (string | undefined)[] = [];
   const relay = relayTo(pool, log, (problem) => {
     problems.push(problem);
-    if (problems.length === 2) settled.resolve();
+    if (problem === undefined) settled.resolve();
   });
   await handle(pool, [command('/ping', 'a')]);
   relay.start();
   await settled.promise;
   await relay.stop();
-  expect(problems.slice(0, 2)).toEqual(['no answer', undefined]);
+  expect([...new Set(problems)]).toEqual(['no answer', undefined]);
   expect(log.replies).toHaveLength(2);
   expect(new Set(log.replies.map(({ replyId }) => replyId)).size).toBe(1);
   expect(await count('outbox where sent_at is not null')).toBe(1);
@@ -172,7 +172,7 @@ test('two relays share the outbox and send each reply once', async () => {
 
 test("what was posted under a lease is its poster's until the lease ends, and then anybody's", async () => {
   const log = new ListLog();
-  await handle(pool, [command('/ping', 'a')], { takesReplies: () => true });
+  await handle(pool, [command('/ping', 'a')], { takesReply: () => true });
   await relayOnce(pool, log);
   expect(log.replies).toEqual([]);
   await pool.query(`update outbox set leased_until = clock_timestamp() - interval '1 second'`);
@@ -190,7 +190,7 @@ test('replies go out from memory, in order within a chat, and are marked; what i
   const metrics = commandsMetrics(new Registry());
   const lanes = new ReplyLanes({ pool, appender: log, logger: SILENT, metrics, onGivenBack: givenBack.resolve });
   const onReplies = (replies: Parameters<ReplyLanes['send']>[0]): void => lanes.send(replies);
-  const leased = { takesReplies: () => lanes.takesMore, onReplies };
+  const leased = { takesReply: () => true, onReplies };
   await handle(
     pool,
     [command('/ping', 'a'), command('/help', 'b'), command('/ping', 'bad', { chat: 'other' })],

@@ -8,6 +8,7 @@ import { commandsMetrics } from '../../consumers/commands/metrics.ts';
 import { Relay } from '../../consumers/commands/relay.ts';
 import type { Appender, AppendOutcome, AppendRecord, Batch } from '../../kafka/log.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
+import { systemClock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
 import { incomingEvent } from './incoming-events.ts';
 
@@ -54,7 +55,7 @@ export function handlerDeps(
     metrics: commandsMetrics(new Registry()),
     maxAgeMs: 600_000,
     outgoingPartitions: 6,
-    takesReplies: () => false,
+    takesReply: () => false,
     onReplies: () => undefined,
     onCall: () => undefined,
     onDependency: () => undefined,
@@ -96,7 +97,8 @@ export function relayTo(
   appender: Pick<Appender, 'append'>,
   onRound: (problem: string | undefined) => void = () => undefined,
 ): Relay {
-  return new Relay({ pool, appender, logger: SILENT, metrics: commandsMetrics(new Registry()), onRound });
+  const metrics = commandsMetrics(new Registry());
+  return new Relay({ pool, appender, clock: systemClock, logger: SILENT, metrics, onRound });
 }
 
 /** A relay's whole life: sends what is there and stops. */
