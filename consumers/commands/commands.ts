@@ -18,6 +18,7 @@ import type { Declarations } from './external/declaration.ts';
 import { FactBoard } from './fact-board.ts';
 import { factSources } from './fact-sources.ts';
 import { type HandlerDeps, handleBatch } from './handle-batch.ts';
+import { InHand } from './in-hand.ts';
 import { commandsMetrics } from './metrics.ts';
 import { countUnsent } from './outbox.ts';
 import { persevere } from './persevere.ts';
@@ -148,6 +149,7 @@ class CommandsService implements Service {
     return {
       ...both,
       language,
+      inHand: new InHand(),
       board: new FactBoard({ sources, clock, logger, ...timing }),
       search: (what) => searchInTime(what, { pool: questions, logger, timeoutMs: ANSWER_TIMEOUT_MS }),
       about: { version: packageJson.version, startedAtMs: clock.nowMs() },

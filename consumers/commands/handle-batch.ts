@@ -20,17 +20,20 @@ import { type Effect, type Owed, postOrRefuse } from './effects.ts';
 import type { Declarations } from './external/declaration.ts';
 import type { FactBoard } from './fact-board.ts';
 import type { About, Facts, Hit } from './facts.ts';
+import type { InHand } from './in-hand.ts';
 import { type Ledger, LIMITED, readLedger } from './ledger.ts';
 import type { CommandOutcome, CommandsMetrics } from './metrics.ts';
 import { persevere } from './persevere.ts';
 import { type Received, receive, repeated } from './receive.ts';
 import { LEASE_MS } from './reply-lanes.ts';
-import { RecentAnswers } from './rules.ts';
+import { type Answered, RecentAnswers } from './rules.ts';
 import { isSearchable, type SearchIn } from './search.ts';
 
 export interface HandlerDeps {
   readonly codec: Pick<Codec, 'decode' | 'encode'>;
   readonly pool: Pool;
+  /** Of all batches of this process. */
+  readonly inHand: InHand;
   readonly board: Pick<FactBoard, 'read'>;
   /** Undefined where it cannot be found out in time. */
   readonly search: (what: SearchIn) => Promise<readonly Hit[] | undefined>;
@@ -71,51 +74,84 @@ export async function handleBatch(batch: Batch, deps: HandlerDeps): Promise<void
 }
 
 async function answer(batch: Batch, received: readonly Received[], deps: HandlerDeps): Promise<void> {
-  const ledger = await withDatabase(batch, deps, 'ledger', () =>
-    readLedger(deps.pool, {
-      eventKeys: received.map(({ eventKey }) => eventKey),
-      limitKeys: [...new Set(received.map(({ limitKey }) => limitKey))],
-      earliestMs: Math.min(...received.map(({ event }) => event.receivedAt)),
-      targets: [...new Set(received.flatMap(({ request: { api } }) => (api === undefined ? [] : [api.target])))],
-    }),
+  const { inHand } = deps;
+  const { judged, given, waiting } = await withDatabase(batch, deps, 'ledger', () =>
+    inHand.inTurn(() => judgeAll(received, deps)),
   );
-  const answers = new RecentAnswers(ledger.answered);
-  const waiting = new Map(ledger.waiting);
-  const fresh = received.filter((one) => {
-    if (ledger.known.has(one.eventKey)) repeated(one.request, deps.metrics);
-    return !ledger.known.has(one.eventKey);
-  });
-  // What needs no question is not held up by what does.
-  const needsQuestions = ({ request }: Received): boolean =>
-    neededFacts(request).length > 0 || searchedText(request) !== undefined;
-  for (const some of [fresh.filter((one) => !needsQuestions(one)), fresh.filter(needsQuestions)]) {
-    if (some.length === 0) continue;
-    const judged = some.map((one) => ({ one, judgement: judge(one, ledger, answers, deps) }));
-    const admitted = judged.filter(({ judgement }) => judgement === 'admitted').map(({ one }) => one);
-    const facts = await deps.board.read([...new Set(admitted.flatMap(({ request }) => neededFacts(request)))]);
-    const hits = await search(admitted, deps);
-    const decided = judged.map(({ one, judgement }) =>
-      judgement === 'admitted'
-        ? reply(one, facts, hits.get(one.eventKey), waiting, deps)
-        : refuse(one, judgement, deps),
-    );
-    await post(batch, decided, deps);
+  try {
+    // What needs no question is not held up by what does.
+    for (const some of [judged.filter((one) => !needsQuestions(one)), judged.filter(needsQuestions)]) {
+      if (some.length > 0) await post(batch, await decideAll(some, waiting, deps), deps);
+    }
+  } finally {
+    inHand.remove(given);
   }
+}
+
+interface Judged {
+  readonly one: Received;
+  readonly judgement: Judgement;
+}
+
+interface JudgedBatch {
+  /** The new ones, in the order of their records. */
+  readonly judged: readonly Judged[];
+  /** What they spend of their limits; it is in hand. */
+  readonly given: readonly Answered[];
+  /** Calls by target that have not ended. */
+  readonly waiting: Map<string, number>;
+}
+
+async function judgeAll(received: readonly Received[], deps: HandlerDeps): Promise<JudgedBatch> {
+  const { clock, inHand, maxAgeMs, metrics, pool } = deps;
+  const nowMs = clock.nowMs();
+  const isOld = ({ event }: Received): boolean => nowMs - event.receivedAt > maxAgeMs;
+  // What is too old is not counted, and a replay is of old ones: nothing need be known of their limits.
+  const young = received.filter((one) => !isOld(one));
+  const times = young.length === 0 ? [nowMs] : young.map(({ event }) => event.receivedAt);
+  const ledger = await readLedger(pool, {
+    eventKeys: received.map(({ eventKey }) => eventKey),
+    limitKeys: [...new Set(young.map(({ limitKey }) => limitKey))],
+    earliestMs: Math.min(...times),
+    latestMs: Math.max(...times),
+    targets: [...new Set(received.flatMap(({ request: { api } }) => (api === undefined ? [] : [api.target])))],
+  });
+  // The same records in hand once more, as after a rebalance, are not counted against themselves.
+  const own = new Set(received.map(({ eventKey }) => eventKey));
+  const answers = new RecentAnswers([...ledger.answered, ...inHand.answers.filter((one) => !own.has(one.eventKey))]);
+  const judged: Judged[] = [];
+  for (const one of received) {
+    if (ledger.known.has(one.eventKey)) repeated(one.request, metrics);
+    else judged.push({ one, judgement: isOld(one) ? 'stale' : judge(one, ledger, answers) });
+  }
+  inHand.add(answers.given);
+  return { judged, given: answers.given, waiting: new Map(ledger.waiting) };
 }
 
 type Judgement = 'admitted' | 'limited' | 'silenced' | 'stale';
 
-function judge(
-  { event, limitKey, request }: Received,
-  ledger: Ledger,
-  answers: RecentAnswers,
-  deps: HandlerDeps,
-): Judgement {
-  const isOld = deps.clock.nowMs() - event.receivedAt > deps.maxAgeMs;
+function judge({ event, eventKey, limitKey, request }: Received, ledger: Ledger, answers: RecentAnswers): Judgement {
   // Whether it was answered is forgotten: then it counts as answered.
-  if (isOld || event.receivedAt < ledger.remembersFromMs) return 'stale';
-  const admission = answers.admit(limitKey, event.receivedAt, request.rule);
+  if (event.receivedAt < ledger.remembersFromMs) return 'stale';
+  const admission = answers.admit({ eventKey, limitKey, receivedAtMs: event.receivedAt }, request.rule);
   return admission === 'told' ? 'limited' : admission;
+}
+
+function needsQuestions({ one: { request } }: Judged): boolean {
+  return neededFacts(request).length > 0 || searchedText(request) !== undefined;
+}
+
+async function decideAll(
+  judged: readonly Judged[],
+  waiting: Map<string, number>,
+  deps: HandlerDeps,
+): Promise<readonly Decided[]> {
+  const admitted = judged.filter(({ judgement }) => judgement === 'admitted').map(({ one }) => one);
+  const facts = await deps.board.read([...new Set(admitted.flatMap(({ request }) => neededFacts(request)))]);
+  const hits = await search(admitted, deps);
+  return judged.map(({ one, judgement }) =>
+    judgement === 'admitted' ? reply(one, facts, hits.get(one.eventKey), waiting, deps) : refuse(one, judgement, deps),
+  );
 }
 
 /** The searches of a batch share one time-out, so that they cannot hold up a partition one after the other. */

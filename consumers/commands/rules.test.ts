@@ -3,8 +3,12 @@ import { type Admission, countedAs, DEFAULT_RULE, isAllowed, RecentAnswers } fro
 
 const RULE = { ...DEFAULT_RULE, perMinute: 2 };
 
+const eventAt = (timeMs: number): string => `event of ${timeMs}`;
+
 function admit(answers: RecentAnswers, timesMs: readonly number[], key = 'k'): readonly Admission[] {
-  return timesMs.map((timeMs) => answers.admit(key, timeMs, RULE));
+  return timesMs.map((receivedAtMs) =>
+    answers.admit({ eventKey: eventAt(receivedAtMs), limitKey: key, receivedAtMs }, RULE),
+  );
 }
 
 describe('the limit', () => {
@@ -35,14 +39,25 @@ describe('the limit', () => {
     for (let restart = 0; restart <= times.length; restart += 1) {
       const onLedger = times
         .slice(0, restart)
-        .map((receivedAtMs, index) => ({ limitKey: 'k', receivedAtMs, isToldOnly: whole[index] === 'told' }))
+        .map((receivedAtMs, index) => ({
+          ...{ eventKey: eventAt(receivedAtMs), limitKey: 'k', receivedAtMs },
+          isToldOnly: whole[index] === 'told',
+        }))
         .filter((_, index) => whole[index] !== 'silenced');
       expect(admit(new RecentAnswers(onLedger), times.slice(restart))).toEqual(whole.slice(restart));
     }
   });
 
+  it('counts an answer once that both the ledger and memory tell of', () => {
+    const one = { eventKey: 'e', limitKey: 'k', receivedAtMs: 0, isToldOnly: false };
+    expect(admit(new RecentAnswers([one, one]), [1, 2])).toEqual(['admitted', 'told']);
+  });
+
   it('is not spent by what was received later', () => {
-    const onLedger = [1, 2, 3].map((at) => ({ limitKey: 'k', receivedAtMs: 100_000 + at, isToldOnly: false }));
+    const onLedger = [100_001, 100_002, 100_003].map((receivedAtMs) => ({
+      ...{ eventKey: eventAt(receivedAtMs), limitKey: 'k', receivedAtMs },
+      isToldOnly: false,
+    }));
     expect(admit(new RecentAnswers(onLedger), [99_000])).toEqual(['admitted']);
   });
 });

@@ -1,5 +1,5 @@
 // Who may use a command, and how often; pure. What was answered is counted on the ledger and by the commands' own times of
-// receipt, so that a restart, another member or a replay comes to the same judgement; nothing is kept in memory.
+// receipt, so that a restart, another member or a replay comes to the same judgement.
 
 import { isUser } from '../../schemas/source-names.ts';
 
@@ -37,6 +37,7 @@ export function countedAs({ source, chat, actor }: Asker): readonly [source: str
 
 /** A command on the ledger that was answered: in earnest, or by being told that the limit is reached. */
 export interface Answered {
+  readonly eventKey: string;
   readonly limitKey: string;
   readonly receivedAtMs: number;
   readonly isToldOnly: boolean;
@@ -52,12 +53,22 @@ export type Admission = 'admitted' | 'told' | 'silenced';
 export class RecentAnswers {
   readonly #byKey: Map<string, Answered[]>;
 
-  constructor(onLedger: readonly Answered[]) {
-    this.#byKey = Map.groupBy(onLedger, ({ limitKey }) => limitKey);
+  readonly #given: Answered[] = [];
+
+  /** What is told of the same event twice is one answer. */
+  constructor(known: readonly Answered[]) {
+    const byEvent = new Map(known.map((one) => [one.eventKey, one]));
+    this.#byKey = Map.groupBy(byEvent.values(), ({ limitKey }) => limitKey);
+  }
+
+  /** Those that were counted here. */
+  get given(): readonly Answered[] {
+    return this.#given;
   }
 
   /** Judges a command and counts its answer. In a window of one minute both kinds of answer are limited to `perMinute`. */
-  admit(limitKey: string, receivedAtMs: number, { perMinute }: Rule): Admission {
+  admit(about: Pick<Answered, 'eventKey' | 'limitKey' | 'receivedAtMs'>, { perMinute }: Rule): Admission {
+    const { limitKey, receivedAtMs } = about;
     const answered = this.#byKey.get(limitKey) ?? [];
     const isRecent = (one: Answered): boolean =>
       one.receivedAtMs > receivedAtMs - LIMIT_WINDOW_MS && one.receivedAtMs <= receivedAtMs;
@@ -65,7 +76,9 @@ export class RecentAnswers {
     const admitted = answered.filter((one) => isRecent(one) && !one.isToldOnly).length;
     const admission = admitted < perMinute ? 'admitted' : told < perMinute ? 'told' : 'silenced';
     if (admission !== 'silenced') {
-      this.#byKey.set(limitKey, [...answered, { limitKey, receivedAtMs, isToldOnly: admission === 'told' }]);
+      const answer = { ...about, isToldOnly: admission === 'told' };
+      this.#byKey.set(limitKey, [...answered, answer]);
+      this.#given.push(answer);
     }
     return admission;
   }

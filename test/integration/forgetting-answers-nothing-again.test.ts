@@ -3,6 +3,7 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import type { HandlerDeps } from '../../consumers/commands/handle-batch.ts';
+import { InHand } from '../../consumers/commands/in-hand.ts';
 import { commandsMetrics } from '../../consumers/commands/metrics.ts';
 import { forget } from '../../consumers/commands/retention.ts';
 import type { Pool } from '../../service/database.ts';
@@ -52,6 +53,56 @@ test('a limit judges a command the same whatever was kept in memory, and a repla
   await handle(pool, others);
   await relayOnce(pool, log);
   expect(sent(log).slice(40)).toEqual(['x', 'y', 'z']);
+});
+
+test('a limit goes by the order of the records, also where one needs an answer from elsewhere and a later one does not', async () => {
+  const searches = Array.from({ length: 20 }, (_, n) => command('/search foo', `m${n}`));
+  await handle(pool, [...searches, command('/search', 'complaint')]);
+  expect(await count(`effects where detail = 'search'`)).toBe(20);
+  expect(await count(`effects where detail = 'limited' and record_offset = 20`)).toBe(1);
+});
+
+test('a limit counts what batches of other partitions that are in hand at the same time answer', async () => {
+  const inHand = new InHand();
+  const bothJudged = Promise.withResolvers<void>();
+  let judged = 0;
+  const read = async () => {
+    judged += 1;
+    if (judged === 2) bothJudged.resolve();
+    await bothJudged.promise;
+    return {};
+  };
+  const asked = (chat: string) =>
+    Array.from({ length: 20 }, (_, n) => command('/ping', `${chat}-${n}`, { source: 'user:eva', chat }));
+  const handled = ['a', 'b'].map((chat) => handle(pool, asked(chat), { inHand, board: { read } }));
+  await Promise.all(handled);
+  expect([await count(`effects where detail = 'ping'`), await count(`effects where detail = 'limited'`)]).toEqual([
+    20, 20,
+  ]);
+  // What is posted is counted once, by the ledger.
+  await handle(pool, asked('c'), { inHand });
+  expect(await count(`effects where detail = 'silenced'`)).toBe(20);
+  expect(inHand.answers).toEqual([]);
+});
+
+test('of a replay the ledger tells nothing of the time behind it, and nothing at all where none is to be judged', async () => {
+  await handle(
+    pool,
+    [0, 1, 2].map((n) => command('/ping', `now-${n}`)),
+  );
+  let answered = 0;
+  const query = async (asked: { readonly name: string }) => {
+    const result = await pool.query<{ is: string }>(asked as never);
+    if (asked.name === 'commands-read-ledger') answered += result.rows.filter(({ is }) => is === 'answered').length;
+    return result;
+  };
+  const counting = { query } as unknown as Pool;
+  const patient: Partial<HandlerDeps> = { maxAgeMs: 24 * HOUR_MS };
+  const early = command('/ping', 'early', { receivedAt: NOW_MS - HOUR_MS });
+  await handle(counting, [early], patient);
+  expect(answered).toBe(0);
+  await handle(counting, [command('/ping', 'old', { receivedAt: NOW_MS - HOUR_MS + 1 })], { maxAgeMs: 60_000 });
+  expect(answered).toBe(0);
 });
 
 test('what was forgotten is not answered again, not even where older commands are answered from now on', async () => {

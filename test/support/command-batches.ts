@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { NO_DECLARATIONS } from '../../consumers/commands/external/declaration.ts';
 import { type HandlerDeps, handleBatch } from '../../consumers/commands/handle-batch.ts';
+import { InHand } from '../../consumers/commands/in-hand.ts';
 import { commandsMetrics } from '../../consumers/commands/metrics.ts';
 import { Relay } from '../../consumers/commands/relay.ts';
 import type { Appender, AppendOutcome, AppendRecord, Batch } from '../../kafka/log.ts';
@@ -45,6 +46,7 @@ export function handlerDeps(
       encode: (_topic, value) => Buffer.from(JSON.stringify(value)),
     },
     pool,
+    inHand: new InHand(),
     board: { read: () => Promise.resolve({}) },
     search: () => Promise.resolve(undefined),
     about: { version: '0', startedAtMs: NOW_MS },
