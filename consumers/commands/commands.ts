@@ -13,6 +13,7 @@ import { describeError, isRetriable, PmcError } from '../../service/errors.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { searchInTime } from './chat-search.ts';
 import type { commandsSettings } from './config.ts';
+import { DatabaseCheck } from './database-check.ts';
 import { declarationsOf } from './declared.ts';
 import type { Declarations } from './external/declaration.ts';
 import { FactBoard } from './fact-board.ts';
@@ -50,6 +51,7 @@ class CommandsService implements Service {
   readonly #context: ServiceContext;
   readonly #declarations: Declarations;
   readonly #clients;
+  readonly #databaseCheck: DatabaseCheck;
   readonly #stopping = new AbortController();
   readonly #brought: Promise<void>;
   #reader: Reader | undefined;
@@ -65,6 +67,7 @@ class CommandsService implements Service {
     const { logger, health } = context;
     const options = { config, clientId: 'pmc-commands', logger };
     const metrics = commandsMetrics(context.metrics);
+    this.#databaseCheck = new DatabaseCheck((isReady, detail) => health.set('database', isReady, detail));
     const onConnection = (problem: PmcError | undefined): void =>
       health.set('log', problem === undefined, problem ? describeError(problem) : 'connected');
     const codec = new Codec(config.registryUrl, {
@@ -149,6 +152,7 @@ class CommandsService implements Service {
     return {
       ...both,
       language,
+      databaseCheck: this.#databaseCheck,
       inHand: new InHand(),
       board: new FactBoard({ sources, clock, logger, ...timing }),
       search: (what) => searchInTime(what, { pool: questions, logger, timeoutMs: ANSWER_TIMEOUT_MS }),
@@ -176,9 +180,9 @@ class CommandsService implements Service {
     const { pool, metrics } = this.#clients;
     try {
       metrics.unsent(await countUnsent(pool));
-      this.#context.health.set('database', true, 'answers');
+      this.#databaseCheck.answered(undefined);
     } catch (error) {
-      this.#context.health.set('database', false, describeError(error));
+      this.#databaseCheck.answered(describeError(error));
     }
   }
 

@@ -13,6 +13,7 @@ import { failureOf, type Pool } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
+import type { DatabaseCheck } from './database-check.ts';
 import { decide, limitReply, neededFacts, searchedText, visibleTo } from './decide.ts';
 import type { Language } from './definition.ts';
 import { type OutboxReply, toDispatch, toOutboxReply } from './dispatch.ts';
@@ -51,8 +52,9 @@ export interface HandlerDeps {
   readonly onReplies: (replies: readonly OutboxReply[], isLeased: boolean) => void;
   /** A call was posted for that endpoint. */
   readonly onCall: (target: string) => void;
-  /** The database or the registry did not answer (a reason) or did (undefined). */
-  readonly onDependency: (name: 'database' | 'registry', problem: string | undefined) => void;
+  readonly databaseCheck: Pick<DatabaseCheck, 'failed' | 'succeeded' | 'abandoned'>;
+  /** The registry did not answer (a reason) or did (undefined). */
+  readonly onDependency: (name: 'registry', problem: string | undefined) => void;
 }
 
 /** A command with its decision. */
@@ -260,16 +262,23 @@ function refusedByDatabase(
 
 /** Repeats a statement while the database is away, for as long as the batch is ours. */
 async function withDatabase<T>(batch: Batch, deps: HandlerDeps, step: string, work: () => Promise<T>): Promise<T> {
-  const result = await persevere(work, {
-    step,
-    signal: batch.signal,
-    logger: deps.logger,
-    isPassing: (error) => failureOf(error) === 'infrastructure',
-    onRetry: () => {
-      deps.metrics.retried();
-      deps.onDependency('database', 'PostgreSQL does not take the effects of commands');
-    },
-  });
-  deps.onDependency('database', undefined);
-  return result;
+  const { databaseCheck, logger, metrics } = deps;
+  const thisOne = {};
+  try {
+    const result = await persevere(work, {
+      step,
+      signal: batch.signal,
+      logger,
+      isPassing: (error) => failureOf(error) === 'infrastructure',
+      onRetry: () => {
+        metrics.retried();
+        databaseCheck.failed(thisOne, 'PostgreSQL does not take the effects of commands');
+      },
+    });
+    databaseCheck.succeeded(thisOne);
+    return result;
+  } catch (error) {
+    databaseCheck.abandoned(thisOne);
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { DatabaseCheck } from '../../consumers/commands/database-check.ts';
 import { NO_DECLARATIONS } from '../../consumers/commands/external/declaration.ts';
 import { type HandlerDeps, handleBatch } from '../../consumers/commands/handle-batch.ts';
 import { InHand } from '../../consumers/commands/in-hand.ts';
@@ -60,6 +61,7 @@ export function handlerDeps(
     takesReply: () => false,
     onReplies: () => undefined,
     onCall: () => undefined,
+    databaseCheck: new DatabaseCheck(() => undefined),
     onDependency: () => undefined,
     ...overrides,
   };
