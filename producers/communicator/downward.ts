@@ -13,7 +13,7 @@ import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { CatchUp, type Follower } from './catch-up.ts';
-import { Cursor } from './cursor.ts';
+import { Cursor, type Vector } from './cursor.ts';
 import { HandedOut } from './handed-out.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import { type OutgoingDecoder, outgoingDecoder } from './outgoing-decoder.ts';
