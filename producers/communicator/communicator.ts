@@ -9,6 +9,7 @@ import { type LogClients, openAdmin, openAppender, openRangeReader, openReader }
 import type { Reader } from '../../kafka/log.ts';
 import { GROUP, TOPIC } from '../../schemas/topics.ts';
 import { unlessAborted } from '../../service/backoff.ts';
+import { steadyClock } from '../../service/clock.ts';
 import type { ConfigOf, serviceSettings } from '../../service/config.ts';
 import type { Service, ServiceContext } from '../../service/lifecycle.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -64,7 +65,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const codec = new Codec(config.registryUrl, { cacheFolder: config.schemaCache, logger, onWriterLost: context.fail });
   const logState = new LogState({
     health,
-    clock,
+    clock: steadyClock,
     onAway: (retryMs) => {
       users.logUnavailable(retryMs);
       links.logUnavailable(retryMs);
@@ -93,6 +94,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const partitions = new Map<string, number>();
   const partitionsOfSources = (): number => partitions.get(TOPIC.sources) as number;
   const shared = { gatewayEpoch, clock, logger, metrics };
+  const steady = { ...shared, clock: steadyClock };
   const pauseAll = (reason: PauseReason): void => {
     links.pause(reason);
     users.pause(reason);
@@ -134,7 +136,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     partitions: partitionsOfSources,
   });
   const streams = new Streams({
-    clock,
+    clock: steadyClock,
     positions: {
       find: (source, stream) => spool.find(source, stream),
       save: (positions) => {
@@ -159,18 +161,19 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   });
   const session: SessionDeps = {
     ...shared,
+    steady: steadyClock,
     ingest,
     streams,
     downward,
     ackPaceMs: PACE_MS,
     isLogAway: () => logState.isAway,
-    usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, clock.nowMs()),
+    usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, steadyClock.nowMs()),
     onStream: (kind, source, stream, epoch) => {
       if (sources.has(source)) checkpoints.stream(kind, source, stream, epoch);
     },
   };
   const links = new SourceLinks({
-    ...shared,
+    ...steady,
     sources,
     session,
     spool,
@@ -187,7 +190,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     metrics: context.metrics,
   });
   const users = await UsersPort.open({
-    ...shared,
+    ...steady,
     address: { host: config.host, port: config.gatewayPort },
     origins: config.origins,
     connectionsMax: config.connectionsMax,
@@ -212,9 +215,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
   const own = new OwnSources(thread, logger);
   const held = new HeldSources({ links, own, last: await own.all(), checkpoints, downward, spool, metrics, logger });
   const timer = setInterval(() => {
-    const nowMs = clock.nowMs();
-    links.tick(nowMs);
-    users.tick(nowMs);
+    for (const peers of [links, users]) peers.tick(steadyClock.nowMs());
     streams.tick();
     spool.tick();
     checkpoints.tick();

@@ -18,7 +18,10 @@ export interface SessionDeps {
   readonly usersRate?: TokenBucket | undefined;
   /** Whether a peer is to hear at its welcome that acknowledgements will be late. */
   readonly isLogAway: () => boolean;
+  /** For what is told. */
   readonly clock: Clock;
+  /** For intervals, as that of whoever calls `tick`. */
+  readonly steady: Clock;
   /** Milliseconds between two acknowledgements of a stream. */
   readonly ackPaceMs: number;
   readonly logger: Logger;

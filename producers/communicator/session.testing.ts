@@ -30,13 +30,13 @@ export class Peer {
   readonly socket = new ScriptedSocket();
   readonly wire: Wire;
   readonly session: Session;
-  readonly #clock: { readonly nowMs: () => number };
+  readonly #steady: { readonly nowMs: () => number };
   #read = 0;
 
   constructor(deps: SessionDeps, connection: string, admission: Admission) {
-    this.#clock = deps.clock;
+    this.#steady = deps.steady;
     this.socket.open();
-    this.wire = new Wire(this.socket as unknown as WebSocket, deps.clock.nowMs());
+    this.wire = new Wire(this.socket as unknown as WebSocket, deps.steady.nowMs(), deps.steady);
     this.session = new Session({ ...deps, wire: this.wire, connection, admit: () => admission });
     this.socket.on('close', () => this.session.closed());
   }
@@ -83,7 +83,7 @@ export class Peer {
   }
 
   tick(): void {
-    this.session.tick(this.#clock.nowMs());
+    this.session.tick(this.#steady.nowMs());
   }
 }
 
@@ -114,6 +114,8 @@ export class Rig {
   readonly codec: Codec;
   readonly metrics = communicatorMetrics(new Registry());
   nowMs = STARTED_MS;
+  /** So much the wall clock was moved by. */
+  movedMs = 0;
   isLogAway = false;
   readonly deps: SessionDeps;
   #connections = 0;
@@ -130,7 +132,8 @@ export class Rig {
   ) {
     const logger = pino({ level: 'silent' });
     const { metrics } = this;
-    const clock = { nowMs: () => this.nowMs };
+    const steady = { nowMs: () => this.nowMs };
+    const clock = { nowMs: () => this.nowMs + this.movedMs };
     const gatewayEpoch = '01JDBBBBBBBBBBBBBBBBBBBBBB';
     this.codec = codec;
     this.appender = new ScriptedAppender(fateOf);
@@ -155,7 +158,7 @@ export class Rig {
       resumePeers: () => undefined,
     });
     this.streams = new Streams({
-      clock,
+      clock: steady,
       positions: {
         find: find ?? (() => Promise.resolve(stored)),
         save: (positions) => void this.saved.push(...positions),
@@ -176,7 +179,7 @@ export class Rig {
     const onStream: SessionDeps['onStream'] = (kind, _source, _stream, epoch) =>
       void this.epochs.push(`${kind} ${epoch}`);
     const isLogAway = (): boolean => this.isLogAway;
-    const own = { gatewayEpoch, ingest, streams, downward: this.downward, usersRate, clock };
+    const own = { gatewayEpoch, ingest, streams, downward: this.downward, usersRate, clock, steady };
     this.deps = { ...own, ackPaceMs: 0, logger, metrics, isLogAway, onStream };
   }
 

@@ -55,7 +55,7 @@ export class Session implements Receiver {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#helloByMs = options.clock.nowMs() + PROTOCOL_LIMITS.helloMs;
+    this.#helloByMs = options.steady.nowMs() + PROTOCOL_LIMITS.helloMs;
     this.#saying = { send: (frame) => this.#send(frame), error: (...said) => this.error(...said) };
     this.#open = new OpenStreams(options.clock, options.ackPaceMs, this.#saying.send);
     const { send, error } = this.#saying;
@@ -193,13 +193,13 @@ export class Session implements Receiver {
   }
 
   async #admit(hello: Hello): Promise<void> {
-    const { admit, wire, clock } = this.#options;
+    const { admit, wire, steady } = this.#options;
     const admission = this.#admission ?? (await admit(hello));
     if (!admission.ok) return this.#refuseHello(admission);
     this.#controls.taken('hello');
     this.#admission = admission;
     if (this.#isGone) return;
-    this.#reading ??= new PacedReading(wire, admission.pausedAt, clock);
+    this.#reading ??= new PacedReading(wire, admission.pausedAt, steady);
     await this.#greet(hello, admission);
   }
 
@@ -264,6 +264,7 @@ export class Session implements Receiver {
     return new EventIntake({
       ...this.#options,
       ...this.#saying,
+      clock: this.#options.steady,
       from,
       rate:
         rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: this.#options.usersRate },

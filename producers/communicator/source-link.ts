@@ -27,6 +27,7 @@ export interface Peer {
 export interface SourceLinkOptions {
   readonly source: Source;
   readonly logger: Logger;
+  /** For intervals. */
   readonly clock: Clock;
   readonly peer: (kind: PeerKind, wire: Wire, connection: string) => Peer;
   readonly onOpen: (connection: string) => void;
@@ -134,7 +135,7 @@ export class SourceLink {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.#socket = socket;
-    socket.on('open', () => this.#opened(socket, new Wire(socket, clock.nowMs()), connection));
+    socket.on('open', () => this.#opened(socket, new Wire(socket, clock.nowMs(), clock), connection));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#lastError = error.message;
       // The library has closed it with what is wrong; nobody waits long for an answer to that.

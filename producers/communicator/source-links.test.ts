@@ -70,7 +70,7 @@ function linksOf(rate?: number): SourceLinks {
     },
     checkpoints: { source: (kind, source, reason) => told.push(`${kind} ${source} ${reason}`) },
     rate,
-    clock: deps.clock,
+    clock: deps.steady,
     logger: pino({ level: 'silent' }),
     metrics,
   });

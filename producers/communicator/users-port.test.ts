@@ -39,7 +39,7 @@ async function open({ connectionsMax = 100, connectionsPerSubject = 2 }: Limits 
     connectionsPerSubject,
     session: rig.deps,
     metrics,
-    clock: rig.deps.clock,
+    clock: rig.deps.steady,
     admit,
   });
   onTestFinished(() => port.stop());
@@ -218,7 +218,7 @@ describe('the port of users', () => {
   test('says which setting moves it when its port is taken', async () => {
     const { rig, address, metrics } = await open();
     const options = { address, origins: [], connectionsMax: 1, connectionsPerSubject: 1, metrics, admit };
-    const second = UsersPort.open({ ...options, session: rig.deps, clock: rig.deps.clock });
+    const second = UsersPort.open({ ...options, session: rig.deps, clock: rig.deps.steady });
     await expect(second).rejects.toMatchObject({ code: 'PMC_PORT_TAKEN' });
   });
 });

@@ -6,12 +6,19 @@ import { Wire } from './wire.ts';
 
 let socket: ScriptedSocket;
 let wire: Wire;
+let nowMs: number;
+
+function at(ms: number): void {
+  nowMs = ms;
+  wire.tick(nowMs);
+}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   socket = new ScriptedSocket();
   socket.open();
-  wire = new Wire(socket as unknown as WebSocket, 0);
+  nowMs = 0;
+  wire = new Wire(socket as unknown as WebSocket, nowMs, { nowMs: () => nowMs });
 });
 
 afterEach(() => {
@@ -41,12 +48,40 @@ describe('a wire', () => {
   });
 
   test('takes no peer for dead whose answer it may not have read', () => {
-    wire.tick(30_000);
+    at(30_000);
     wire.pause('spool');
-    wire.tick(300_000);
+    at(300_000);
     wire.resume('spool');
-    wire.tick(300_001);
+    at(300_001);
     expect([socket.pings, socket.readyState]).toEqual([2, ScriptedSocket.OPEN]);
+  });
+
+  test('misses a peer that is gone however often it is paused: what counts is for how long it was read', () => {
+    wire.welcomed();
+    at(30_000);
+    for (let round = 1; round <= PROTOCOL_LIMITS.pongMs / 1_000; round += 1) {
+      expect(socket.closes).toEqual([]);
+      // A second of each three.
+      at(27_000 + round * 3_000 + 1_000);
+      wire.pause('log');
+      at(27_000 + round * 3_000 + 3_000);
+      wire.resume('log');
+    }
+    at(nowMs + 1_000);
+    expect(socket.closes).toEqual([[4004, 'no answer to a ping']]);
+  });
+
+  test('takes nobody for dead who sends, though its answer lies behind what is not read yet', () => {
+    wire.welcomed();
+    at(30_000);
+    for (let round = 1; round <= 20; round += 1) {
+      at(30_000 + round * 2_000);
+      wire.pause('log');
+      at(nowMs + 1_000);
+      wire.resume('log');
+      socket.emit('message', Buffer.from('{}'), false);
+    }
+    expect(socket.closes).toEqual([]);
   });
 
   test('waits for the log from its welcome on, and until then is read, whatever the log does', () => {
@@ -77,7 +112,7 @@ describe('a wire', () => {
   test('that was welcomed is pinged also while it is not read, which waits for no answer', () => {
     wire.welcomed();
     wire.pause('log');
-    for (let nowMs = 0; nowMs <= 300_000; nowMs += 1_000) wire.tick(nowMs);
+    for (let ms = 0; ms <= 300_000; ms += 1_000) at(ms);
     expect(socket.pings).toBeGreaterThanOrEqual(10);
     expect([socket.readyState, socket.isPaused]).toEqual([ScriptedSocket.OPEN, true]);
   });

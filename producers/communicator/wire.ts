@@ -1,11 +1,13 @@
 // One open WebSocket, whichever side dialled: sending, pausing for more than one reason, and its heartbeat. It promises that a
-// paused peer is not taken for a dead one: what is not read proves nothing. Two things hold for a peer that has been welcomed, and keeps
+// paused peer is not taken for a dead one: what is not read proves nothing, so of a ping without an answer only the time counts in which the
+// peer was read, however often it is paused meanwhile, and whoever sends anything is there. Two things hold for a peer that has been welcomed, and keeps
 // what is not acknowledged. Only from then on it waits for the log: whoever has not said who it is, or waits for its welcome, is
-// read, or neither its hello nor its end would be noticed. And it is pinged also while it is not read, without waiting for a pong: of
+// read, or neither its hello nor its end would be noticed. And it is pinged also while it is not read: of
 // a peer that is gone its machine says so, or the kernel gives up, and its connection ends although nothing of it is read. A
 // peer that cannot send again is not asked then: what it said last lies unread behind an end that is noticed too early.
 import WebSocket from 'ws';
 import { CLOSE, type CloseName, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import { type Clock, steadyClock } from '../../service/clock.ts';
 
 /** Why nothing is read: the log does not keep up, the spool is nearly full, the peer's own window, its rate, or we part. */
 export type PauseReason = 'log' | 'spool' | 'window' | 'rate' | 'drain';
@@ -17,18 +19,26 @@ const NORMAL_CLOSE = 1000;
 export class Wire {
   readonly #socket: WebSocket;
   readonly #paused = new Set<PauseReason>();
+  readonly #clock: Clock;
   #nextPingMs: number;
-  #pongByMs: number | undefined;
+  /** Since a ping that has no answer, for how long the peer was read. */
+  #unansweredMs: number | undefined;
+  #countedMs: number;
   #isWelcomed = false;
   #isClosing = false;
   #closedAs: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(socket: WebSocket, nowMs: number) {
+  /** `nowMs`, and that of each tick, are of this clock. */
+  constructor(socket: WebSocket, nowMs: number, clock: Clock = steadyClock) {
     this.#socket = socket;
+    this.#clock = clock;
     this.#nextPingMs = nowMs + pingIn();
-    socket.on('pong', () => {
-      this.#pongByMs = undefined;
-    });
+    this.#countedMs = nowMs;
+    const isThere = (): void => {
+      this.#unansweredMs = undefined;
+    };
+    socket.on('pong', isThere);
+    socket.on('message', isThere);
   }
 
   /** A socket that is closing takes nothing any more. */
@@ -59,25 +69,32 @@ export class Wire {
   pause(reason: PauseReason): void {
     // A paused socket never reads the answer to its close.
     if (this.#isClosing) return;
+    this.#count(this.#clock.nowMs());
     this.#paused.add(reason);
     this.#wait();
   }
 
   resume(reason: PauseReason): void {
+    this.#count(this.#clock.nowMs());
     if (!this.#paused.delete(reason) || this.isPaused) return;
     this.#socket.resume();
   }
 
   /** Its peer has been welcomed: from now on it waits for the log. */
   welcomed(): void {
+    this.#count(this.#clock.nowMs());
     this.#isWelcomed = true;
     this.#wait();
   }
 
   #wait(): void {
-    if (!this.isPaused) return;
-    this.#pongByMs = undefined;
-    this.#socket.pause();
+    if (this.isPaused) this.#socket.pause();
+  }
+
+  /** To be called before it is paused or read again, and by each tick. */
+  #count(nowMs: number): void {
+    if (this.#unansweredMs !== undefined && !this.isPaused) this.#unansweredMs += nowMs - this.#countedMs;
+    this.#countedMs = nowMs;
   }
 
   /** Queues a text. Nothing is told when the link breaks: whoever needs to know waits for an acknowledgement. */
@@ -108,13 +125,12 @@ export class Wire {
   /** To be called about once a second. */
   tick(nowMs: number): void {
     if (!this.isOpen || (this.isPaused && !this.#isWelcomed)) return;
-    if (this.#pongByMs !== undefined) {
-      if (nowMs >= this.#pongByMs) this.close('noPong');
-    } else if (nowMs >= this.#nextPingMs) {
-      this.#nextPingMs = nowMs + pingIn();
-      if (!this.isPaused) this.#pongByMs = nowMs + PROTOCOL_LIMITS.pongMs;
-      this.#socket.ping();
-    }
+    this.#count(nowMs);
+    if (this.#unansweredMs !== undefined && this.#unansweredMs >= PROTOCOL_LIMITS.pongMs) return this.close('noPong');
+    if (nowMs < this.#nextPingMs) return;
+    this.#nextPingMs = nowMs + pingIn();
+    this.#unansweredMs ??= 0;
+    this.#socket.ping();
   }
 
   /** What still comes in from now on is not taken. The first close counts. */
