@@ -167,7 +167,8 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     downward,
     ackPaceMs: PACE_MS,
     isLogAway: () => logState.isAway,
-    usersRate: config.usersRateMax === undefined ? undefined : commonRate(config.usersRateMax, steadyClock.nowMs()),
+    usersRate:
+      config.usersRateMax === undefined ? undefined : TokenBucket.ofOneSecond(config.usersRateMax, steadyClock.nowMs()),
     onStream: (kind, source, stream, epoch) => {
       if (sources.has(source)) checkpoints.stream(kind, source, stream, epoch);
     },
@@ -288,10 +289,6 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
       await within(CLOSE_MS, Promise.all([range.stop(), tokens.stop(), admin.stop()]));
     },
   };
-}
-
-function commonRate(ratePerSecond: number, nowMs: number): TokenBucket {
-  return new TokenBucket({ ratePerSecond, burst: ratePerSecond, nowMs });
 }
 
 /** Resolves when all that was taken is on the log. */

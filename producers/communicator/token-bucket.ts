@@ -14,6 +14,11 @@ export interface TokenBucketOptions {
 const ROUNDING = 1e-9;
 
 export class TokenBucket {
+  /** As many at once as in a second over time. */
+  static ofOneSecond(ratePerSecond: number, nowMs: number): TokenBucket {
+    return new TokenBucket({ ratePerSecond, burst: ratePerSecond, nowMs });
+  }
+
   readonly #perMs: number;
   readonly #burst: number;
   #level: number;
