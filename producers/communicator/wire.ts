@@ -27,6 +27,10 @@ export class Wire {
   #isWelcomed = false;
   #isClosing = false;
   #closedAs: { readonly code: number; readonly reason: string } | undefined;
+  readonly #isThere = (): void => {
+    this.#unansweredMs = undefined;
+    this.#socket.off('message', this.#isThere);
+  };
 
   /** `nowMs`, and that of each tick, are of this clock. */
   constructor(socket: WebSocket, nowMs: number, clock: Clock = steadyClock) {
@@ -34,11 +38,7 @@ export class Wire {
     this.#clock = clock;
     this.#nextPingMs = nowMs + pingIn();
     this.#countedMs = nowMs;
-    const isThere = (): void => {
-      this.#unansweredMs = undefined;
-    };
-    socket.on('pong', isThere);
-    socket.on('message', isThere);
+    socket.on('pong', this.#isThere);
   }
 
   /** A socket that is closing takes nothing any more. */
@@ -129,7 +129,11 @@ export class Wire {
     if (this.#unansweredMs !== undefined && this.#unansweredMs >= PROTOCOL_LIMITS.pongMs) return this.close('noPong');
     if (nowMs < this.#nextPingMs) return;
     this.#nextPingMs = nowMs + pingIn();
-    this.#unansweredMs ??= 0;
+    if (this.#unansweredMs === undefined) {
+      this.#unansweredMs = 0;
+      // The next one, and not all: a second listener costs each message.
+      this.#socket.once('message', this.#isThere);
+    }
     this.#socket.ping();
   }
 
