@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { partitionFor } from '../../kafka/partitioner.ts';
-import { toAppendRecord, toDispatch, toOutboxReply } from './dispatch.ts';
+import { ScriptedAppender } from '../../kafka/scripted-appender.testing.ts';
+import { appendReplies, toDispatch, toOutboxReply } from './dispatch.ts';
 
 const EVENT = { source: 'chaos', connection: '01C', chat: 'chat-1', id: 'm-1' };
 const KEY = '00000000-0000-7000-8000-000000000001';
@@ -32,12 +33,20 @@ it('keeps the replies of a chat on one partition, and of a source where there is
   const inChat = toOutboxReply(dispatch, 'out', 6, Buffer.from('v'));
   expect(inChat).toMatchObject({ topic: 'out', key: 'chat-1', partition: partitionFor('chat-1', 6), createdAtMs: 5 });
   expect(toOutboxReply({ ...dispatch, chat: null }, 'out', 6, Buffer.from('v')).key).toBe('chaos');
-  expect(toAppendRecord(inChat)).toEqual({
-    key: 'chat-1',
-    value: Buffer.from('v'),
-    headers: { 'reply-id': dispatch.replyId },
-    timestampMs: 5,
-  });
+});
+
+it('appends a reply under the time of its making, and under the present one where the broker does not take that', async () => {
+  const dispatch = toDispatch(EVENT, KEY, HELP, 'text', 5);
+  const reply = toOutboxReply(dispatch, 'out', 6, Buffer.from('v'));
+  const record = { key: 'chat-1', value: Buffer.from('v'), headers: { 'reply-id': dispatch.replyId } };
+  const log = new ScriptedAppender((_records, nth) => (nth === 0 ? 'wrong-time' : 'acked'));
+  const startedMs = Date.now();
+  expect(await appendReplies(log, reply, [reply])).toMatchObject({ outcome: 'acked' });
+  expect(log.appends.map(({ records }) => records)).toEqual([
+    [{ ...record, timestampMs: 5 }],
+    [{ ...record, timestampMs: expect.any(Number) }],
+  ]);
+  expect(log.appends[1]?.records[0]?.timestampMs).toBeGreaterThanOrEqual(startedMs);
 });
 
 it('keeps U+0000, which a chat may be called, out of the key that waits in PostgreSQL', () => {

@@ -1,10 +1,11 @@
-// From a command and its reply's text to the record that carries the reply; pure. The reply id depends on nothing but the
+// From a command and its reply's text to the record that carries the reply. The reply id depends on nothing but the
 // command, so whatever is repeated after a crash is recognised at delivery.
-import type { AppendRecord } from '../../kafka/log.ts';
+import type { Appender, AppendOutcome, AppendRecord, TopicPartition } from '../../kafka/log.ts';
 import { partitionFor } from '../../kafka/partitioner.ts';
 import { columnText, NAME_CHARS_MAX, storable } from '../../schemas/column-text.ts';
 import { derivedUuid } from '../../schemas/event-key.ts';
 import type { Dispatch, IncomingEvent } from '../../schemas/generated.ts';
+import { systemClock } from '../../service/clock.ts';
 import type { Command } from './command.ts';
 
 export function toDispatch(
@@ -54,6 +55,25 @@ export function toOutboxReply(dispatch: Dispatch, topic: string, partitions: num
   return { replyId: dispatch.replyId, topic, partition, key, value, createdAtMs: dispatch.createdAt };
 }
 
-export function toAppendRecord({ replyId, key, value, createdAtMs }: OutboxReply): AppendRecord {
+/**
+ * To their partition, which they share. A time that the broker does not take is that of a clock that was wrong when they were made: they go out under
+ * the present one then, and carry their own.
+ */
+export async function appendReplies(
+  appender: Pick<Appender, 'append'>,
+  to: TopicPartition,
+  replies: readonly OutboxReply[],
+): Promise<AppendOutcome> {
+  const records = replies.map(toAppendRecord);
+  const answer = await appender.append(to, records);
+  if (answer.outcome !== 'unknown' || answer.error.code !== 'PMC_CLOCKS_DIFFER') return answer;
+  const timestampMs = systemClock.nowMs();
+  return await appender.append(
+    to,
+    records.map((record) => ({ ...record, timestampMs })),
+  );
+}
+
+function toAppendRecord({ replyId, key, value, createdAtMs }: OutboxReply): AppendRecord {
   return { key, value, headers: { 'reply-id': replyId }, timestampMs: createdAtMs };
 }

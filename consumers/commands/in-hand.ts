@@ -25,7 +25,10 @@ export class InHand {
   /** They are on the ledger, or will not be. Whoever looked at the ledger before has judged by then. */
   remove(answers: readonly Answered[]): void {
     void this.inTurn(() => {
-      for (const { eventKey } of answers) this.#answers.delete(eventKey);
+      // Not those of a batch that has come again since.
+      for (const answer of answers) {
+        if (this.#answers.get(answer.eventKey) === answer) this.#answers.delete(answer.eventKey);
+      }
       return Promise.resolve();
     });
   }

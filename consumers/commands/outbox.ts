@@ -64,6 +64,21 @@ export async function takeOfEach(
   return replies(await client.query<OutboxRow>({ name: 'commands-take-of-each', text: TAKE_OF_EACH, values }));
 }
 
+/** The names of those of which something is unsent, in whoever's hands. */
+export async function withUnsent(
+  client: PoolClient,
+  partitions: readonly TopicPartition[],
+): Promise<ReadonlySet<string>> {
+  if (partitions.length === 0) return new Set();
+  const { rows } = await client.query<TopicPartition>({
+    name: 'commands-with-unsent',
+    text: `select topic, partition from unnest($1::text[], $2::int[]) as of_(topic, partition)
+      where exists (select from outbox where sent_at is null and topic = of_.topic and partition = of_.partition)`,
+    values: [partitions.map(({ topic }) => topic), partitions.map(({ partition }) => partition)],
+  });
+  return new Set(rows.map(partitionName));
+}
+
 function replies({ rows }: { readonly rows: readonly OutboxRow[] }): readonly OutboxReply[] {
   return rows.map(({ reply_id, topic, partition, key, value, created_at }) => {
     return { replyId: reply_id, topic, partition, key, value, createdAtMs: created_at.getTime() };

@@ -15,14 +15,15 @@ import type { Pool, PoolClient } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
-import { type OutboxReply, toAppendRecord } from './dispatch.ts';
+import { appendReplies, type OutboxReply } from './dispatch.ts';
 import type { CommandsMetrics } from './metrics.ts';
-import { markSent, partitionName, type SentReply, takeOfEach, takeUnsent } from './outbox.ts';
+import { markSent, partitionName, type SentReply, takeOfEach, takeUnsent, withUnsent } from './outbox.ts';
 import { Resting } from './resting.ts';
 
 export interface RelayOptions {
   readonly pool: Pool;
   readonly appender: Pick<Appender, 'append'>;
+  /** For intervals. */
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CommandsMetrics;
@@ -117,8 +118,13 @@ export class Relay {
     const round = this.#round(async (client) => {
       const replies = await takeOfEach(client, due, TRIED_MAX, { replyIds: this.#refusedIds });
       const taken = new Set(replies.map(partitionName));
-      // Sent, or in another relay's hands: nothing is known against the partition any more.
-      for (const name of due.map(partitionName)) if (!taken.has(name)) this.#stuck.ended(name);
+      const untaken = due.filter((one) => !taken.has(partitionName(one)));
+      const waiting = await withUnsent(client, untaken);
+      for (const one of untaken) {
+        // In another relay's hands, who finds out.
+        if (waiting.has(partitionName(one))) this.#failed(one, 'another member has its replies in hand');
+        else this.#stuck.ended(partitionName(one));
+      }
       return replies;
     });
     this.#trial = round.then(({ problem }) => {
@@ -162,7 +168,7 @@ export class Relay {
     const [first] = replies;
     if (first === undefined) return [];
     const to: TopicPartition = { topic: first.topic, partition: first.partition };
-    const answer = await appender.append(to, replies.map(toAppendRecord));
+    const answer = await appendReplies(appender, to, replies);
     if (answer.outcome === 'rejected' && replies.length > 1) return await this.#appendEach(replies);
     // A refusal is about this one reply: the partition is well.
     if (answer.outcome === 'unknown') this.#failed(to, answer.error.message);

@@ -8,7 +8,7 @@ import type { Pool } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
-import { type OutboxReply, toAppendRecord } from './dispatch.ts';
+import { appendReplies, type OutboxReply } from './dispatch.ts';
 import type { CommandsMetrics } from './metrics.ts';
 import { giveBack, markSent, partitionName, type SentReply } from './outbox.ts';
 
@@ -88,7 +88,7 @@ export class ReplyLanes {
     const [first] = batch;
     if (first === undefined) return;
     const to = { topic: first.topic, partition: first.partition };
-    const answer = await appender.append(to, batch.map(toAppendRecord));
+    const answer = await appendReplies(appender, to, batch);
     killPoint('commands.reply.appended');
     if (answer.outcome === 'acked') {
       this.#sent.push(...batch.map(({ replyId }, index) => ({ replyId, offset: answer.baseOffset + BigInt(index) })));

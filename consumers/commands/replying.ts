@@ -3,7 +3,7 @@
 import type { Codec } from '../../kafka/codec.ts';
 import type { Appender } from '../../kafka/log.ts';
 import { pause } from '../../service/backoff.ts';
-import type { Clock } from '../../service/clock.ts';
+import { type Clock, steadyClock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
@@ -42,8 +42,8 @@ export class Replying {
 
   constructor(options: ReplyingOptions) {
     this.#options = options;
-    const { pool, appender, clock, logger, metrics, onRound } = options;
-    this.#relay = new Relay({ pool, appender, clock, logger, metrics, onRound });
+    const { pool, appender, logger, metrics, onRound } = options;
+    this.#relay = new Relay({ pool, appender, clock: steadyClock, logger, metrics, onRound });
     this.#lanes = new ReplyLanes({ pool, appender, logger, metrics, onGivenBack: () => this.#relay.announce() });
     this.#calls = new CallLanes({ ...options, onReply: (reply) => this.#lanes.send([reply]) });
   }

@@ -41,6 +41,7 @@ export async function account(client: PoolClient, batch: StoreBatch, attempted: 
   const notInserted = rows.filter(({ recordOffset }) => !attempted.inserted.has(recordOffset));
   const known = classify(notInserted, await findExisting(client, batch, notInserted));
   const beside = await insertOtherBodies(client, batch, known.otherBodies);
+  await assertNotPurged(client, batch, beside.inserted);
   const inserted = rows.filter(({ recordOffset: at }) => attempted.inserted.has(at) || beside.inserted.has(at));
   const duplicates = [...known.duplicates, ...beside.duplicates];
   const storedOffsets = [...inserted, ...known.replayed].map(({ recordOffset }) => recordOffset);

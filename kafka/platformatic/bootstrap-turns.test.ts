@@ -15,9 +15,9 @@ async function silent(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function adminOf(ports: readonly number[]): Admin {
+function adminOf(ports: readonly number[], retries = 5): Admin {
   const brokers = ports.map((port) => `127.0.0.1:${port}`);
-  const admin = new Admin({ ...accessOptions({ brokers, clientId: 'test' }), retryDelay: 1, retries: 5 });
+  const admin = new Admin({ ...accessOptions({ brokers, clientId: 'test' }), retryDelay: 1, retries });
   admins.push(admin);
   return admin;
 }
@@ -53,6 +53,13 @@ test('row 42 · a question that one broker did not answer is asked of the next, 
   expect(asked).toEqual([first, expect.any(Number)]);
   expect(await askedUntil(admin, others)).toEqual([asked[1]]);
   expect(await askedUntil(adminOf(ports), others)).toEqual([asked[1]]);
+});
+
+test('row 42 · also of a client that tries nothing twice', async () => {
+  const ports = [await silent(), await silent(), await silent()];
+  const admin = adminOf(ports, 0);
+  const asked = [await askedUntil(admin, []), await askedUntil(admin, []), await askedUntil(admin, [])];
+  expect(new Set(asked.flat())).toEqual(new Set(ports));
 });
 
 test('the patch refuses a text that nobody has reviewed, and may be applied again', () => {

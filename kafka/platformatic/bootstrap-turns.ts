@@ -27,10 +27,19 @@ export function patchBootstrapTurns({ prototype }: BaseClass = Base): void {
     // Taken modulo how many there are.
     connect.call(this, callback, turn);
   };
-  prototype[kPerformWithRetry] = function performInTurn(this: Base, ...args: readonly unknown[]) {
-    const [, , , attempt = 0] = args;
-    if (attempt !== 0) turn += 1;
-    return Reflect.apply(perform, this, args);
+  prototype[kPerformWithRetry] = function performInTurn(
+    this: Base,
+    ...args: Parameters<Base[typeof kPerformWithRetry]>
+  ) {
+    const [operationId, operation, callback, attempt = 0, ...rest] = args;
+    // Called by itself for each retry, with the operation that it was given.
+    if (attempt > 0) return Reflect.apply(perform, this, args);
+    const judged: typeof operation = (answered, nth) =>
+      operation((error, result) => {
+        if (error) turn += 1;
+        answered(error, result);
+      }, nth);
+    return Reflect.apply(perform, this, [operationId, judged, callback, attempt, ...rest]);
   } as typeof perform;
   patched.add(prototype);
 }

@@ -35,6 +35,13 @@ export class Arrivals {
     return this.#position;
   }
 
+  /** From there on the log has other records: those before were given, these have not arrived. */
+  cut(partition: number, from: bigint): void {
+    const at = this.#position?.get(partition);
+    if (at !== undefined && at > from) this.#position = new Map(this.#position).set(partition, from);
+    this.#next = undefined;
+  }
+
   ponged(text: string): void {
     const arrived = Number(MARK.exec(text)?.[1] ?? Number.NaN);
     // Also of an older ping than the last one: pongs that come too late say nothing new.

@@ -3,11 +3,11 @@
 // how many of those come is for us to say.
 import { type CloseName, PROTOCOL_ERROR, type ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { type Hello, PEER_FRAMES, type PeerFrame, readPeerFrame } from '../../schemas/protocol/frames.ts';
-import type { Receiver } from './downward.ts';
 import type { Saying } from './event-answers.ts';
 import type { EventIntake } from './event-intake.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Fields } from './parse-frame.ts';
+import type { Receiver } from './receiver.ts';
 import type { SessionOptions } from './session-options.ts';
 
 export interface ControlFramesOptions extends Saying {

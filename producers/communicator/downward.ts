@@ -13,29 +13,15 @@ import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
 import { CatchUp, type Follower } from './catch-up.ts';
-import { Cursor, type Vector } from './cursor.ts';
+import { Cursor } from './cursor.ts';
 import { HandedOut } from './handed-out.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import { type OutgoingDecoder, outgoingDecoder } from './outgoing-decoder.ts';
 import type { OutgoingEnds, OutgoingStart } from './outgoing-ends.ts';
+import type { Receiver } from './receiver.ts';
 import type { SavedPositions } from './saved-positions.ts';
 import { type Place, SeenReplies } from './seen-replies.ts';
 import { positionOf, type Resume, resumedPosition, type StartPosition, withinLog } from './start-position.ts';
-
-export interface Delivery {
-  readonly dispatch: Dispatch;
-  readonly logEpoch: string;
-  readonly position: () => Position;
-}
-
-/** Who takes dispatches of one source over one connection. */
-export interface Receiver {
-  readonly canTake: boolean;
-  /** Whether its socket took it; false when the connection is over. */
-  readonly deliver: (delivery: Delivery) => boolean | Promise<boolean>;
-  /** How far it has them for certain, of what its socket took; left out where the peer says so itself. */
-  readonly arrived?: (taken: Vector) => Vector;
-}
 
 type Incoming = Welcome['in'];
 
@@ -113,7 +99,8 @@ export class Downward {
     if (resume !== undefined) found = await resumedPosition(resume, now, logEpoch, ends);
     else if (isOwnedHere) found = await withinLog((await saved.load(source)) ?? now, now, ends);
     const { lost } = found;
-    const start = resume === undefined && !isOwnedHere ? found.start : this.#handedOut.takenBack(found.start);
+    const keptOf = resume === undefined ? source : undefined;
+    const start = keptOf && !isOwnedHere ? found.start : this.#handedOut.takenBack(found.start, keptOf);
     if (lost !== undefined) logger.warn({ source, reason: lost }, 'communicator.position.lost');
     const cursor = new Cursor(start, this.#tail);
     const pos = positionOf(cursor.position(this.#tail));
@@ -228,7 +215,10 @@ export class Downward {
     this.#tail.set(partition, offset);
     this.#seen.forget(from);
     this.#handedOut.rewritten(partition, offset, until);
-    for (const { cursor } of this.#attached.values()) cursor.cut(partition, offset);
+    for (const { cursor, receiver } of this.#attached.values()) {
+      cursor.cut(partition, offset);
+      receiver.cut?.(partition, offset);
+    }
   }
 
   async #handOut(record: LogRecord): Promise<void> {

@@ -17,6 +17,8 @@ interface Rewritten {
 export class HandedOut {
   readonly #records = new Map<number, Map<bigint, string>>();
   readonly #rewritten = new Map<number, Rewritten>();
+  /** Sources whose position is kept here and was taken back since: what it is now is of after. */
+  readonly #backed = new Set<string>();
 
   note(record: LogRecord): void {
     const { partition, offset } = record;
@@ -34,13 +36,19 @@ export class HandedOut {
 
   rewritten(partition: number, from: bigint, until: bigint): void {
     const before = this.#rewritten.get(partition);
+    this.#backed.clear();
     const isLower = before !== undefined && before.from < from;
     const isHigher = before !== undefined && before.until > until;
     this.#rewritten.set(partition, { from: isLower ? before.from : from, until: isHigher ? before.until : until });
   }
 
-  /** Positions that may be of before go back to where it was written anew: what comes twice is better than what does not come. */
-  takenBack(position: Vector): Vector {
+  /**
+   * Positions that may be of before go back to where it was written anew: what comes twice is better than what does not come. That of a source
+   * which is kept here does so once.
+   */
+  takenBack(position: Vector, keptOf?: string): Vector {
+    if (keptOf !== undefined && this.#backed.has(keptOf)) return position;
+    if (keptOf !== undefined && this.#rewritten.size > 0) this.#backed.add(keptOf);
     const back = new Map(position);
     for (const [partition, { from, until }] of this.#rewritten) {
       const next = position.get(partition);

@@ -3,10 +3,10 @@ import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type WebSocket from 'ws';
 import { PmcError } from '../../service/errors.ts';
-import type { Delivery } from './downward.ts';
 import { LegacyPeer } from './legacy-peer.ts';
 import { communicatorMetrics } from './metrics.ts';
 import { PacedReading } from './paced-reading.ts';
+import type { Delivery } from './receiver.ts';
 import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Wire } from './wire.ts';
 

@@ -7,12 +7,13 @@ import type { Logger } from '../../service/logger.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Vector } from './cursor.ts';
 import { dispatchEvent } from './dispatch-frame.ts';
-import type { Delivery, Downward, Receiver } from './downward.ts';
+import type { Downward } from './downward.ts';
 import { within } from './in-time.ts';
 import type { Origin } from './ingest.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
 import type { PacedReading } from './paced-reading.ts';
 import type { Frame } from './parse-frame.ts';
+import type { Delivery, Receiver } from './receiver.ts';
 import type { Spool } from './spool/spool.ts';
 import type { Wire } from './wire.ts';
 
@@ -67,6 +68,10 @@ export class LegacyPeer implements Receiver {
     this.#isToAsk = this.#arrivals.open > 0;
     this.#ask();
     return position;
+  }
+
+  cut(partition: number, from: bigint): void {
+    this.#arrivals.cut(partition, from);
   }
 
   /** Takes no more replies, and waits a moment for the answer to the last ones: without it they would come again. */

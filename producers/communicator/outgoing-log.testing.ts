@@ -6,8 +6,9 @@ import type { LogRecord, PartitionEnds, RangeEntry, RangeReader } from '../../ka
 import type { Dispatch } from '../../schemas/generated.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Vector } from './cursor.ts';
-import { type Delivery, Downward, type Receiver } from './downward.ts';
+import { Downward } from './downward.ts';
 import { communicatorMetrics } from './metrics.ts';
+import type { Delivery, Receiver } from './receiver.ts';
 
 const ENTRIES_AT_ONCE = 3;
 

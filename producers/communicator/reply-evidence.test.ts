@@ -98,8 +98,32 @@ describe('what a peer says that it has handled', () => {
     await rig.settled();
     expect(peer.heard()).toMatchObject([{ op: 'error', code: 111 }]);
     fate = 'acked';
-    rig.pass(1_000, peer);
+    rig.pass(2_000, peer);
     await rig.settled();
     expect([peer.heardOf('pong'), rig.incoming()]).toEqual([[{ op: 'pong', t: 1 }], 1]);
+  });
+
+  test('is tried one at a time and ever more seldom while no topic takes any, and then all of it is appended', async () => {
+    let fate: Fate = 'rejected';
+    rig = await Rig.open({ fateOf: () => fate });
+    peer = await rig.welcomed();
+    peer.say({ op: 'ack', ids: Array.from({ length: 200 }, () => replyId) });
+    await rig.settled();
+    const refused = async () =>
+      (await rig.metrics.settledElsewhere.get()).values.reduce((sum, { value }) => sum + value, 0);
+    const atFirst = await refused();
+    for (let passed = 0; passed < 600; passed += 1) {
+      rig.pass(1_000, peer);
+      await rig.settled();
+    }
+    const triedAgain = (await refused()) - atFirst;
+    expect(triedAgain).toBeGreaterThan(0);
+    expect(triedAgain).toBeLessThan(40);
+    fate = 'acked';
+    for (let passed = 0; passed < 95; passed += 1) {
+      rig.pass(1_000, peer);
+      await rig.settled();
+    }
+    expect(rig.incoming()).toBe(200);
   });
 });

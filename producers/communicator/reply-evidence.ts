@@ -4,6 +4,7 @@
 import { UUID } from '../../schemas/event-key.ts';
 import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
+import { backoffMs } from '../../service/backoff.ts';
 import type { Complain } from './event-answers.ts';
 import type { Ingest, Origin } from './ingest.ts';
 import type { Outcome } from './recent-events.ts';
@@ -38,6 +39,7 @@ const PINGS_MAX = 256;
 const LATER_MAX = 10_000;
 /** A pong that waits for longer is explained, again and again. */
 const LATE_MS = 10_000;
+const REFUSED_BACKOFF = { initialMs: 500, maxMs: 60_000 };
 
 export class ReplyEvidence {
   readonly #options: ReplyEvidenceOptions;
@@ -48,7 +50,10 @@ export class ReplyEvidence {
   readonly #open = new Set<number>();
   readonly #later: Said[] = [];
   /** Within the rate, and on no topic all the same. */
-  #again: Said[] = [];
+  readonly #again: Said[] = [];
+  /** In a row. */
+  #refusals = 0;
+  #againAfterMs = 0;
   readonly #waiting: { readonly behind: number; readonly sinceMs: number; readonly goOn: () => void }[] = [];
 
   constructor(options: ReplyEvidenceOptions) {
@@ -78,9 +83,11 @@ export class ReplyEvidence {
   /** About once a second. */
   tick(): void {
     const { isAllowed, nowMs, error } = this.#options;
-    const again = this.#again;
-    this.#again = [];
-    for (const said of again) this.#append(said);
+    if (nowMs() >= this.#againAfterMs) {
+      // One finds out whether the topics take any.
+      const again = this.#again.splice(0, this.#refusals > 0 ? 1 : this.#again.length);
+      for (const said of again) this.#append(said);
+    }
     let taken = 0;
     for (const said of this.#later) {
       if (!isAllowed()) break;
@@ -107,6 +114,15 @@ export class ReplyEvidence {
     this.#goOn();
   }
 
+  #refused(said: Said): void {
+    this.#again.push(said);
+    const nowMs = this.#options.nowMs();
+    // The others of the same moment say nothing new.
+    if (nowMs < this.#againAfterMs) return;
+    this.#refusals += 1;
+    this.#againAfterMs = nowMs + backoffMs(this.#refusals, REFUSED_BACKOFF);
+  }
+
   #append(said: Said): void {
     const { number, replyId } = said;
     const { from, ingest, begin, end } = this.#options;
@@ -116,10 +132,9 @@ export class ReplyEvidence {
     begin(sizeBytes);
     const onSettled = ({ kind }: Outcome): void => {
       end(sizeBytes);
-      if (kind === 'nowhere') {
-        this.#again.push(said);
-        return;
-      }
+      if (kind === 'nowhere') return this.#refused(said);
+      this.#refusals = 0;
+      this.#againAfterMs = 0;
       this.#open.delete(number);
       this.#goOn();
     };

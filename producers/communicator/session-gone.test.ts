@@ -1,6 +1,6 @@
 // What a session leaves behind that ends before it was welcomed, and what it says of a dispatch when it is gone.
 import { expect, test, vi } from 'vitest';
-import type { Delivery } from './downward.ts';
+import type { Delivery } from './receiver.ts';
 import { GRANTED, LOG_EPOCH, Rig } from './session.testing.ts';
 import type { StreamPosition } from './streams.ts';
 

@@ -192,10 +192,15 @@ test('a call that was taken without the taker hearing of it is made all the same
   expect([apis.api.asked('/a').length, await apis.statuses()]).toEqual([1, ['done']]);
 });
 
-test('a call that was made, and whose end could not be written, is not one that its lane never began', async () => {
+const refusal = Object.assign(new pg.DatabaseError('refused', 0, 'error'), { code: '22P02' });
+
+test.each([
+  ['could not be written', () => Promise.reject(refusal)],
+  // As by a copy of the database that took over without its last commits.
+  ['was written and lost again', () => Promise.resolve({ rowCount: 1, rows: [{ event_key: 'any' }] })],
+])('a call that was made, and whose end %s, is not one that its lane never began', async (_what, fate) => {
   apis.api.on('/a', answerJson({ text: 'once' }));
-  const refusal = Object.assign(new pg.DatabaseError('refused', 0, 'error'), { code: '22P02' });
-  const queries = interceptQueries('commands-end-call', () => Promise.reject(refusal));
+  const queries = interceptQueries('commands-end-call', fate);
   const asking = apis.asking(apis.declared(POST));
   await asking.post('/api a x');
   await vi.waitFor(() => expect(queries).toHaveBeenCalledWith(expect.objectContaining({ name: 'commands-end-call' })));

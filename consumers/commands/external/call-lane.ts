@@ -108,7 +108,11 @@ export class CallLane {
     const takesAbandoned = performance.now() >= this.#takesAbandonedFromMs;
     try {
       const inHand = [...this.#inFlight.keys()];
-      return await takeCalls(pool, endpoint.target, { callsMax, leaseMs, inHand, takesAbandoned, taker: this.#taker });
+      const options = { callsMax, leaseMs, inHand, takesAbandoned, taker: this.#taker };
+      const taken = await takeCalls(pool, endpoint.target, options);
+      // They are begun with now, which may not be taken for never begun, whatever becomes of them and of the database.
+      if (taken.length > 0) this.#taker = randomUUID();
+      return taken;
     } catch (error) {
       this.#wasAway();
       logger.warn({ target: endpoint.target, error: describeError(error) }, 'commands.calls.unread');
@@ -142,8 +146,7 @@ export class CallLane {
       logger[outcome.status === 'done' ? 'debug' : 'warn'](fields, 'commands.call.ended');
       if (isNew && reply !== undefined) onReply(reply.reply);
     } catch (error) {
-      // The lease ends by itself, and the call is then called unknown: it is not one that was never begun.
-      this.#taker = randomUUID();
+      // The lease ends by itself, and the call is then called unknown.
       logger.error({ target, eventKey: call.eventKey, error: describeError(error) }, 'commands.call.unfinished');
     }
   }

@@ -18,7 +18,7 @@ export interface TakenCall {
 }
 
 export interface Taking {
-  /** Whoever takes, under a name that it gives up where it leaves unfinished what it began. */
+  /** Whoever takes, under a name that it keeps until it hears of something that was taken under it. */
   readonly taker: string;
   readonly callsMax: number;
   readonly leaseMs: number;
@@ -28,8 +28,8 @@ export interface Taking {
   readonly takesAbandoned: boolean;
 }
 
-// What is the taker's own and not in its hand is what an answer told of that never came: nobody has begun with it since, however
-// often it is taken again.
+// What has the taker's name is what an answer told of that never came: nobody has begun with it since, however often it is taken again. It
+// comes first, so that none is left under a name that is given up.
 const TAKE = `
   update calls set takes = takes + (taken_by is distinct from $6)::int, taken_by = $6,
     leased_until = clock_timestamp() + interval '1 ms' * $3
@@ -37,7 +37,7 @@ const TAKE = `
     select event_key from calls
     where target = $1 and event_key <> all($4::uuid[])
       and (taken_by = $6 or ((leased_until is null or leased_until < clock_timestamp()) and (takes = 0 or $5)))
-    order by created_at limit $2 for update skip locked
+    order by taken_by is not distinct from $6 desc, created_at limit $2 for update skip locked
   )
   returning event_key, given, asked, received_at, takes,
     coalesce(extract(epoch from clock_timestamp() - first_postponed_at) * 1000, 0)::float8 as tried_for_ms`;

@@ -27,7 +27,8 @@ export class SetAside {
 
   /** `onNoted`: from now on the group outlives whatever is forgotten around it. */
   add(id: number, problem: string, onNoted: () => void = () => undefined): void {
-    this.#options.health.set('spool', false, problem);
+    // Of its own: that the disk takes frames again does not take it back.
+    this.#options.health.set('spool-set-aside', false, problem);
     this.#open.set(id, [...(this.#open.get(id) ?? []), onNoted]);
     void this.note();
   }

@@ -71,7 +71,7 @@ describe('a frame that no topic takes', () => {
     }
     await one.settle();
     expect(await numbersOf('a')).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
-    expect([one.health.report().checks['spool']?.ready, one.spool.bytes]).toEqual([false, 0]);
+    expect([one.health.report().checks['spool-set-aside']?.ready, one.spool.bytes]).toEqual([false, 0]);
     expect(one.ingest.settlement.takeElsewhere()).toEqual([{ from: 4, to: 4, reason: 'refused-by-broker' }]);
     await one.end();
     expect(kept()).toEqual([setAside]);
@@ -89,7 +89,7 @@ describe('a frame that no topic takes', () => {
     const next = await start('e2');
     await next.settle();
     expect(await numbersOf('a')).toEqual([1, 2, 3, 5]);
-    expect(next.health.report().checks['spool']?.ready).toBe(false);
+    expect(next.health.report().checks['spool-set-aside']?.ready).toBe(false);
     await next.end();
     expect(kept()).toEqual([setAside]);
   });

@@ -261,7 +261,7 @@ describe('what a killed process left', () => {
     await next.settle();
     expect(await numbersOf('a')).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
     expect(next.closings[0]?.spooled.without(1, 9)).toEqual([]);
-    expect(next.health.report().checks['spool']?.ready).toBe(false);
+    expect(next.health.report().checks['spool-set-aside']?.ready).toBe(false);
     expect(next.spool.bytes).toBe(0);
     await next.kill();
     expect(inFile('select id, damaged from spooled')).toEqual([{ id: 4, damaged: 1 }]);
