@@ -17,7 +17,7 @@ const POINTS = [
 const SEEDS = IS_LONG ? 200 : 20;
 /** Of six partitions each member of the group gets one. */
 const IN_A_ROUND = 4;
-const KILL_DEADLINE_MS = 90_000;
+const KILL_DEADLINE_MS = 240_000;
 
 let database: ScratchDatabase;
 let load: StoredLoad;

@@ -37,7 +37,7 @@ interface LiveReport {
   readonly late: string | undefined;
 }
 
-const DIES_WITHIN_MS = 30_000;
+const DIES_WITHIN_MS = 90_000;
 const SETTLES = { timeout: 60_000, interval: 250 };
 const LIVE_WITHIN_MS = 45_000;
 

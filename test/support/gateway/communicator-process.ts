@@ -9,7 +9,7 @@ import { pause } from '../../../service/backoff.ts';
 import { plainEnvironment } from '../plain-environment.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../producers/communicator/main.ts', import.meta.url));
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 120_000;
 const LINES_KEPT = 40;
 
 export interface CommunicatorOptions {

@@ -1,7 +1,7 @@
 // Waits for a fact, or for a number to stay as it is; says which one it waited for in vain.
 import { pause } from '../../../service/backoff.ts';
 
-const DONE_WITHIN_MS = 60_000;
+const DONE_WITHIN_MS = 120_000;
 const UNCHANGED_FOR_MS = 1_000;
 
 export async function until(
