@@ -12,6 +12,8 @@ import { withCluster } from '../support/log/with-cluster.ts';
 
 const USELESS = 3;
 const PARTITIONS = [0, 1];
+/** Three clients of each kind wait up to forty seconds for a broker that says nothing. */
+const PATIENCE_MS = 480_000;
 
 let cluster: KafkaCluster;
 let topic: string;
@@ -60,7 +62,8 @@ describe.for(FAULTS)('a broker $fault', ({ begin, end }) => {
     ends.push(end);
   });
 
-  test.for(CLIENTS)('row 42 · %s appends, reads and answers operators by way of the others', async (client) => {
+  const title = 'row 42 · %s appends, reads and answers operators by way of the others';
+  test.for(CLIENTS)(title, { timeout: PATIENCE_MS }, async (client) => {
     for (const brokers of orders()) {
       const groupId = await cluster.groupNotWith(USELESS);
       const appender = appenderUnderTest(client, brokers);
