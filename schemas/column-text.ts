@@ -12,6 +12,11 @@ export const NAME_CHARS_MAX = 512;
 
 const REPLACEMENT = '\uFFFD';
 
+/** Whether `columnText` would give the text itself back, as it does of nearly every one. */
+export function isColumnText(text: string, charsMax: number): boolean {
+  return text.length <= charsMax && isStorable(text);
+}
+
 /** Replaces what PostgreSQL refuses, then cuts to `charsMax` UTF-16 code units without splitting a surrogate pair. */
 export function columnText(original: string, charsMax: number): ColumnText {
   const text = storable(original);
@@ -40,8 +45,11 @@ export function columnTextBytes(original: string, bytesMax: number): ColumnText 
 
 /** The text with U+0000 and lone surrogates replaced by U+FFFD. */
 export function storable(text: string): string {
-  const wellFormed = text.isWellFormed() ? text : text.toWellFormed();
-  return wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', REPLACEMENT) : wellFormed;
+  return isStorable(text) ? text : text.toWellFormed().replaceAll('\u0000', REPLACEMENT);
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\u0000');
 }
 
 function isHighSurrogate(codeUnit: number): boolean {

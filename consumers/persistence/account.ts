@@ -6,6 +6,7 @@ import { storable } from '../../schemas/column-text.ts';
 import type { PoolClient } from '../../service/database.ts';
 import { describeError } from '../../service/errors.ts';
 import { classify, type Duplicate, type ExistingRow, vanished } from './classify.ts';
+import { asStored } from './copy-rows.ts';
 import type { Row } from './rows.ts';
 import {
   FIND_AT_COORDINATES,
@@ -54,7 +55,7 @@ export async function account(client: PoolClient, batch: StoreBatch, attempted: 
   const further = range === undefined ? [] : await afterInsert(client, batch, range);
   const coveredUpTo = await upsertCoverage(client, batch, inserted.length);
   return {
-    inserted,
+    inserted: inserted.map(asStored),
     duplicates: freshDuplicates,
     quarantined,
     replayed:

@@ -6,6 +6,7 @@ import type { Batch } from '../../kafka/log.ts';
 import type { IncomingEvent } from '../../schemas/generated.ts';
 import { PmcError } from '../../service/errors.ts';
 import { incomingEvent } from '../../test/support/incoming-events.ts';
+import { asStored } from './copy-rows.ts';
 import { type HandleBatchDeps, handleBatch } from './handle-batch.ts';
 import { persistenceMetrics } from './metrics.ts';
 import type { NewBatch, StoreBatch, StoreOutcome } from './store.ts';
@@ -24,7 +25,7 @@ function batchOf(values: readonly string[], signal = new AbortController().signa
 /** Everything is inserted, poisons are quarantined. */
 function accepted(batch: StoreBatch): StoreOutcome {
   const { candidates, poisons, upperOffset } = batch;
-  const inserted = candidates.map(({ row }) => row);
+  const inserted = candidates.map(({ row }) => asStored(row));
   return { inserted, duplicates: 0, quarantined: poisons, replayed: 0, conflicts: [], coveredUpTo: upperOffset };
 }
 

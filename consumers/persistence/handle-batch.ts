@@ -13,7 +13,7 @@ import type { Logger } from '../../service/logger.ts';
 import { RowWriter } from './copy-rows.ts';
 import type { PersistenceMetrics } from './metrics.ts';
 import { outlast } from './outlast.ts';
-import { toRow } from './rows.ts';
+import { type RowOrReason, toRow } from './rows.ts';
 import type { Candidate, NewBatch, Poison, Store, StoreOutcome } from './store.ts';
 
 export interface HandleBatchDeps {
@@ -78,8 +78,8 @@ async function writtenOut(batch: Batch, chunk: Chunk, { codec }: HandleBatchDeps
   const writer = new RowWriter(chunk.length);
   let isWhole = true;
   await codec.decodeEach(TOPIC.incoming, valuesOf(chunk), (decoded, index) => {
-    const made = isWhole ? toItem(batch, chunk[index], decoded) : undefined;
-    if (made !== undefined && 'row' in made) writer.add(made.row);
+    const made = isWhole ? rowOf(batch, chunk[index], decoded) : undefined;
+    if (made?.ok === true) writer.add(made.row);
     else isWhole = false;
   });
   return isWhole ? { topic, partition, incarnation, lower, upperOffset, written: writer.end() } : undefined;
@@ -108,12 +108,17 @@ async function itemsOf(batch: Batch, chunk: Chunk, { codec }: HandleBatchDeps): 
 type Chunk = readonly LogRecord[];
 type Item = Candidate | Poison;
 
-function toItem({ incarnation }: Batch, record: LogRecord | undefined, decoded: Decoded<IncomingEvent>): Item {
-  if (record === undefined) throw new TypeError('a result of decoding without its record');
-  const { partition, offset, timestampMs, value: raw } = record;
-  if (!decoded.ok) return { offset, raw, error: decoded.error };
-  const made = toRow(decoded.value, { incarnation, partition, offset, timestampMs });
+function toItem(batch: Batch, record: LogRecord | undefined, decoded: Decoded<IncomingEvent>): Item {
+  const made = rowOf(batch, record, decoded);
+  const { offset, value: raw } = record as LogRecord;
   return made.ok ? { row: made.row, raw } : { offset, raw, error: made.error };
+}
+
+function rowOf({ incarnation }: Batch, record: LogRecord | undefined, decoded: Decoded<IncomingEvent>): RowOrReason {
+  if (record === undefined) throw new TypeError('a result of decoding without its record');
+  if (!decoded.ok) return decoded;
+  const { partition, offset, timestampMs } = record;
+  return toRow(decoded.value, { incarnation, partition, offset, timestampMs });
 }
 
 function valuesOf(chunk: Chunk): readonly (Buffer | null)[] {
@@ -152,7 +157,7 @@ function count({ topic, partition }: Batch, records: number, outcome: StoreOutco
   const { totals } = metrics;
   const sanitised = inserted.filter(({ flags }) => flags.length > 0).length;
   const nowMs = clock.nowMs();
-  for (const { receivedAt } of inserted) metrics.messageAge.observe(Math.max(0, nowMs - receivedAt.getTime()) / 1_000);
+  for (const { receivedAtMs } of inserted) metrics.messageAge.observe(Math.max(0, nowMs - receivedAtMs) / 1_000);
   metrics.consumed.inc({ group: groupId, topic }, records);
   metrics.rows.inc({ outcome: 'inserted' }, inserted.length);
   metrics.rows.inc({ outcome: 'duplicate' }, duplicates);

@@ -2,7 +2,13 @@
 // does not fit a derived column becomes null or is cut, and `flags` says so. Only raw_payload is the sender's text, exactly;
 // a payload that cannot be kept exactly (not UTF-8, not JSON) is no row but a reason for the quarantine.
 
-import { type ColumnText, columnText, columnTextBytes, NAME_CHARS_MAX } from '../../schemas/column-text.ts';
+import {
+  type ColumnText,
+  columnText,
+  columnTextBytes,
+  isColumnText,
+  NAME_CHARS_MAX,
+} from '../../schemas/column-text.ts';
 import type { messageMetadata } from '../../schemas/database/tables.ts';
 import { eventKeyAt, identityKey, parseEventTime } from '../../schemas/event-key.ts';
 import type { EventKind, IncomingEvent } from '../../schemas/generated.ts';
@@ -32,6 +38,20 @@ export interface Coordinates {
 export type RowOrReason = { readonly ok: true; readonly row: Row } | { readonly ok: false; readonly error: PmcError };
 
 const NO_FLAGS: readonly Flag[] = [];
+
+/** Of one row; most have none. */
+class Flags {
+  #all: readonly Flag[] = NO_FLAGS;
+
+  get all(): readonly Flag[] {
+    return this.#all;
+  }
+
+  add(flag: Flag): void {
+    if (!this.#all.includes(flag)) this.#all = [...this.#all, flag];
+  }
+}
+
 const TYPE_CHARS_MAX = 64;
 const CONTENT_BYTES_MAX = 16_384;
 const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');
@@ -55,7 +75,7 @@ export function toRow(event: IncomingEvent, at: Coordinates): RowOrReason {
   const payload = parsePayload(event.payload);
   if (!payload.ok) return payload;
   const { fields, text } = payload;
-  const flags = new Set<Flag>();
+  const flags = new Flags();
   const timeText = textField(fields, 'timestamp', flags);
   const timeMs = timeText === null ? undefined : parseEventTime(timeText);
   if (!payload.isObject) flags.add('not-an-object');
@@ -64,38 +84,36 @@ export function toRow(event: IncomingEvent, at: Coordinates): RowOrReason {
   if (event.chat === null) textField(fields, 'chat', flags);
   if (event.kind === 'message' && event.type === null) textField(fields, 'message_type', flags);
 
-  const name = (value: string): string => flagged(columnText(value, NAME_CHARS_MAX), flags);
-  const optionalName = (value: string | null): string | null => (value === null ? null : name(value));
   const contentField = CONTENT_FIELD[event.kind];
   const content = contentField === null ? null : textField(fields, contentField, flags);
-  const actor = optionalName(event.actor);
+  const actor = optionalName(event.actor, flags);
   const type = event.kind === 'message' ? event.type : event.kind;
 
   const row: Row = {
     id: eventKeyAt(event, event.payload, timeMs),
     timestamp: timeText === null ? null : eventTime(timeMs, flags),
     sender: actor,
-    type: type === null ? null : flagged(columnText(type, TYPE_CHARS_MAX), flags),
+    type: type === null ? null : kept(type, TYPE_CHARS_MAX, flags),
     rawPayload: text,
     incarnation: at.incarnation,
     partition: at.partition,
     recordOffset: at.offset,
-    source: name(event.source),
-    eventId: optionalName(event.id),
+    source: name(event.source, flags),
+    eventId: optionalName(event.id, flags),
     kind: event.kind,
-    chat: optionalName(event.chat),
+    chat: optionalName(event.chat, flags),
     actor,
     content: content === null ? null : flagged(columnTextBytes(content, CONTENT_BYTES_MAX), flags),
-    refId: REFERENCING.has(event.kind) ? optionalName(textField(fields, 'message_id', flags)) : null,
-    stream: optionalName(event.stream),
-    streamEpoch: optionalName(event.streamEpoch),
+    refId: REFERENCING.has(event.kind) ? optionalName(textField(fields, 'message_id', flags), flags) : null,
+    stream: optionalName(event.stream, flags),
+    streamEpoch: optionalName(event.streamEpoch, flags),
     seq: event.seq === null ? null : BigInt(event.seq),
-    gatewayEpoch: name(event.gatewayEpoch),
+    gatewayEpoch: name(event.gatewayEpoch, flags),
     ingestSeq: BigInt(event.ingestSeq),
     receivedAt: receivedAt(event.receivedAt, at.timestampMs, flags),
     identity: identityKey(event),
     // Last: what comes before may add to them.
-    flags: flags.size === 0 ? NO_FLAGS : [...flags],
+    flags: flags.all,
   };
   return { ok: true, row };
 }
@@ -123,28 +141,40 @@ function parsePayload(bytes: Buffer): Payload {
 }
 
 /** A field's text; null where it is absent or null, and null with a flag where it is anything else. */
-function textField(fields: Fields, field: string, flags: Set<Flag>): string | null {
+function textField(fields: Fields, field: string, flags: Flags): string | null {
   const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
   if (typeof value === 'string') return value;
   if (value !== undefined && value !== null) flags.add('wrong-type');
   return null;
 }
 
-function flagged(column: ColumnText, flags: Set<Flag>): string {
+function name(original: string, flags: Flags): string {
+  return kept(original, NAME_CHARS_MAX, flags);
+}
+
+function optionalName(original: string | null, flags: Flags): string | null {
+  return original === null ? null : name(original, flags);
+}
+
+function kept(original: string, charsMax: number, flags: Flags): string {
+  return isColumnText(original, charsMax) ? original : flagged(columnText(original, charsMax), flags);
+}
+
+function flagged(column: ColumnText, flags: Flags): string {
   if (column.isSanitised) flags.add('sanitised');
   if (column.isTruncated) flags.add('truncated');
   return column.text;
 }
 
 /** The event's own time where it is one and in years 1…9999, which both PostgreSQL and ISO 8601 with four digits take. */
-function eventTime(timeMs: number | undefined, flags: Set<Flag>): Date | null {
+function eventTime(timeMs: number | undefined, flags: Flags): Date | null {
   if (timeMs !== undefined && isStorableTime(timeMs)) return new Date(timeMs);
   flags.add('bad-timestamp');
   return null;
 }
 
 /** The column is not null: what the communicator wrote, else the record's timestamp, else the epoch itself. */
-function receivedAt(receivedAtMs: number, recordTimestampMs: number, flags: Set<Flag>): Date {
+function receivedAt(receivedAtMs: number, recordTimestampMs: number, flags: Flags): Date {
   if (isStorableTime(receivedAtMs)) return new Date(receivedAtMs);
   flags.add('bad-received-at');
   return new Date(isStorableTime(recordTimestampMs) ? recordTimestampMs : 0);

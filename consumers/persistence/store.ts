@@ -88,7 +88,7 @@ export class Store {
    * written. Throws as `write` does.
    */
   async copy(batch: NewBatch, signal: AbortSignal): Promise<StoreOutcome | undefined> {
-    const { rows, bytes } = batch.written;
+    const { rows, bytes, free } = batch.written;
     const lock = laneOf(batch);
     try {
       const after = (client: PoolClient) => afterCopy(batch, (text) => client.escapeLiteral(text));
@@ -96,6 +96,8 @@ export class Store {
       const [flagged, [covered]] = results.slice(-2) as [OffsetRow[], [{ upper_offset: string }]];
       const conflicts = flagged.map(({ record_offset }) => BigInt(record_offset));
       const coveredUpTo = BigInt(covered.upper_offset);
+      // It has read all of them, or it would not have committed; after an error some may still be on their way.
+      free();
       return { inserted: rows, duplicates: 0, quarantined: [], replayed: 0, conflicts, coveredUpTo };
     } catch (error) {
       if (failureOf(error) !== 'data') throw error;

@@ -139,7 +139,8 @@ export class AssignedReading {
     const { reading, assignment, commits } = this.#options;
     const expected = (await reading.position(assignment, of)) ?? fetched.first;
     if (isOver()) return;
-    const records = fetched.records.filter(({ offset }) => offset >= expected);
+    const from = fetched.records.findIndex(({ offset }) => offset >= expected);
+    const records = from < 0 ? [] : fetched.records.slice(from);
     const first = expected > fetched.first ? expected : fetched.first;
     const commit = (next: Offset): Promise<boolean> => commits.commit(of, next);
     await reading.handle(assignment, { ...fetched, records, first }, commit, assignment.lost.signal);

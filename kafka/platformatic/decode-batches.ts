@@ -85,10 +85,10 @@ export class StoredBatch {
     const timeMs = Number(this.#bytes.readBigInt64BE(this.#at + (isOfBroker ? 35 : 27)));
     const count = this.#bytes.readInt32BE(this.#at + 57);
     const cursor = this.#unpacked();
+    const { topic, partition } = of;
+    const shared = { topic, partition, bytes: cursor.bytes, baseOffset: this.baseOffset, timeMs, isOfBroker };
     const records: LogRecord[] = [];
-    for (let index = 0; index < count; index += 1) {
-      records.push(new StoredRecord(of, cursor, this.baseOffset, { timeMs, isOfBroker }));
-    }
+    for (let index = 0; index < count; index += 1) records.push(new StoredRecord(shared, cursor));
     if (cursor.at !== cursor.end)
       throw new RangeError(`${cursor.end - cursor.at} bytes behind the last of ${count} records`);
     return records;
@@ -104,44 +104,42 @@ export class StoredBatch {
   }
 }
 
-/** The time of all records of a batch, or what theirs are counted from. */
-interface Time {
+/** What the records of a batch have in common. */
+interface Shared extends TopicPartition {
+  readonly bytes: Buffer;
+  readonly baseOffset: Offset;
+  /** The time of all records, or what theirs are counted from. */
   readonly timeMs: number;
   readonly isOfBroker: boolean;
 }
 
-/** A record where it lies: whoever does not ask for its key or its headers does not pay for them. */
+/**
+ * A record where it lies: whoever does not ask for its key or its headers does not pay for them. Thousands of them wait for whoever
+ * handles them, and the collector of garbage carries what waits: so it is a few small numbers until its value is asked for.
+ */
 class StoredRecord implements LogRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: Offset;
-  readonly timestampMs: number;
-  readonly value: Buffer | null;
-  readonly #bytes: Buffer;
+  readonly #shared: Shared;
+  readonly #deltaMs: number;
+  readonly #delta: number;
   readonly #keyAt: number;
+  readonly #valueAt: number;
   readonly #headersAt: number;
   readonly #end: number;
+  #value: Buffer | null | undefined;
 
   /** Reads the record at the cursor and moves behind it. */
-  constructor(
-    { topic, partition }: TopicPartition,
-    cursor: ByteCursor,
-    baseOffset: Offset,
-    { timeMs, isOfBroker }: Time,
-  ) {
+  constructor(shared: Shared, cursor: ByteCursor) {
     const length = cursor.varint();
     const end = cursor.at + length;
     // Nothing uses the attributes of a record yet.
     cursor.skip(1);
-    this.topic = topic;
-    this.partition = partition;
-    const deltaMs = cursor.varint();
-    this.timestampMs = isOfBroker ? timeMs : timeMs + deltaMs;
-    this.offset = baseOffset + BigInt(cursor.varint());
-    this.#bytes = cursor.bytes;
+    this.#shared = shared;
+    this.#deltaMs = cursor.varint();
+    this.#delta = cursor.varint();
     this.#keyAt = cursor.at;
     cursor.skip(Math.max(0, cursor.varint()));
-    this.value = readBytes(cursor);
+    this.#valueAt = cursor.at;
+    cursor.skip(Math.max(0, cursor.varint()));
     this.#headersAt = cursor.at;
     this.#end = end;
     if (end < cursor.at || end > cursor.end)
@@ -149,18 +147,44 @@ class StoredRecord implements LogRecord {
     cursor.at = end;
   }
 
+  get topic(): string {
+    return this.#shared.topic;
+  }
+
+  get partition(): number {
+    return this.#shared.partition;
+  }
+
+  get offset(): Offset {
+    return this.#shared.baseOffset + BigInt(this.#delta);
+  }
+
+  get timestampMs(): number {
+    const { timeMs, isOfBroker } = this.#shared;
+    return isOfBroker ? timeMs : timeMs + this.#deltaMs;
+  }
+
   get key(): Buffer | null {
-    return readBytes(new ByteCursor(this.#bytes, this.#keyAt, this.#end));
+    return this.#bytesAt(this.#keyAt);
+  }
+
+  get value(): Buffer | null {
+    if (this.#value === undefined) this.#value = this.#bytesAt(this.#valueAt);
+    return this.#value;
   }
 
   get headers(): Readonly<Record<string, Buffer>> {
-    const cursor = new ByteCursor(this.#bytes, this.#headersAt, this.#end);
+    const cursor = new ByteCursor(this.#shared.bytes, this.#headersAt, this.#end);
     const headers: Record<string, Buffer> = {};
     for (let left = cursor.varint(); left > 0; left -= 1) {
       const [name, content] = [readBytes(cursor), readBytes(cursor)];
       if (name !== null && content !== null) headers[name.toString('utf8')] = content;
     }
     return headers;
+  }
+
+  #bytesAt(at: number): Buffer | null {
+    return readBytes(new ByteCursor(this.#shared.bytes, at, this.#end));
   }
 }
 
