@@ -46,8 +46,8 @@ export class ReplyEvidence {
   #said = 0;
   /** Up to where the last ping was behind what was said. */
   #asked = 0;
-  /** Not on the log yet, oldest first. */
-  readonly #open = new Set<number>();
+  /** Not on the log yet, oldest first. Most peers never say anything. */
+  #open: Set<number> | undefined;
   readonly #later: Said[] = [];
   /** Within the rate, and on no topic all the same. */
   readonly #again: Said[] = [];
@@ -72,6 +72,7 @@ export class ReplyEvidence {
         return { error: 'rateLimited', reason, ref: replyId };
       }
       const number = ++this.#said;
+      this.#open ??= new Set();
       this.#open.add(number);
       if (this.#later.length > 0 || !isAllowed()) this.#later.push({ number, replyId });
       else this.#append({ number, replyId });
@@ -135,14 +136,14 @@ export class ReplyEvidence {
       if (kind === 'nowhere') return this.#refused(said);
       this.#refusals = 0;
       this.#againAfterMs = 0;
-      this.#open.delete(number);
+      this.#open?.delete(number);
       this.#goOn();
     };
     ingest.receive({ frame, parsed: { ok: true, fields }, from, place: null, onSettled });
   }
 
   #goOn(): void {
-    const [first = Number.POSITIVE_INFINITY] = this.#open;
+    const [first = Number.POSITIVE_INFINITY] = this.#open ?? [];
     for (let one = this.#waiting[0]; one !== undefined && one.behind < first; one = this.#waiting[0]) {
       this.#waiting.shift();
       one.goOn();

@@ -32,8 +32,8 @@ const STEPS_MAX = 1_024;
 export class StreamAccount {
   readonly epoch: string;
   readonly #recent = new RecentEvents();
-  /** With what their bodies are. */
-  readonly #onTheirWay = new Map<number, string>();
+  /** With what their bodies are. Of a stream that says nothing there is none. */
+  #onTheirWay: Map<number, string> | undefined;
   readonly #gaps = new Gaps();
   /** Refused for now, oldest first; some of them may have come again, or been given up, since. */
   readonly #refused: { from: number; to: number }[] = [];
@@ -117,15 +117,15 @@ export class StreamAccount {
     if (seq > this.#highest) {
       const opened = seq > this.#highest + 1 ? { from: this.#highest + 1, to: seq - 1 } : undefined;
       this.#highest = seq;
-      this.#onTheirWay.set(seq, sha256);
+      this.#begin(seq, sha256);
       if (opened !== undefined) this.#gaps.open(opened, nowMs);
       return NEW;
     }
     if (this.#gaps.take(seq, nowMs)) {
-      this.#onTheirWay.set(seq, sha256);
+      this.#begin(seq, sha256);
       return NEW;
     }
-    const coming = this.#onTheirWay.get(seq);
+    const coming = this.#onTheirWay?.get(seq);
     if (coming !== undefined) return coming === sha256 ? ON_ITS_WAY : CONFLICT;
     const known = this.#recent.find(seq);
     if (known === undefined) return FORGOTTEN;
@@ -140,14 +140,14 @@ export class StreamAccount {
   /** Of one that is new, and of one that was forgotten, which is remembered again. */
   settle(seq: number, sha256: string, outcome: Outcome): void {
     this.#recent.add(seq, sha256, outcome);
-    if (!this.#onTheirWay.delete(seq)) return;
+    if (this.#onTheirWay?.delete(seq) !== true) return;
     this.#gaps.settled(seq);
     this.#advance();
   }
 
   /** Not taken after all (a temporary nack): the number is missing until it comes again, in `waitMs` as the peer was told. */
   release(seq: number, nowMs: number, waitMs = 0): void {
-    if (!this.#onTheirWay.delete(seq)) return;
+    if (this.#onTheirWay?.delete(seq) !== true) return;
     this.#gaps.putBack(seq, nowMs, waitMs);
     this.#refuse(seq);
   }
@@ -201,6 +201,11 @@ export class StreamAccount {
     this.#gaps.postpone(ms);
   }
 
+  #begin(seq: number, sha256: string): void {
+    this.#onTheirWay ??= new Map();
+    this.#onTheirWay.set(seq, sha256);
+  }
+
   #refuse(seq: number): void {
     const index = this.#refused.findLastIndex(({ from }) => from <= seq);
     const before = this.#refused[index];
@@ -213,11 +218,11 @@ export class StreamAccount {
     const first = this.#gaps.missing[0];
     const bound = first === undefined ? this.#highest : first.from - 1;
     const stepsTo = Math.min(bound, this.#upto + STEPS_MAX);
-    while (this.#upto < stepsTo && !this.#onTheirWay.has(this.#upto + 1)) this.#upto += 1;
+    while (this.#upto < stepsTo && this.#onTheirWay?.has(this.#upto + 1) !== true) this.#upto += 1;
     if (this.#upto < stepsTo || this.#upto === bound) return;
     // A gap as wide as a peer likes was given up: no walk through it.
     let upto = bound;
-    for (const seq of this.#onTheirWay.keys()) if (seq <= upto) upto = seq - 1;
+    for (const seq of this.#onTheirWay?.keys() ?? []) if (seq <= upto) upto = seq - 1;
     this.#upto = upto;
   }
 }
