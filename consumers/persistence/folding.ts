@@ -28,6 +28,10 @@ export interface FoldingOptions {
 export class Folding {
   readonly #options: Required<FoldingOptions>;
   readonly #behind = new Map<string, FoldedPartition>();
+  /** Those whose last fold failed, each with a pause of its own: the others go on meanwhile. */
+  readonly #failing = new Map<string, { readonly times: number; readonly restsUntilMs: number }>();
+  /** Ends when another one comes to be behind. */
+  #resting: AbortController | undefined;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #lastTurnMs = Number.NEGATIVE_INFINITY;
@@ -38,7 +42,9 @@ export class Folding {
 
   /** Rows of this partition were stored. */
   wake({ incarnation, partition }: FoldedPartition): void {
-    this.#behind.set(`${incarnation}/${partition}`, { incarnation, partition });
+    const name = `${incarnation}/${partition}`;
+    if (!this.#behind.has(name)) this.#resting?.abort();
+    this.#behind.set(name, { incarnation, partition });
     this.#run();
   }
 
@@ -71,33 +77,50 @@ export class Folding {
   }
 
   async #foldAll(): Promise<void> {
-    const { pool, logger, backoff, report, onFolded, isStoreBehind } = this.#options;
     const { signal } = this.#stopping;
-    for (let attempt = 1; !signal.aborted; ) {
-      const [next] = this.#behind;
-      if (next === undefined) return;
-      const [name, at] = next;
-      this.#behind.delete(name);
-      try {
-        const { references, isBehind } = await foldSome(pool, at, signal);
-        killPoint('persistence.fold.committed');
-        onFolded(references);
-        if (isBehind) this.#behind.set(name, at);
-        if (attempt > 1) report('fold', true, 'goes on');
-        attempt = 1;
-        this.#lastTurnMs = performance.now();
-        // Whatever is stored next wakes it again, and a look every few seconds.
-        if (isStoreBehind()) return;
-      } catch (error) {
-        this.#behind.set(name, at);
-        if (signal.aborted) return;
-        const delayMs = backoffMs(attempt, backoff);
-        attempt += 1;
-        report('fold', false, `waiting: ${describeError(error)}`);
-        logger.warn({ ...at, attempt, delayMs, error: describeError(error) }, 'persistence.fold.retry');
-        await pause(delayMs, signal);
+    while (!signal.aborted && this.#behind.size > 0) {
+      const nowMs = performance.now();
+      const next = [...this.#behind].find(([name]) => this.#restMs(name, nowMs) <= 0);
+      if (next === undefined) {
+        const rests = [...this.#behind.keys()].map((name) => this.#restMs(name, nowMs));
+        this.#resting = new AbortController();
+        await pause(Math.min(...rests), AbortSignal.any([signal, this.#resting.signal]));
+        continue;
       }
+      await this.#fold(...next);
+      this.#lastTurnMs = performance.now();
+      // Whatever is stored next wakes it again, and a look every few seconds.
+      if (this.#options.isStoreBehind()) return;
     }
+  }
+
+  async #fold(name: string, at: FoldedPartition): Promise<void> {
+    const { pool, report, onFolded } = this.#options;
+    const { signal } = this.#stopping;
+    this.#behind.delete(name);
+    try {
+      const { references, isBehind } = await foldSome(pool, at, signal);
+      killPoint('persistence.fold.committed');
+      onFolded(references);
+      if (isBehind) this.#behind.set(name, at);
+      if (this.#failing.delete(name) && this.#failing.size === 0) report('fold', true, 'goes on');
+    } catch (error) {
+      this.#behind.set(name, at);
+      if (!signal.aborted) this.#failed(name, at, error);
+    }
+  }
+
+  #failed(name: string, at: FoldedPartition, error: unknown): void {
+    const { logger, backoff, report } = this.#options;
+    const times = (this.#failing.get(name)?.times ?? 0) + 1;
+    const delayMs = backoffMs(times, backoff);
+    this.#failing.set(name, { times, restsUntilMs: performance.now() + delayMs });
+    report('fold', false, `partition ${at.partition} waits: ${describeError(error)}`);
+    logger.warn({ ...at, attempt: times, delayMs, error: describeError(error) }, 'persistence.fold.retry');
+  }
+
+  #restMs(name: string, nowMs: number): number {
+    return (this.#failing.get(name)?.restsUntilMs ?? nowMs) - nowMs;
   }
 }
 

@@ -1,6 +1,6 @@
 // A quarantined record, tried again as the service would: decoded, made a row and stored, which closes its entry in the same
-// transaction. What cannot be stored now either stays quarantined with today's reason, and nothing else changes. The door through
-// which `pmc dlq redrive` comes.
+// transaction. What cannot be stored now either stays quarantined, and nothing else changes; today's reason is told, and put into the entry
+// where it is the database that refuses the row. The door through which `pmc dlq redrive` comes.
 import type { Codec } from '../../kafka/codec.ts';
 import { TOPIC } from '../../schemas/topics.ts';
 import type { Pool } from '../../service/database.ts';
