@@ -231,7 +231,7 @@ describe('the checkpoints of an epoch', () => {
     const { checkpoints: writer, written } = setup();
     const of = { source: FROM.source, stream: 's', epoch: 'e' };
     writer.stream('opened', of.source, of.stream, of.epoch);
-    writer.gap({ kind: 'gap_open', ...of, from: 4, to: 6 });
+    void writer.gap({ kind: 'gap_open', ...of, from: 4, to: 6 });
     writer.position({ ...of, upto: 3 });
     const about = { source: FROM.source, stream: 's', streamEpoch: 'e', settledElsewhere: [] };
     expect(await written()).toMatchObject([

@@ -74,8 +74,9 @@ export class Checkpoints {
     void this.#write(this.#base({ kind, source, stream, streamEpoch }));
   }
 
-  gap({ kind, source, stream, epoch, from, to }: GapEvent): void {
-    void this.#write(this.#base({ kind, source, stream, streamEpoch: epoch, from, to }));
+  /** Resolves when the log has it, or refuses it for good, which is in the log of this process then. */
+  async gap({ kind, source, stream, epoch, from, to }: GapEvent): Promise<void> {
+    await this.#write(this.#base({ kind, source, stream, streamEpoch: epoch, from, to }));
   }
 
   position({ source, stream, epoch, upto }: StreamPosition): void {

@@ -146,7 +146,7 @@ export async function startCommunicator(config: CommunicatorConfig, context: Ser
     },
     onGap: (gap) => {
       metrics.gaps.inc({ kind: gap.kind });
-      checkpoints.gap(gap);
+      return checkpoints.gap(gap);
     },
   });
   const range = openRangeReader(clients);

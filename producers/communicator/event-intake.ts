@@ -151,7 +151,8 @@ export class EventIntake {
     const before = arrival.kind === 'new' ? account.heldBackBy(seq) : undefined;
     if (before !== undefined) return this.#holdBack(named, before, nowMs);
     const refusing = this.#rate.wait(isPassing(parsed) ? 'passing' : 'event', nowMs);
-    if (refusing !== undefined) return this.#numberedForNow(named, parsed, arrival, digest, refusing, nowMs);
+    if (refusing !== undefined)
+      return this.#numberedForNow(named, parsed, arrival, frame.bytes.length, refusing, nowMs);
     const opened = account.takeOpened(seq);
     if (opened !== undefined) streams.gap('gap_open', state, account.epoch, opened);
     const isConflict = arrival.kind === 'conflict';
@@ -178,15 +179,14 @@ export class EventIntake {
     named: Numbered,
     parsed: Parsed,
     arrival: Arrival,
-    digest: string,
+    sizeBytes: number,
     refusing: Refusing,
     nowMs: number,
   ): void {
-    const { account, state, acks } = named.open;
+    const { account, state } = named.open;
     if (arrival.kind === 'new' && isPassing(parsed)) {
-      account.settle(named.seq, digest, { kind: 'sampled' });
-      this.#options.streams.sampled(state, account.epoch, named.seq);
-      acks.due();
+      this.#begin(sizeBytes);
+      this.#options.streams.sampled(state, account, named.seq, () => this.#end(sizeBytes));
       // With another body, the number is on its way with the first.
     } else if (arrival.kind === 'new') account.release(named.seq, nowMs, refusing.waitMs);
     this.#refuseForNow(named, parsed, refusing, nowMs);

@@ -108,6 +108,8 @@ export class Rig {
   readonly streams: Streams;
   readonly downward: Downward;
   readonly gaps: GapEvent[] = [];
+  /** When the log has them. */
+  toldGaps: Promise<void> = Promise.resolve();
   readonly saved: StreamPosition[] = [];
   /** Epochs as they are told: `opened E1`. */
   readonly epochs: string[] = [];
@@ -163,7 +165,10 @@ export class Rig {
         find: find ?? (() => Promise.resolve(stored)),
         save: (positions) => void this.saved.push(...positions),
       },
-      onGap: (gap) => void this.gaps.push(gap),
+      onGap: (gap) => {
+        this.gaps.push(gap);
+        return this.toldGaps;
+      },
     });
     this.downward = new Downward({
       range: { read: async function* () {}, stop: () => Promise.resolve() },

@@ -145,6 +145,14 @@ export class StreamAccount {
     this.#advance();
   }
 
+  /** Those of them that came are settled by being left out. */
+  leftOut({ from, to }: SeqRange): void {
+    for (let seq = from; seq <= to; seq += 1) {
+      const sha256 = this.#onTheirWay?.get(seq);
+      if (sha256 !== undefined) this.settle(seq, sha256, { kind: 'sampled' });
+    }
+  }
+
   /** Not taken after all (a temporary nack): the number is missing until it comes again, in `waitMs` as the peer was told. */
   release(seq: number, nowMs: number, waitMs = 0): void {
     if (this.#onTheirWay?.delete(seq) !== true) return;

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { StreamAccount } from './stream-account.ts';
 import { type GapEvent, type Speaker, type StreamPosition, Streams } from './streams.ts';
 
+const NOBODY = (): void => undefined;
+const AFRESH = { upto: undefined, givenOut: 0 };
 const WHO = { source: 'chat.example', stream: 's', epoch: 'E1' };
 
 let nowMs: number;
@@ -10,6 +13,7 @@ let saved: StreamPosition[];
 let gaps: GapEvent[];
 let said: string[];
 let isUnread: boolean;
+let told: Promise<void>;
 let streams: Streams;
 
 beforeEach(() => {
@@ -19,10 +23,14 @@ beforeEach(() => {
   gaps = [];
   said = [];
   isUnread = false;
+  told = Promise.resolve();
   streams = new Streams({
     clock: { nowMs: () => nowMs },
     positions: { find: () => Promise.resolve(stored), save: (all) => void saved.push(...all) },
-    onGap: (gap) => void gaps.push(gap),
+    onGap: (gap) => {
+      gaps.push(gap);
+      return told;
+    },
   });
 });
 
@@ -217,8 +225,9 @@ describe('epochs', () => {
 describe('what was left out', () => {
   test('is told in ranges, by the next tick', async () => {
     const { state } = await settle([]);
-    for (const seq of [1, 2, 3, 7]) streams.sampled(state, 'E1', seq);
-    streams.sampled(state, 'E2', 8);
+    const [one, other] = [new StreamAccount('E1', AFRESH), new StreamAccount('E2', AFRESH)];
+    for (const seq of [1, 2, 3, 7]) streams.sampled(state, one, seq, NOBODY);
+    streams.sampled(state, other, 8, NOBODY);
     expect(gaps).toEqual([]);
     streams.tick();
     expect(gaps.map(({ kind, epoch, from, to }) => [kind, epoch, from, to])).toEqual([
@@ -228,5 +237,22 @@ describe('what was left out', () => {
     ]);
     streams.tick();
     expect(gaps).toHaveLength(3);
+  });
+
+  test('is settled once it is told, and not before: a peer that hears so forgets it', async () => {
+    const { state, account } = await settle([1]);
+    const heard: number[] = [];
+    for (const seq of [2, 3]) {
+      account.arrive(seq, 'hash', nowMs);
+      streams.sampled(state, account, seq, () => void heard.push(seq));
+    }
+    let tell = NOBODY;
+    told = new Promise((resolve) => (tell = resolve));
+    streams.tick();
+    await Promise.resolve();
+    expect([account.upto, heard, said]).toEqual([1, [], []]);
+    tell();
+    await vi.waitFor(() => expect(heard).toEqual([2, 3]));
+    expect([account.upto, said]).toEqual([3, ['a moved E1']]);
   });
 });

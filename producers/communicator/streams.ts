@@ -63,7 +63,17 @@ export interface Opened {
 export interface StreamsOptions {
   readonly positions: Positions;
   readonly clock: Clock;
-  readonly onGap: (gap: GapEvent) => void;
+  /** Resolves when the log has it, or refuses it for good. */
+  readonly onGap: (gap: GapEvent) => Promise<void>;
+}
+
+interface Sampled {
+  readonly state: StreamState;
+  readonly account: StreamAccount;
+  readonly from: number;
+  to: number;
+  /** Whoever waits for each. */
+  readonly onSettled: (() => void)[];
 }
 
 const EPOCHS_KEPT = 4;
@@ -75,7 +85,7 @@ export class Streams {
   readonly #options: StreamsOptions;
   readonly #states = new Map<string, StreamState>();
   #tickedMs: number | undefined;
-  readonly #sampled: { readonly state: StreamState; readonly epoch: string; readonly from: number; to: number }[] = [];
+  readonly #sampled: Sampled[] = [];
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -117,11 +127,26 @@ export class Streams {
     return { state, account, isNewEpoch, ended: isNewEpoch && before !== epoch ? before : undefined };
   }
 
-  /** Left out on purpose: whoever looks for gaps must know. Told in ranges, by the next tick. */
-  sampled(state: StreamState, epoch: string, seq: number): void {
+  /**
+   * Left out on purpose: whoever looks for gaps must know. Told in ranges, by the next tick; only then it counts as settled, for
+   * a peer that was told so does not send it again, and nobody would know what became of the number.
+   */
+  sampled(state: StreamState, account: StreamAccount, seq: number, onSettled: () => void): void {
     const last = this.#sampled.at(-1);
-    if (last !== undefined && last.state === state && last.epoch === epoch && last.to === seq - 1) last.to = seq;
-    else this.#sampled.push({ state, epoch, from: seq, to: seq });
+    if (last === undefined || last.account !== account || last.to !== seq - 1)
+      this.#sampled.push({ state, account, from: seq, to: seq, onSettled: [onSettled] });
+    else {
+      last.to = seq;
+      last.onSettled.push(onSettled);
+    }
+  }
+
+  async #tellSampled({ state, account, from, to, onSettled }: Sampled): Promise<void> {
+    await this.#tell('sampled', state, account.epoch, { from, to });
+    account.leftOut({ from, to });
+    for (const settled of onSettled) settled();
+    for (const range of account.takeClosed()) this.gap('gap_closed', state, account.epoch, range);
+    state.speaker?.moved(account.epoch);
   }
 
   #speaks(state: StreamState, speaker: Speaker): void {
@@ -142,8 +167,12 @@ export class Streams {
     if ([...state.accounts.values()].some(({ isWorthKeeping }) => isWorthKeeping)) this.#states.set(name, state);
   }
 
-  gap(kind: GapKind, { source, stream }: StreamState, epoch: string, range: SeqRange): void {
-    this.#options.onGap({ kind, source, stream, epoch, ...range });
+  gap(kind: GapKind, state: StreamState, epoch: string, range: SeqRange): void {
+    void this.#tell(kind, state, epoch, range);
+  }
+
+  #tell(kind: GapKind, { source, stream }: StreamState, epoch: string, range: SeqRange): Promise<void> {
+    return this.#options.onGap({ kind, source, stream, epoch, ...range });
   }
 
   /** About once a second: asks for what is missing, gives up what is late, saves positions, forgets who left long ago. */
@@ -151,7 +180,7 @@ export class Streams {
     const nowMs = this.#options.clock.nowMs();
     const sinceMs = nowMs - (this.#tickedMs ?? nowMs);
     this.#tickedMs = nowMs;
-    for (const { state, epoch, from, to } of this.#sampled.splice(0)) this.gap('sampled', state, epoch, { from, to });
+    for (const one of this.#sampled.splice(0)) void this.#tellSampled(one);
     const moved: StreamPosition[] = [];
     for (const [name, state] of this.#states) {
       const wasUnread = state.speaker?.wasUnread() === true;
