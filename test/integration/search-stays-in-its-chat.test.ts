@@ -165,6 +165,70 @@ test('a chat whose name a column cannot hold as it is finds nothing of the chat 
   );
 });
 
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Rows Removed by Index Recheck'?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** That a search of a chat took from the table, as the service's prepared statement is planned after some runs of it, or at its first ones. */
+async function rowsRead(text: string, planFor: 'any values' | 'these values'): Promise<number> {
+  return await asAdmin(database.url, async (client) => {
+    await client.query(
+      `set plan_cache_mode = ${planFor === 'any values' ? 'force_generic_plan' : 'force_custom_plan'}`,
+    );
+    await client.query(`prepare search as ${SEARCH}`);
+    const explain = `explain (analyze, timing off, format json) execute search ('c', 's', '${text}')`;
+    const { rows: plans } = await client.query<{ 'QUERY PLAN': readonly { Plan: PlanNode }[] }>(explain);
+    const read = (node: PlanNode): number => {
+      const { 'Node Type': type, 'Actual Rows': given, 'Actual Loops': loops, Plans = [] } = node;
+      const left = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+      const own = /^(Seq|Index|Index Only|Bitmap Heap) Scan$/.test(type) ? (given + left) * loops : 0;
+      return own + Plans.reduce((sum, plan) => sum + read(plan), 0);
+    };
+    return plans[0]?.['QUERY PLAN'][0] === undefined ? Number.NaN : read(plans[0]['QUERY PLAN'][0].Plan);
+  });
+}
+
+/** That many rows about one message of the chat, one a millisecond. */
+async function storeMany(
+  count: number,
+  row: { kind: string; content: string | null; payload?: string; source?: string },
+) {
+  const first = rows + 1;
+  rows += count;
+  await asAdmin(database.url, (client) =>
+    client.query(
+      `insert into message_metadata (id, raw_payload, incarnation, partition, record_offset, source, kind, chat, content, ref_id,
+         gateway_epoch, ingest_seq, received_at)
+       select gen_random_uuid(), $1, '00000000-0000-4000-8000-000000000000', 0, n, $2, $3, 'c', $4::text || n, 'm1', 'g', n,
+         $5::timestamptz + n * interval '1 ms'
+       from generate_series($6::int, $7::int) n`,
+      [row.payload ?? '{}', row.source ?? 's', row.kind, row.content, new Date(startMs + first * 1_000), first, rows],
+    ),
+  );
+}
+
+test.each(['any values', 'these values'] as const)(
+  'however often a message was edited or removed, few rows are read, by a plan for %s',
+  async (planFor) => {
+    await store({ id: 'm1', content: 'was blue' }, { id: 'm2', content: 'red' }, { id: 'm3', content: 'red, too' });
+    await storeMany(50_000, { kind: 'edit', content: 'is red ' });
+    await storeMany(10_000, { kind: 'edit', content: null });
+    await storeMany(10_000, { kind: 'edit', content: 'of another source, red ', source: 't' });
+    await storeMany(900, { kind: 'delete', content: null, payload: '{"delete_for_everyone":false}' });
+    await asAdmin(database.url, (client) => client.query('analyze message_metadata'));
+    expect(await search('red')).toEqual(['red, too', 'red', 'is red 50003']);
+    expect(await rowsRead('red', planFor)).toBeLessThan(1_000);
+    await storeMany(101, { kind: 'delete', content: null, payload: '{"delete_for_everyone":false}' });
+    expect(await search('red')).toEqual(['red, too', 'red']);
+    expect(await rowsRead('red', planFor)).toBeLessThan(1_100);
+  },
+);
+
 test('a search reads an index and a bounded number of rows, and is given up when it takes too long', async () => {
   await asAdmin(database.url, (client) =>
     client.query(`
@@ -182,6 +246,8 @@ test('a search reads an index and a bounded number of rows, and is given up when
   expect(await search('text 49951', 'c1')).toEqual(['text 49951']);
 
   const hasty = createPool(database.url, SILENT, 1, STATEMENT_MS);
+  expect(await search('text 49951', 'c1', 's', hasty)).toEqual(['text 49951']);
+  expect((await hasty.query('show jit')).rows).toEqual([{ jit: 'off' }]);
   const blocker = await pool.connect();
   try {
     await blocker.query('begin; lock table message_metadata in access exclusive mode');
