@@ -61,7 +61,8 @@ const NEWEST_RUN = `
     (select * from audit.runs where mode = 'run' order by finished_at desc limit 1)
   ) as newest order by finished_at desc limit 1`;
 
-const OPEN_BY_STAGE = `select stage, count(*)::int as open from audit.findings where state = 'open' group by stage`;
+// Apart from the rest of what the audit says: whoever asks for that does not wait for it.
+export const OPEN_BY_STAGE = `select stage, count(*)::int as open from audit.findings where state = 'open' group by stage`;
 
 // Of each place how many and the heaviest. Partitions come before sources: there are few of them.
 export const OPEN_BY_PLACE = `
@@ -90,7 +91,6 @@ export async function losses(pool: Pool): Promise<LossFact | null> {
   );
   const [run] = runs.rows;
   if (run === undefined) return null;
-  const counts = await pool.query<{ stage: string; open: number }>(OPEN_BY_STAGE);
   const open = await openByPlace(pool);
   return {
     verdict: run.verdict,
@@ -101,9 +101,13 @@ export async function losses(pool: Pool): Promise<LossFact | null> {
       .catch([])
       .parse(run.partitions)
       .filter(({ topic }) => topic === TOPIC.incoming),
-    openByStage: Object.fromEntries(counts.rows.map(({ stage, open: count }) => [stage, count])),
     ...open,
   };
+}
+
+export async function openByStage(pool: Pool): Promise<Readonly<Record<string, number>>> {
+  const { rows } = await pool.query<{ stage: string; open: number }>(OPEN_BY_STAGE);
+  return Object.fromEntries(rows.map(({ stage, open }) => [stage, open]));
 }
 
 async function openByPlace(pool: Pool): Promise<Pick<LossFact, 'open' | 'isOpenCut'>> {

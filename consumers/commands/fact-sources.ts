@@ -5,7 +5,7 @@ import type { LogAdmin } from '../../kafka/log.ts';
 import { GROUP, TOPIC, type TopicName } from '../../schemas/topics.ts';
 import type { Clock } from '../../service/clock.ts';
 import type { Pool } from '../../service/database.ts';
-import { activity, losses } from './audit-facts.ts';
+import { activity, losses, openByStage } from './audit-facts.ts';
 import type { FactSources } from './fact-board.ts';
 import type { AuditFact, GroupLag, ServiceFact, TopicFact } from './facts.ts';
 import { groupLag } from './lag.ts';
@@ -50,6 +50,7 @@ export function factSources(deps: FactDeps): FactSources {
     topics: () => topics(deps.admin),
     activity: () => activity(deps.pool, deps.clock.nowMs()),
     losses: () => losses(deps.pool),
+    openByStage: () => openByStage(deps.pool),
   };
 }
 

@@ -97,8 +97,6 @@ export interface LossFact {
   readonly finishedAtMs: number;
   readonly stages: readonly StageFact[];
   readonly partitions: readonly PartitionFact[];
-  /** How many are open in each stage. */
-  readonly openByStage: Readonly<Record<string, number>>;
   /** By place. */
   readonly open: ReadonlyMap<string, OpenFindingsFact>;
   /** Something is open at more places than these. */
@@ -118,6 +116,8 @@ export interface AllFacts {
   readonly activity: ActivityFact;
   /** null: no audit has run yet. */
   readonly losses: LossFact | null;
+  /** How many findings are open in each stage. */
+  readonly openByStage: Readonly<Record<string, number>>;
 }
 
 export type FactName = keyof AllFacts;

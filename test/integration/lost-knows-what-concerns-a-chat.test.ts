@@ -1,7 +1,7 @@
 // /lost on the books of the audit: what concerns the asking chat is told however much is open elsewhere, and what is not about it is
 // not told.
 import { expect, test } from 'vitest';
-import { losses, OPEN_BY_PLACE } from '../../consumers/commands/audit-facts.ts';
+import { losses, OPEN_BY_PLACE, OPEN_BY_STAGE, openByStage } from '../../consumers/commands/audit-facts.ts';
 import { reply } from '../../consumers/commands/decide.testing.ts';
 import { bookFindings } from '../../consumers/gap-detector/audit-store.ts';
 import type { Finding, FindingKind } from '../../consumers/gap-detector/verdict.ts';
@@ -67,7 +67,7 @@ test('what is about no place, or about another, is told to no chat, and counted'
   ]);
   await book([ofPartition('missing', (MINE + 1) % 6, 1)]);
   expect(await lost({ chat: 'c1', source: 'chaos' })).toEqual(['Nothing that concerns this chat is open.']);
-  expect((await losses(pool))?.openByStage).toEqual({
+  expect(await openByStage(pool)).toEqual({
     ...{ 'command-to-reply': 2, 'source-to-gateway': 1, 'log-to-stored': 1 },
   });
 });
@@ -101,3 +101,17 @@ test('what is open is counted and found by an index', async () => {
   expect(plan).not.toContain('Seq Scan');
   expect(plan).not.toMatch(/\bSort\b/);
 });
+
+test.each([OPEN_BY_PLACE, OPEN_BY_STAGE])(
+  'what was healed, however much, is not read for what is open: %s',
+  async (question) => {
+    await pool.query(`
+    insert into audit.findings (finding_key, kind, stage, detail, first_run, first_seen_at, last_seen_at, state, healed_at)
+    select 'f' || n, 'missing', 'log-to-stored', json_build_object('topic', '${TOPIC.incoming}', 'partition', n % 6, 'id', 'i' || n),
+      'run', now(), now(), case when n <= 20 then 'open' else 'healed' end, case when n > 20 then now() end
+    from generate_series(1, 200020) n`);
+    await pool.query('analyze audit.findings');
+    const { rows } = await pool.query<{ 'QUERY PLAN': string }>(`explain ${question}`);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).not.toContain('Seq Scan');
+  },
+);

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { partitionFor } from '../../../kafka/partitioner.ts';
 import { DECLARED, decided, NOW_MS, reply } from '../decide.testing.ts';
 import type { OpenFindingsFact } from '../facts.ts';
+import { lost } from './lost.ts';
+import { stats } from './stats.ts';
 
 describe('/search', () => {
   it('shows what was found, or why nothing is shown', () => {
@@ -30,7 +32,6 @@ describe('/stats and /lost', () => {
     partitions: [0, 1, 2, 3, 4, 5].map((partition) => {
       return { partition, settled: 1_000 + partition, stored: 998, missing: 2, altered: 0 };
     }),
-    openByStage: { 'log-to-stored': 3 },
     open: new Map(
       [0, 1, 2, 3, 4, 5].map((partition) => {
         const about = { kind: 'missing', stage: 'log-to-stored', rank: 0, detail: 'no row' };
@@ -44,7 +45,7 @@ describe('/stats and /lost', () => {
   it('tells rates, busiest chats and losses by stage', () => {
     const busiest = [{ chat: 'c1', events: 1_200 }];
     const activity = { windowMs: 300_000, events: 3_000, messages: 1_500, isCapped: false, busiest };
-    expect(reply('/stats', { activity, losses })).toBe(
+    expect(reply('/stats', { activity, losses, openByStage: { 'log-to-stored': 3 } })).toBe(
       [
         'Rates over 5 min: 10.0 events/s, 5.0 messages/s',
         'Busiest chats: c1 1,200',
@@ -55,7 +56,13 @@ describe('/stats and /lost', () => {
     );
     expect(reply('/stats', { activity: { ...activity, isCapped: true } })).toContain('at least 10.0 events/s');
     expect(reply('/stats')).toBe('Rates: unknown\nBusiest chats: unknown\nLosses: unknown');
+    expect(reply('/stats', { losses })).toMatch(/\nlog-to-stored: fail\nOpen findings: unknown$/);
     expect(reply('/stats', { losses: null })).toContain('Losses: no audit yet');
+  });
+
+  it('does not let /lost wait for what only /stats shows', () => {
+    expect(stats.needs).toContain('openByStage');
+    expect(lost.needs).not.toContain('openByStage');
   });
 
   it('tells a chat only of its own partition', () => {

@@ -1,6 +1,6 @@
 // How much is going on, where, and what gets lost on the way.
 import { defineCommand } from '../definition.ts';
-import type { ActivityFact, LossFact } from '../facts.ts';
+import type { ActivityFact, Facts } from '../facts.ts';
 import { countText, durationText, UNKNOWN } from '../wording.ts';
 
 export const stats = defineCommand({
@@ -10,8 +10,8 @@ export const stats = defineCommand({
     pt: 'taxas, conversas mais ativas e perdas por etapa',
   },
   parameters: {},
-  needs: ['activity', 'losses'],
-  reply: ({ facts: { activity, losses }, nowMs }) => [...activityText(activity), ...lossText(losses, nowMs)].join('\n'),
+  needs: ['activity', 'losses', 'openByStage'],
+  reply: ({ facts, nowMs }) => [...activityText(facts.activity), ...lossText(facts, nowMs)].join('\n'),
 });
 
 function activityText(activity: ActivityFact | undefined): readonly string[] {
@@ -27,12 +27,16 @@ function activityText(activity: ActivityFact | undefined): readonly string[] {
   ];
 }
 
-function lossText(losses: LossFact | null | undefined, nowMs: number): readonly string[] {
+function lossText({ losses, openByStage }: Facts, nowMs: number): readonly string[] {
   if (losses === undefined) return [`Losses: ${UNKNOWN}`];
   if (losses === null) return ['Losses: no audit yet'];
   const lines = losses.stages.map(({ stage, verdict }) => {
-    const open = losses.openByStage[stage] ?? 0;
+    const open = openByStage?.[stage] ?? 0;
     return `${stage}: ${verdict}${open === 0 ? '' : `, ${countText(open)} open findings`}`;
   });
-  return [`Losses by stage, as of ${durationText(nowMs - losses.finishedAtMs)} ago:`, ...lines];
+  return [
+    `Losses by stage, as of ${durationText(nowMs - losses.finishedAtMs)} ago:`,
+    ...lines,
+    ...(openByStage === undefined ? [`Open findings: ${UNKNOWN}`] : []),
+  ];
 }
