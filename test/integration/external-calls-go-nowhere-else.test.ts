@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import type { Resolve } from '../../consumers/commands/external/exchange.ts';
+import type { Resolve } from '../../consumers/commands/external/names.ts';
 import { ApisUnderTest, POST } from '../support/apis-under-test.ts';
 import { answerJson } from '../support/misbehaving-api.ts';
 

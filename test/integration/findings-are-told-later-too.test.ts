@@ -1,6 +1,7 @@
 // A webhook of the audit whose endpoint fails, hangs or refuses: each finding is told once when it opens and once when it is healed, and what cannot
 // be told now is told later, for a day.
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { LookupsBusyError, type Resolve } from '../../consumers/commands/external/names.ts';
 import { ApisUnderTest, WAIT } from '../support/apis-under-test.ts';
 import { NOW_MS } from '../support/command-batches.ts';
 import { answerJson } from '../support/misbehaving-api.ts';
@@ -45,9 +46,9 @@ test('a webhook is told of each finding once when it opens and once when it is h
 });
 
 describe('a webhook that cannot be told now', () => {
-  const hooked = (own: object = {}) => {
+  const hooked = (own: object = {}, resolve?: Resolve) => {
     const hook = { method: 'POST', url: apis.api.url('/hook'), private_addresses: true, retries: 0, body: {} };
-    apis.asking(apis.read({ webhooks: { findings: { ...hook, ...own } } }));
+    apis.asking(apis.read({ webhooks: { findings: { ...hook, ...own } } }), resolve);
   };
   const find = (changedAt: Date) =>
     apis.pool.query(
@@ -91,6 +92,22 @@ describe('a webhook that cannot be told now', () => {
     await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done']), WAIT);
     expect(new Set(apis.api.asked('/hook').map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
     expect(await call()).toEqual([]);
+  });
+
+  test('is told later where its name was not looked up because others hang', async () => {
+    apis.api.on('/hook', answerJson({}));
+    await find(new Date());
+    let asked = 0;
+    hooked({ url: `http://hooks.invalid:${apis.api.port}/hook` }, () => {
+      asked += 1;
+      return asked === 1
+        ? Promise.reject(new LookupsBusyError())
+        : Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+    });
+    await vi.waitFor(async () => expect(await call()).toMatchObject([{ takes: 0 }]), WAIT);
+    expect(await apis.statuses()).toEqual(['pending']);
+    await apis.pool.query('update calls set leased_until = null');
+    await vi.waitFor(async () => expect(await apis.statuses()).toEqual(['done']), WAIT);
   });
 
   test('is told after a minute at first, however old the finding is, and for as long again as it has been tried for', async () => {

@@ -5,7 +5,7 @@ import { onTestFinished, vi } from 'vitest';
 import { CallLanes } from '../../consumers/commands/external/call-lanes.ts';
 import type { Declarations } from '../../consumers/commands/external/declaration.ts';
 import { readDeclarations } from '../../consumers/commands/external/declaration-text.ts';
-import type { Resolve } from '../../consumers/commands/external/exchange.ts';
+import type { Resolve } from '../../consumers/commands/external/names.ts';
 import { commandsMetrics } from '../../consumers/commands/metrics.ts';
 import type { Dispatch } from '../../schemas/generated.ts';
 import { createPool, type Pool } from '../../service/database.ts';

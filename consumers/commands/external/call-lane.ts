@@ -171,9 +171,9 @@ export class CallLane {
   /** Only what cannot have been done, or does no harm when it is done again, is called again so much later. */
   #postponementMs({ triedForMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
     const { patience } = this.#options;
-    const { status, isEndpointIll, isRepeatable } = outcome;
-    if (patience === undefined || status === 'done' || isEndpointIll !== true || isRepeatable !== true)
-      return undefined;
+    const { status, isEndpointIll, isOurs, isRepeatable } = outcome;
+    const mayPass = isEndpointIll === true || isOurs === true;
+    if (patience === undefined || status === 'done' || !mayPass || isRepeatable !== true) return undefined;
     return postponementMs(triedForMs, patience);
   }
 

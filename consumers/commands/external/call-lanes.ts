@@ -14,8 +14,8 @@ import { CallLane, type CallLaneOptions } from './call-lane.ts';
 import { type TakenCall, undeclaredTargets } from './calls.ts';
 import type { Api, Declarations, Endpoint } from './declaration.ts';
 import { endpointCaller } from './endpoint-caller.ts';
-import type { Resolve } from './exchange.ts';
 import { FindingWebhook } from './finding-webhook.ts';
+import { lookUp, NameLookups, type Resolve } from './names.ts';
 import type { Patience } from './postponement.ts';
 import { type CallOutcome, replyTo } from './reply-text.ts';
 
@@ -42,6 +42,8 @@ const GONE = { retries: 0, timeoutMs: 0, concurrency: 10, isIdempotent: false };
 
 export class CallLanes {
   readonly #options: CallLanesOptions;
+  /** One for all endpoints: they share what threads there are. */
+  readonly #resolve: Resolve;
   readonly #lanes = new Map<string, CallLane>();
   readonly #stopping = new AbortController();
   #watch: NodeJS.Timeout | undefined;
@@ -51,6 +53,7 @@ export class CallLanes {
 
   constructor(options: CallLanesOptions) {
     this.#options = options;
+    this.#resolve = options.resolve ?? new NameLookups(lookUp).resolve;
   }
 
   start(): void {
@@ -125,9 +128,9 @@ export class CallLanes {
   }
 
   #caller(endpoint: Endpoint): CallLaneOptions['call'] {
-    const { clock, metrics, resolve } = this.#options;
+    const { clock, metrics } = this.#options;
     const onAttempt = ({ status }: CallOutcome): void => metrics.attempted(endpoint.target, status);
-    return endpointCaller(endpoint, { clock, onAttempt, ...(resolve !== undefined && { resolve }) });
+    return endpointCaller(endpoint, { clock, onAttempt, resolve: this.#resolve });
   }
 
   #replyOf(

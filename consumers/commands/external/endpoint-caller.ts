@@ -11,7 +11,8 @@ import {
 } from 'cockatiel';
 import type { Clock } from '../../../service/clock.ts';
 import type { Endpoint } from './declaration.ts';
-import { exchange, type Resolve } from './exchange.ts';
+import { exchange } from './exchange.ts';
+import type { Resolve } from './names.ts';
 import { type Attempt, judge, lastWord } from './outcome.ts';
 import { requestOf } from './request.ts';
 import type { TemplateValues } from './template.ts';
@@ -20,7 +21,7 @@ const BACKOFF = { initialDelay: 200, maxDelay: 5_000 };
 
 export interface CallerDeps {
   readonly clock: Clock;
-  readonly resolve?: Resolve;
+  readonly resolve: Resolve;
   /** Each attempt that was made, as it ended. */
   readonly onAttempt?: (attempt: Attempt) => void;
 }

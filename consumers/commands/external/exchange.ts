@@ -1,12 +1,12 @@
 // One HTTP exchange under suspicion: the name is resolved once, every address is judged, and the connection goes to a judged
 // address and nowhere else, so that no second answer of the name server can lead elsewhere. No redirect is followed, no
 // connection is used twice, and neither time nor memory is the other side's to spend. It never throws: what was seen is data.
-import dns from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Address, refusalOf } from './address.ts';
+import { LookupsBusyError, type Resolve } from './names.ts';
 import type { Exchange } from './outcome.ts';
 import type { OutgoingRequest } from './request.ts';
 
@@ -16,21 +16,9 @@ export interface ExchangeLimits {
   readonly allowsPrivateAddresses: boolean;
 }
 
-/** All addresses of a name. */
-export type Resolve = (host: string) => Promise<readonly Address[]>;
-
-export async function resolveByDns(host: string): Promise<readonly Address[]> {
-  const found = await dns.promises.lookup(host, { all: true, verbatim: true });
-  return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
-}
-
 const HEADER_BYTES_MAX = 16_384;
 
-export async function exchange(
-  request: OutgoingRequest,
-  limits: ExchangeLimits,
-  resolve: Resolve = resolveByDns,
-): Promise<Exchange> {
+export async function exchange(request: OutgoingRequest, limits: ExchangeLimits, resolve: Resolve): Promise<Exchange> {
   const overdue = AbortSignal.timeout(limits.timeoutMs);
   const host = request.url.hostname.replace(/^\[|\]$/g, '');
   let addresses: readonly Address[];
@@ -38,7 +26,8 @@ export async function exchange(
     addresses = await beforeEnd(overdue, addressesOf(host, resolve));
   } catch (error) {
     const why = overdue.aborted ? `not found within ${limits.timeoutMs} ms` : reasonOf(error);
-    return { kind: 'not-sent', reason: `${host} cannot be resolved (${why})` };
+    const isOurs = error instanceof LookupsBusyError;
+    return { kind: 'not-sent', reason: `${host} cannot be resolved (${why})`, isOurs };
   }
   const refusal = refusalOf(host, addresses, limits.allowsPrivateAddresses);
   if (refusal !== undefined) return { kind: 'refused', reason: refusal };
@@ -69,7 +58,7 @@ function send(
     let isConnected = false;
     const failed = (error: unknown): void => {
       const reason = overdue.aborted ? `no whole answer within ${timeoutMs} ms` : reasonOf(error);
-      settle(isConnected ? { kind: 'no-answer', reason } : { kind: 'not-sent', reason });
+      settle(isConnected ? { kind: 'no-answer', reason } : { kind: 'not-sent', reason, isOurs: false });
     };
     // A protocol switch that nobody asked for ends here. Node listens to such a socket no longer: its errors would end the process.
     const endSwitch = (stream: Readable): void => {

@@ -7,7 +7,8 @@ const KEYED = { method: 'POST', isIdempotent: true } as const;
 
 const answered = (status: number): Exchange => ({ kind: 'answered', status, location: '/x', body: Buffer.alloc(0) });
 const lost: Exchange = { kind: 'no-answer', reason: 'reset' };
-const notSent: Exchange = { kind: 'not-sent', reason: 'connection refused' };
+const notSent: Exchange = { kind: 'not-sent', reason: 'connection refused', isOurs: false };
+const notBegun: Exchange = { kind: 'not-sent', reason: 'busy', isOurs: true };
 
 describe('one attempt', () => {
   it.each([
@@ -27,6 +28,7 @@ describe('one attempt', () => {
     [lost, KEYED, 'unknown', true],
     [lost, GET, 'failed', true],
     [notSent, POST, 'failed', true],
+    [notBegun, POST, 'failed', true],
     [{ kind: 'refused', reason: 'private' }, GET, 'failed', false],
   ] as const)('%j of %j is %s, repeatable: %s', (exchange, endpoint, status, isRepeatable) => {
     expect(judge(exchange, endpoint)).toMatchObject({ status, isRepeatable });
@@ -36,6 +38,7 @@ describe('one attempt', () => {
     expect(judge(answered(404), POST).isEndpointIll).toBe(false);
     expect(judge(answered(500), POST).isEndpointIll).toBe(true);
     expect(judge(notSent, POST).isEndpointIll).toBe(true);
+    expect(judge(notBegun, POST)).toMatchObject({ isEndpointIll: false, isOurs: true });
   });
 
   it('says where a redirect leads, and that nobody goes there', () => {

@@ -6,8 +6,8 @@ export type Exchange =
   | { readonly kind: 'answered'; readonly status: number; readonly location: string | undefined; readonly body: Buffer }
   /** Forbidden to be sent at all. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** The other side has not had it. */
-  | { readonly kind: 'not-sent'; readonly reason: string }
+  /** The other side has not had it; `isOurs`: for a reason that says nothing about it. */
+  | { readonly kind: 'not-sent'; readonly reason: string; readonly isOurs: boolean }
   /** The other side may have had it; no whole answer came. */
   | { readonly kind: 'no-answer'; readonly reason: string };
 
@@ -19,6 +19,8 @@ export interface Attempt {
   readonly isRepeatable: boolean;
   /** Says something about the endpoint's health, not about the request. */
   readonly isEndpointIll: boolean;
+  /** Nothing was sent, for a reason that says nothing about the endpoint. */
+  readonly isOurs?: boolean;
   readonly answer: { readonly status: number; readonly body: Buffer } | undefined;
 }
 
@@ -32,8 +34,10 @@ export function judge(exchange: Exchange, endpoint: Pick<Endpoint, 'method' | 'i
   switch (exchange.kind) {
     case 'refused':
       return { ...nothing, status: 'failed', reason: exchange.reason };
-    case 'not-sent':
-      return { ...nothing, status: 'failed', reason: exchange.reason, isRepeatable: true, isEndpointIll: true };
+    case 'not-sent': {
+      const { reason, isOurs } = exchange;
+      return { ...nothing, status: 'failed', reason, isRepeatable: true, isEndpointIll: !isOurs, isOurs };
+    }
     case 'no-answer':
       return {
         ...nothing,
