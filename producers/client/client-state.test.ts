@@ -1,6 +1,7 @@
 // What a client does when its gateway, or its handler, does something in particular. What it does whatever happens is in
 // client-properties.test.ts.
 import { describe, expect, test } from 'vitest';
+import { PmcError } from '../../service/errors.ts';
 import { World } from './world.testing.ts';
 
 const unique = <T>(list: readonly T[]) => [...new Set(list)];
@@ -14,6 +15,18 @@ function joined(offers = 0): World {
     world.up(1_000);
     world.down(1_000);
   }
+  return world;
+}
+
+/** Welcome, with a rate, and with more to say than it allows at once. */
+function paced(limits: { readonly rate: number; readonly burst: number }, offers: number): World {
+  const world = new World();
+  world.store1();
+  const welcome = { op: 'welcome', last: null, in: { recovered: true, log_epoch: 'l', pos: {} } };
+  world.hear({ ...welcome, limits: { ...limits, window: 256 } });
+  for (let index = 0; index < offers; index++) world.offer();
+  world.store1();
+  world.store1();
   return world;
 }
 
@@ -92,17 +105,7 @@ describe('a gateway that', () => {
   });
 
   test('has a rate: events are spread out before it has to refuse them', () => {
-    const world = new World();
-    world.store1();
-    world.hear({
-      op: 'welcome',
-      last: null,
-      in: { recovered: true, log_epoch: 'l', pos: {} },
-      limits: { rate: 10, burst: 10, window: 100 },
-    });
-    for (let index = 0; index < 20; index++) world.offer();
-    world.store1();
-    world.store1();
+    const world = paced({ rate: 10, burst: 10 }, 20);
     const sent = () => ops(world).filter((op) => op === 'message').length;
     expect(sent()).toBe(9);
     const startMs = world.nowMs;
@@ -197,6 +200,28 @@ describe('a gateway that', () => {
     for (const frame of [{}, { op: 'ack' }, { op: 'dance' }, { op: 'deliver', pos: 1 }]) world.hear(frame);
     expect(kinds(world).filter((kind) => kind === 'ignored-frame')).toHaveLength(4);
     expect(world.client.status.phase).toBe('live');
+  });
+});
+
+describe('an ended client wakes no more', () => {
+  const closed = new PmcError('PMC_CLIENT_CLOSED', 'as the test wants');
+
+  test('with events that wait for their turn', () => {
+    const world = paced({ rate: 50, burst: 100 }, 200);
+    expect(world.client.dueMs).toBeLessThan(100);
+    world.client.end(closed);
+    expect(world.client.dueMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('with a reply that is to be handled again', () => {
+    const world = joined(1);
+    world.settle();
+    world.isHandling = false;
+    world.gateway.dispatch('r1');
+    world.down(1);
+    world.store1();
+    world.client.end(closed);
+    expect(world.client.dueMs).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

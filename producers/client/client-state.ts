@@ -151,7 +151,7 @@ export class ClientState {
 
   /** When `tick` will have something to do. */
   get dueMs(): number {
-    return Math.min(this.#link.dueMs, this.#flow.sendAtMs, this.#handAtMs);
+    return this.#link.phase === 'ended' ? NEVER : Math.min(this.#link.dueMs, this.#flow.sendAtMs, this.#handAtMs);
   }
 
   #dial(nowMs: number): void {
