@@ -24,6 +24,11 @@ const STEPS = {
   refuse: few.map((count) => (world: World) => {
     world.gateway.refusals += count;
   }),
+  /** Partitions that answer later than the others. */
+  hold: few.map((count) => (world: World) => {
+    world.gateway.holds += count;
+  }),
+  release: fc.constant((world: World) => world.gateway.release()),
   dispatch: few.map((count) => (world: World) => {
     for (let index = 0; index < count; index++) world.gateway.dispatch(`r${world.gateway.dispatches.length}`);
   }),
@@ -52,6 +57,9 @@ function run(steps: readonly Step[]): World {
   const world = new World();
   for (const step of steps) step(world);
   world.settle();
+  // One more, so that the gateway asks for whatever it has not got below it.
+  world.offer();
+  world.settle();
   return world;
 }
 
@@ -59,7 +67,7 @@ const idsOnLog = (world: World) => [...new Set(world.gateway.log.map(({ id }) =>
 const unique = <T>(list: readonly T[]) => [...new Set(list)];
 
 describe('whatever the link does', () => {
-  const { refuse: _, ...inOrder } = STEPS;
+  const { refuse: _, hold: __, ...inOrder } = STEPS;
 
   test('every event is acknowledged once, in order, and on the log once but for copies of its own number', () => {
     fc.assert(
@@ -119,12 +127,31 @@ describe('whatever crashes on either side', () => {
           const { event, id } = JSON.parse(text) as { event?: unknown; id?: string };
           if (event === 'message') expect([id, there.has(id ?? '')]).toEqual([id, true]);
         }
+        expect(world.gateway.lost).toEqual([]);
         const texts = new Map<string, string>();
         for (const { epoch, seq, text } of world.gateway.log) {
           const before = texts.get(`${epoch}/${seq}`);
           expect(before ?? text).toBe(text);
           texts.set(`${epoch}/${seq}`, text);
         }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('nothing is out of reach of a gateway that forgot it, in whatever order it was acknowledged', () => {
+    const talk = fc.constant((world: World) => {
+      world.wait();
+      world.store1();
+      world.store1();
+      world.up(1_000);
+      world.down(1_000);
+    });
+    const { offer, hold, release } = STEPS;
+    const outOfOrder = fc.array(fc.oneof(talk, offer, hold, release, FAULTS.forget), { maxLength: 100, size: 'max' });
+    fc.assert(
+      fc.property(outOfOrder, (steps) => {
+        expect(run(steps).gateway.lost).toEqual([]);
       }),
       { numRuns: 300 },
     );

@@ -2,21 +2,9 @@
 // client-properties.test.ts.
 import { describe, expect, test } from 'vitest';
 import { PmcError } from '../../service/errors.ts';
-import { World } from './world.testing.ts';
+import { joined, World } from './world.testing.ts';
 
 const unique = <T>(list: readonly T[]) => [...new Set(list)];
-
-/** Welcome, with everything durable. */
-function joined(offers = 0): World {
-  const world = new World();
-  for (let index = 0; index < offers; index++) world.offer();
-  for (let index = 0; index < 4; index++) {
-    world.store1();
-    world.up(1_000);
-    world.down(1_000);
-  }
-  return world;
-}
 
 /** Welcome, with a rate, and with more to say than it allows at once. */
 function paced(limits: { readonly rate: number; readonly burst: number }, offers: number): World {

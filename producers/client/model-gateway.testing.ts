@@ -19,6 +19,13 @@ interface Stream {
   window: Map<number, number>;
 }
 
+/** On its way to the log. */
+interface Held {
+  readonly seq: number;
+  readonly id: string;
+  readonly text: string;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 export class ModelGateway {
@@ -31,9 +38,12 @@ export class ModelGateway {
   down: string[] = [];
   /** As many events are refused for now. */
   refusals = 0;
+  /** As many events are appended later than those behind them. */
+  holds = 0;
   /** Events that it has asked for and could not get. */
   readonly lost: number[] = [];
   #stream: Stream | undefined;
+  #held: Held[] = [];
   #isWelcome = false;
   #credit = 0;
   #next = 0;
@@ -48,6 +58,13 @@ export class ModelGateway {
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#stream = { ...stream, upto: Math.max(0, stream.upto - by), ahead: new Set(), window: new Map() };
+    this.#held = [];
+  }
+
+  /** The log has what was held back. */
+  release(): void {
+    this.holds = 0;
+    for (const held of this.#held.splice(0)) this.#append(held);
   }
 
   /** It knows more of the stream than the peer has ever said, as where a peer's store is an old copy. */
@@ -103,7 +120,10 @@ export class ModelGateway {
     this.hellos.push(frame);
     const epoch = String(frame['epoch']);
     const { out, in: down } = frame['resume'] as { out: { acked: number }; in?: { pos: Record<string, number> } };
-    if (this.#stream?.epoch !== epoch) this.#stream = { epoch, upto: 0, ahead: new Set(), window: new Map() };
+    if (this.#stream?.epoch !== epoch) {
+      this.#stream = { epoch, upto: 0, ahead: new Set(), window: new Map() };
+      this.#held = [];
+    }
     // The peer keeps nothing of what was acknowledged to it.
     this.#stream.upto = Math.max(this.#stream.upto, out.acked);
     this.#isWelcome = true;
@@ -137,14 +157,34 @@ export class ModelGateway {
     }
     if (frame['event'] === 'poke')
       this.#say({ op: 'error', code: 116, temporary: false, reason: 'kept as unknown', ref: String(seq) });
-    const known = stream.window.get(seq);
+    this.#askBelow(seq);
+    if (this.#held.some((held) => held.seq === seq)) return;
+    if (this.holds > 0 && !stream.window.has(seq)) {
+      this.holds -= 1;
+      this.#held.push({ seq, id, text });
+    } else this.#append({ seq, id, text });
+  }
+
+  #append({ seq, id, text }: Held): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const { epoch, window } = stream;
+    const known = window.get(seq);
     const offset = known ?? this.log.push({ epoch, seq, id, text }) - 1;
-    stream.window.set(seq, offset);
-    const from = stream.upto + 1;
-    if (seq > from && stream.ahead.size === 0) this.#say({ op: 'resend', epoch, from, to: seq - 1 });
+    window.set(seq, offset);
     this.#settle(seq);
     const dup = known === undefined ? {} : { dup: [seq] };
-    this.#say({ op: 'ack', epoch, upto: stream.upto, at: [[seq, 'in', 0, offset]], ...dup, ts: 0 });
+    if (this.#isWelcome)
+      this.#say({ op: 'ack', epoch, upto: stream.upto, at: [[seq, 'in', 0, offset]], ...dup, ts: 0 });
+  }
+
+  /** What has not come of the numbers before this one. */
+  #askBelow(seq: number): void {
+    const { epoch, upto } = this.#stream ?? { epoch: '', upto: seq };
+    for (let number = upto + 1; number < seq; number++) {
+      const hasCome = this.#isSettled(number) || this.#held.some((held) => held.seq === number);
+      if (!hasCome) this.#say({ op: 'resend', epoch, from: number, to: number });
+    }
   }
 
   #isSettled(seq: number): boolean {

@@ -1,9 +1,9 @@
 // The events that a client has numbered and that nobody has acknowledged yet, in order. Pure. An event goes out only when it is
 // durable, stays until it is settled, and its caller is told in the order of the numbers.
 //
-//   add() ──► stored() ──► next(): waiting ──► sent ──► acknowledge(), refuse() ──► settled ──► told, when it is the first
-//                              ▲ resume(), again(), askedAgain() │
-//                              └─────────────────────────────────┘
+//   add() ──► stored() ──► take(): waiting ──► sent ──► acknowledge(), refuse() ──► settled ──► told, when it is the first
+//                              ▲ again() ─────────┘                                    │
+//                              └ resume(), askedAgain(): not for the gateway of now ───┘
 import { type EventPlace, renumbered } from './event-text.ts';
 import { type Counter, KEY, type Kept } from './kept.ts';
 import type { Acknowledged, LogCoordinates, Outcome, Place, SendWindow, SeqRange, Settlement } from './outcome.ts';
@@ -13,8 +13,9 @@ interface Entry {
   readonly id: string;
   readonly text: string;
   readonly seq: number;
-  /** Doubtful: settled for the gateway, which may still say how. */
-  state: 'waiting' | 'sent' | 'doubtful';
+  /** For the gateway of now. Doubtful: settled, and it may still say how. */
+  state: 'waiting' | 'sent' | 'doubtful' | 'settled';
+  /** What to tell, also where a gateway said it that is gone, and this one is sent the event again. */
   settlement: Settlement | undefined;
 }
 
@@ -99,7 +100,7 @@ export class Outbox {
     const texts: string[] = [];
     for (; this.hasWaiting && texts.length < count; this.#nextToSend++) {
       const entry = this.#at(this.#nextToSend);
-      if (entry === undefined || entry.settlement !== undefined || entry.state !== 'waiting') continue;
+      if (entry?.state !== 'waiting') continue;
       const bytes = this.#inFlightBytes + entry.text.length;
       if (this.#inFlight >= window || (this.#inFlight > 0 && bytes > windowBytes)) break;
       entry.state = 'sent';
@@ -136,9 +137,7 @@ export class Outbox {
   /** Refused for now: it waits as if it had not been sent. */
   again(key: number | string): void {
     const entry = this.#find(key);
-    if (entry === undefined || entry.settlement !== undefined) return;
-    this.#back(entry);
-    this.#nextToSend = Math.min(this.#nextToSend, entry.seq);
+    if (entry !== undefined && entry.state !== 'settled') this.#wait(entry);
   }
 
   /** The gateway has numbers of this epoch that were never sent from here: the counter has stepped back. */
@@ -147,15 +146,15 @@ export class Outbox {
   }
 
   /**
-   * A new connection: the gateway has settled everything up to `last`; all else goes out again. What became of the settled ones it
-   * may say once more, so they are told when it has had the time for that.
+   * A new connection: the gateway has settled everything up to `last`; all else goes out again, also what another one has settled.
+   * What became of the settled ones it may say once more, so they are told when it has had the time for that.
    */
   resume(last: Place | undefined): void {
     const settledUpto = last?.epoch === this.#epoch ? Math.min(last.seq, this.#sentUpto) : 0;
     for (const entry of this.#entries) {
-      if (entry.settlement !== undefined) continue;
-      this.#back(entry);
-      if (entry.seq <= settledUpto) entry.state = 'doubtful';
+      const isSettled = entry.seq <= settledUpto;
+      if (!isSettled) this.#turn(entry, 'waiting');
+      else if (entry.state !== 'settled') this.#turn(entry, 'doubtful');
     }
     this.#nextToSend = this.#first;
   }
@@ -175,7 +174,7 @@ export class Outbox {
   askedAgain(epoch: string, { from, to }: SeqRange): readonly SeqRange[] {
     if (epoch !== this.#epoch) return [{ from, to }];
     const last = Math.min(to, this.#last);
-    for (let seq = Math.max(from, this.#first); seq <= last; seq++) this.again(seq);
+    for (let seq = Math.max(from, this.#first); seq <= last; seq++) this.#wait(this.#at(seq));
     const gone: SeqRange[] = [];
     if (from < this.#first) gone.push({ from, to: Math.min(to, this.#first - 1) });
     if (to > this.#last) gone.push({ from: Math.max(from, this.#last + 1), to });
@@ -230,18 +229,26 @@ export class Outbox {
     return entry;
   }
 
-  #back(entry: Entry): void {
+  #turn(entry: Entry, state: Entry['state']): void {
     if (entry.state === 'sent') {
       this.#inFlight -= 1;
       this.#inFlightBytes -= entry.text.length;
     }
-    entry.state = 'waiting';
+    entry.state = state;
   }
 
+  #wait(entry: Entry | undefined): void {
+    if (entry === undefined) return;
+    this.#turn(entry, 'waiting');
+    this.#nextToSend = Math.min(this.#nextToSend, entry.seq);
+  }
+
+  /** Of several places on the log the first is told, and none of a refusal where there is one. */
   #settle(entry: Entry, settlement: Settlement): void {
-    if (entry.settlement !== undefined) return;
-    this.#back(entry);
-    entry.settlement = settlement;
+    if (entry.state === 'settled') return;
+    this.#turn(entry, 'settled');
+    const isBetter = placeOf(entry.settlement) === undefined && placeOf(settlement) !== undefined;
+    if (isBetter || entry.settlement === undefined) entry.settlement = settlement;
   }
 
   #settleUpTo(upto: number): void {
@@ -252,7 +259,7 @@ export class Outbox {
 
   /** Takes away the settled ones at the front. */
   #tell(): readonly Outcome[] {
-    const open = this.#entries.findIndex(({ settlement }) => settlement === undefined);
+    const open = this.#entries.findIndex(({ state }) => state !== 'settled');
     const gone = this.#entries.splice(0, open === -1 ? this.#entries.length : open);
     for (const entry of gone) {
       this.#bytes -= entry.text.length;
@@ -270,6 +277,10 @@ export class Outbox {
 
 function told({ ticket, seq, id, settlement }: Entry): readonly Outcome[] {
   return settlement === undefined ? [] : [{ ticket, seq, id, ...settlement }];
+}
+
+function placeOf(settlement: Settlement | undefined): LogCoordinates | undefined {
+  return settlement?.ok === true ? settlement.at : undefined;
 }
 
 function idOf(text: string): string {

@@ -107,6 +107,7 @@ export class World {
   /** Nothing goes wrong any more, until nothing moves. */
   settle(): void {
     this.gateway.refusals = 0;
+    this.gateway.release();
     for (let round = 0; round < 2_000; round++) {
       this.store1();
       this.up(1_000);
@@ -187,4 +188,16 @@ export class World {
     // A write begins at once and ends when the test says so.
     this.#batch ??= this.client.takeBatch();
   }
+}
+
+/** Welcome, with everything durable. */
+export function joined(offers = 0): World {
+  const world = new World();
+  for (let index = 0; index < offers; index++) world.offer();
+  for (let index = 0; index < 4; index++) {
+    world.store1();
+    world.up(1_000);
+    world.down(1_000);
+  }
+  return world;
 }
