@@ -63,6 +63,17 @@ export function renumbered(text: string, place: EventPlace): string {
   return JSON.stringify({ ...(JSON.parse(text) as object), ...place });
 }
 
+export function idOf(text: string): string {
+  const { id } = JSON.parse(text) as { id?: unknown };
+  return typeof id === 'string' ? id : '';
+}
+
+/** Whether a gateway may leave it out when too many come. */
+export function isPassing(text: string): boolean {
+  const { event } = JSON.parse(text) as { event?: unknown };
+  return event === 'typing' || event === 'presence';
+}
+
 function utf8(value: unknown): number {
   return typeof value === 'string' ? UTF8.encode(value).length : 0;
 }

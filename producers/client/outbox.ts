@@ -4,7 +4,7 @@
 //   add() ──► stored() ──► take(): waiting ──► sent ──► acknowledge(), refuse() ──► settled ──► told, when it is the first
 //                              ▲ again() ─────────┘                                    │
 //                              └ resume(), askedAgain(): not for the gateway of now ───┘
-import { type EventPlace, renumbered } from './event-text.ts';
+import { type EventPlace, idOf, isPassing, renumbered } from './event-text.ts';
 import { type Counter, KEY, type Kept } from './kept.ts';
 import type { Acknowledged, LogCoordinates, Outcome, Place, SendWindow, SeqRange, Settlement } from './outcome.ts';
 
@@ -13,11 +13,17 @@ interface Entry {
   readonly id: string;
   readonly text: string;
   readonly seq: number;
-  /** For the gateway of now. Doubtful: settled, and it may still say how. */
-  state: 'waiting' | 'sent' | 'doubtful' | 'settled';
+  /** Wanted: waiting, and a gateway has said that the log does not have it. Doubtful: settled for the gateway of now, which may still say how. */
+  state: 'waiting' | 'wanted' | 'sent' | 'doubtful' | 'settled';
   /** What to tell, also where a gateway said it that is gone, and this one is sent the event again. */
   settlement: Settlement | undefined;
+  /** Its number was settled while it was wanted, as lost: only a place on the log, or a refusal, is an answer to it from then on. */
+  isGivenUp: boolean;
 }
+
+const UNSENT = { state: 'waiting', settlement: undefined, isGivenUp: false } as const;
+/** On the log, at a place that nobody has told. */
+const SOMEWHERE: Settlement = { ok: true, at: undefined, isDuplicate: false };
 
 export class Outbox {
   readonly stream: string;
@@ -100,7 +106,7 @@ export class Outbox {
     const texts: string[] = [];
     for (; this.hasWaiting && texts.length < count; this.#nextToSend++) {
       const entry = this.#at(this.#nextToSend);
-      if (entry?.state !== 'waiting') continue;
+      if (entry?.state !== 'waiting' && entry?.state !== 'wanted') continue;
       const bytes = this.#inFlightBytes + entry.text.length;
       if (this.#inFlight >= window || (this.#inFlight > 0 && bytes > windowBytes)) break;
       entry.state = 'sent';
@@ -137,7 +143,7 @@ export class Outbox {
   /** Refused for now: it waits as if it had not been sent. */
   again(key: number | string): void {
     const entry = this.#find(key);
-    if (entry !== undefined && entry.state !== 'settled') this.#wait(entry);
+    if (entry !== undefined && entry.state !== 'settled') this.#want(entry);
   }
 
   /** The gateway has numbers of this epoch that were never sent from here: the counter has stepped back. */
@@ -152,21 +158,20 @@ export class Outbox {
   resume(last: Place | undefined): void {
     const settledUpto = last?.epoch === this.#epoch ? Math.min(last.seq, this.#sentUpto) : 0;
     for (const entry of this.#entries) {
-      const isSettled = entry.seq <= settledUpto;
-      if (!isSettled) this.#turn(entry, 'waiting');
-      else if (entry.state !== 'settled') this.#turn(entry, 'doubtful');
+      const isSettled = entry.seq <= settledUpto && !isOpenAllTheSame(entry);
+      if (isSettled && entry.state !== 'settled') this.#turn(entry, 'doubtful');
+      if (!isSettled && entry.state !== 'wanted') this.#turn(entry, 'waiting');
     }
     this.#nextToSend = this.#first;
   }
 
   get hasDoubts(): boolean {
-    return this.#entries[0]?.state === 'doubtful';
+    return this.#entries.some(({ state }) => state === 'doubtful');
   }
 
   /** The gateway has said what it knows. */
   settleDoubts(): readonly Outcome[] {
-    const upto = this.#entries.findLast(({ state }) => state === 'doubtful')?.seq;
-    if (upto !== undefined) this.#settleUpTo(upto);
+    for (const entry of this.#entries) if (entry.state === 'doubtful') this.#settle(entry, SOMEWHERE);
     return this.#tell();
   }
 
@@ -174,7 +179,7 @@ export class Outbox {
   askedAgain(epoch: string, { from, to }: SeqRange): readonly SeqRange[] {
     if (epoch !== this.#epoch) return [{ from, to }];
     const last = Math.min(to, this.#last);
-    for (let seq = Math.max(from, this.#first); seq <= last; seq++) this.#wait(this.#at(seq));
+    for (let seq = Math.max(from, this.#first); seq <= last; seq++) this.#want(this.#at(seq));
     const gone: SeqRange[] = [];
     if (from < this.#first) gone.push({ from, to: Math.min(to, this.#first - 1) });
     if (to > this.#last) gone.push({ from: Math.max(from, this.#last + 1), to });
@@ -222,7 +227,7 @@ export class Outbox {
   }
 
   #push(id: string, text: string, ticket = ++this.#tickets): Entry {
-    const entry: Entry = { ticket, seq: ++this.#last, id, text, state: 'waiting', settlement: undefined };
+    const entry: Entry = { ticket, seq: ++this.#last, id, text, ...UNSENT };
     this.#entries.push(entry);
     this.#byId.set(id, entry);
     this.#bytes += text.length;
@@ -237,9 +242,9 @@ export class Outbox {
     entry.state = state;
   }
 
-  #wait(entry: Entry | undefined): void {
+  #want(entry: Entry | undefined): void {
     if (entry === undefined) return;
-    this.#turn(entry, 'waiting');
+    this.#turn(entry, 'wanted');
     this.#nextToSend = Math.min(this.#nextToSend, entry.seq);
   }
 
@@ -247,6 +252,7 @@ export class Outbox {
   #settle(entry: Entry, settlement: Settlement): void {
     if (entry.state === 'settled') return;
     this.#turn(entry, 'settled');
+    entry.isGivenUp = false;
     const isBetter = placeOf(entry.settlement) === undefined && placeOf(settlement) !== undefined;
     if (isBetter || entry.settlement === undefined) entry.settlement = settlement;
   }
@@ -254,7 +260,7 @@ export class Outbox {
   #settleUpTo(upto: number): void {
     const count = Math.min(upto, this.#sentUpto) - this.#first + 1;
     for (const entry of this.#entries.slice(0, Math.max(0, count)))
-      this.#settle(entry, { ok: true, at: undefined, isDuplicate: false });
+      if (!isOpenAllTheSame(entry)) this.#settle(entry, SOMEWHERE);
   }
 
   /** Takes away the settled ones at the front. */
@@ -283,7 +289,10 @@ function placeOf(settlement: Settlement | undefined): LogCoordinates | undefined
   return settlement?.ok === true ? settlement.at : undefined;
 }
 
-function idOf(text: string): string {
-  const { id } = JSON.parse(text) as { id?: unknown };
-  return typeof id === 'string' ? id : '';
+/** A gateway has settled its number: whether it may have done that without having the event. */
+function isOpenAllTheSame(entry: Entry): boolean {
+  if (entry.state !== 'wanted') return entry.isGivenUp;
+  // It may leave out one that passes, and say nothing of it: that one only has to go out once more.
+  entry.isGivenUp ||= !isPassing(entry.text);
+  return true;
 }

@@ -32,10 +32,10 @@ export class World {
     this.client = this.#begin();
   }
 
-  offer(): void {
+  offer(event = 'message'): void {
     const id = `e${++this.#names}`;
     const missing = { id, timestamp: 'now' };
-    const offered = this.client.offer({ event: 'message', content: 'x' }, missing, this.nowMs);
+    const offered = this.client.offer({ event, content: 'x' }, missing, this.nowMs);
     if (!offered.ok) throw new Error(offered.reason);
     this.offered.push({ life: this.told.length - 1, ticket: offered.ticket, id });
     this.#act();
