@@ -155,21 +155,33 @@ describe('a gateway that', () => {
     },
   );
 
-  test('cannot resume a position: that is said, and the new position is kept', () => {
-    const world = joined(1);
-    world.settle();
-    world.cut();
-    world.wait();
-    const position = { log_epoch: 'another', pos: { 'out/0': 7 } };
-    world.hear({
-      op: 'welcome',
-      last: null,
-      in: { recovered: false, reason: 'the topic is another one', ...position },
-    });
-    expect(world.notices.at(-1)).toEqual({ notice: 'position-lost', reason: 'the topic is another one' });
-    world.store1();
-    expect(JSON.parse(world.store.get('position') ?? '')).toEqual(position);
-  });
+  const positions = [
+    ['of the same log', 'model'],
+    ['of another log', 'another'],
+  ] as const;
+  test.for(positions)(
+    'cannot resume a position: that is said, and the new one, %s, is kept before anything is sent',
+    ([, log_epoch]) => {
+      const world = joined(1);
+      world.settle();
+      world.cut();
+      world.offer();
+      world.wait();
+      const position = { log_epoch, pos: { 'out/0': 7 } };
+      world.hear({
+        op: 'welcome',
+        last: null,
+        in: { recovered: false, reason: 'it is gone', ...position },
+      });
+      expect(world.notices.at(-1)).toEqual({ notice: 'position-lost', reason: 'it is gone' });
+      // What was on its way to the store before has the event, and not the position.
+      world.store1();
+      expect(ops(world)).toEqual(['hello']);
+      world.store1();
+      expect(JSON.parse(world.store.get('position') ?? '')).toEqual(position);
+      expect(ops(world)).toEqual(['hello', 'message']);
+    },
+  );
 
   test('has numbers that were never given out here: another epoch begins, and all is sent in it', () => {
     const world = joined(2);

@@ -225,7 +225,7 @@ export class ClientState {
     this.#notice({ notice: 'connected', session, epoch: this.#outbox.epoch });
     const reason = down.reason ?? 'the gateway gives no reason';
     if (this.#inbox.position !== undefined && !down.isRecovered) this.#notice({ notice: 'position-lost', reason });
-    this.#inbox.connected(down.position);
+    this.#inbox.connected(down);
     this.#outbox.resume(last);
     if (this.#outbox.hasDoubts) this.#ask(nowMs);
   }

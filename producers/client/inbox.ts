@@ -30,7 +30,8 @@ export interface Delivered {
 export interface InboxMarks {
   readonly received: number;
   readonly handled: number;
-  readonly isAnchored: boolean;
+  /** Of the position. */
+  readonly anchor: number;
 }
 
 export type Reception = 'kept' | 'duplicate' | 'no-room';
@@ -45,7 +46,9 @@ export class Inbox {
   readonly #changes: Map<string, string | undefined>;
   #entries: Entry[] = [];
   #position: KeptPosition | undefined;
-  #isAnchored: boolean;
+  /** Counts positions that do not go on from the one before. */
+  #anchor = 0;
+  #anchorDurable = 0;
   #received: number;
   #durable: number;
   #handed: number;
@@ -65,7 +68,6 @@ export class Inbox {
   ) {
     this.#changes = changes;
     this.#position = position;
-    this.#isAnchored = position !== undefined;
     this.#seen = new Map(seen.map(([number, id]) => [id, number]));
     const numbers = [...dispatches.map(({ number }) => number), ...seen.map(([number]) => number)];
     this.#received = Math.max(0, ...numbers);
@@ -92,18 +94,19 @@ export class Inbox {
     return this.#said - this.#first + 1;
   }
 
-  /** A position survives a crash, so that answers to what is sent from now on cannot be missed. */
+  /** The position survives a crash, so that answers to what is sent from now on cannot be missed. */
   get isAnchored(): boolean {
-    return this.#isAnchored;
+    return this.#position !== undefined && this.#anchorDurable === this.#anchor;
   }
 
   /** What is true of the changes that were asked for so far. */
   get marks(): InboxMarks {
-    return { received: this.#received, handled: this.#handled, isAnchored: this.#position !== undefined };
+    return { received: this.#received, handled: this.#handled, anchor: this.#anchor };
   }
 
-  /** A new connection, with a new credit; dispatches go on at `position`. */
-  connected(position: KeptPosition): void {
+  /** A new connection, with a new credit; dispatches go on at `position`, which is not where they ended unless it `isRecovered`. */
+  connected({ position, isRecovered }: { readonly position: KeptPosition; readonly isRecovered: boolean }): void {
+    if (!isRecovered) this.#anchor += 1;
     this.#connection += 1;
     this.#toCredit = 0;
     this.#said = this.#first - 1;
@@ -130,8 +133,8 @@ export class Inbox {
     return 'kept';
   }
 
-  durable({ received, handled, isAnchored }: InboxMarks): void {
-    this.#isAnchored ||= isAnchored;
+  durable({ received, handled, anchor }: InboxMarks): void {
+    this.#anchorDurable = anchor;
     this.#durable = Math.max(this.#durable, received);
     this.#handledDurably = Math.max(this.#handledDurably, handled);
   }
@@ -196,6 +199,7 @@ export class Inbox {
   }
 
   #moveTo(position: KeptPosition): void {
+    if (position.log_epoch !== this.#position?.log_epoch) this.#anchor += 1;
     this.#position = position;
     this.#changes.set(KEY.position, JSON.stringify(position));
   }

@@ -20,7 +20,7 @@ function sent(count: number): World {
 function cameBack(world: World, seq: number): void {
   world.cut();
   world.wait();
-  world.hear({ op: 'welcome', last: { epoch, seq }, in: { recovered: true, log_epoch: 'l', pos: {} } });
+  world.hear({ op: 'welcome', last: { epoch, seq }, in: { recovered: true, log_epoch: 'model', pos: {} } });
 }
 
 const seqs = (world: World) => world.said.flatMap(({ seq }) => seq ?? []);
