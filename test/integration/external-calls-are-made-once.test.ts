@@ -123,6 +123,32 @@ test('a call whose caller vanished is unknown, or made again under the same key 
   expect(await apis.statuses()).toEqual(['unknown', 'done']);
 });
 
+test('a call whose caller vanished stays unknown, whatever is said of it now, unless it is done now or does nothing', async () => {
+  const left = async (name: string, fields: object): Promise<string> => {
+    const [declarations, id] = [apis.declared({ ...fields, retries: 0 }, name), `left-${name}`];
+    await handle(apis.pool, [command(`/api ${name} x`, id)], { declarations });
+    await apis.pool.query(
+      `update calls set takes = 1, leased_until = clock_timestamp() - interval '1 second' where target = $1`,
+      [`api:${name}`],
+    );
+    apis.asking(declarations);
+    return await vi.waitFor(async () => {
+      const reply = (await apis.replies()).find(({ inReplyTo }) => inReplyTo === id);
+      if (reply === undefined) throw new Error('no reply yet');
+      return reply.content;
+    }, WAIT);
+  };
+  const keyed = { ...POST, idempotent: true };
+  const unknown = 'it is not known whether this was done, whoever was calling did not come back';
+  apis.api.on('/a', answerJson({}, 409));
+  expect(await left('a', keyed)).toContain(unknown);
+  // Nobody listens there.
+  expect(await left('b', { ...keyed, url: 'http://127.0.0.1:1/' })).toContain(unknown);
+  apis.api.on('/c', answerJson({}, 409));
+  expect(await left('c', {})).toBe('c: not done, answered 409.');
+  expect(await apis.statuses()).toEqual(['unknown', 'unknown', 'failed']);
+});
+
 test("a call is nobody else's while it is made, nor because the database was away when it was answered", async () => {
   const held: (() => void)[] = [];
   apis.api.on('/a', async (answer, socket, nth) => {

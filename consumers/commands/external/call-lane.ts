@@ -21,12 +21,12 @@ import { LEASE_MS } from '../reply-lanes.ts';
 import { endCall, postponeCall, type TakenCall, takeCalls } from './calls.ts';
 import type { Endpoint } from './declaration.ts';
 import { type CallEndpoint, callMsMax } from './endpoint-caller.ts';
-import type { Attempt } from './outcome.ts';
+import { type Attempt, abandonedAttempt, lastWord } from './outcome.ts';
 import { type Patience, postponementMs } from './postponement.ts';
 import type { CallOutcome } from './reply-text.ts';
 
 export interface CallLaneOptions {
-  readonly endpoint: Pick<Endpoint, 'target' | 'concurrency' | 'isIdempotent' | 'timeoutMs' | 'retries'>;
+  readonly endpoint: Pick<Endpoint, 'target' | 'method' | 'concurrency' | 'isIdempotent' | 'timeoutMs' | 'retries'>;
   readonly call: CallEndpoint;
   readonly pool: Pool;
   readonly clock: Clock;
@@ -169,32 +169,35 @@ export class CallLane {
   }
 
   /** Only what cannot have been done, or does no harm when it is done again, is called again so much later. */
-  #postponementMs({ triedForMs }: TakenCall, outcome: CallOutcome & Partial<Attempt>): number | undefined {
+  #postponementMs({ triedForMs }: TakenCall, outcome: Attempt): number | undefined {
     const { patience } = this.#options;
     const { status, isEndpointIll, isOurs, isRepeatable } = outcome;
-    const mayPass = isEndpointIll === true || isOurs === true;
-    if (patience === undefined || status === 'done' || !mayPass || isRepeatable !== true) return undefined;
+    const mayPass = isEndpointIll || isOurs === true;
+    if (patience === undefined || status === 'done' || !mayPass || !isRepeatable) return undefined;
     return postponementMs(triedForMs, patience);
   }
 
-  async #postpone({ eventKey }: TakenCall, { reason }: CallOutcome, delayMs: number): Promise<void> {
+  async #postpone({ eventKey }: TakenCall, { status, reason }: Attempt, delayMs: number): Promise<void> {
     const { endpoint, pool, logger, metrics } = this.#options;
     const { target } = endpoint;
-    await this.#persevere('postpone-call', () => postponeCall(pool, eventKey, delayMs));
+    await this.#persevere('postpone-call', () => postponeCall(pool, eventKey, delayMs, status === 'unknown'));
     metrics.callEnded(target, 'postponed');
     logger.warn({ target, eventKey, delayMs, reason }, 'commands.call.postponed');
   }
 
-  async #outcomeOf({ eventKey, given, receivedAtMs, isAbandoned }: TakenCall): Promise<CallOutcome> {
-    const { call, clock, endpoint, maxAgeMs } = this.#options;
-    if (isAbandoned && !endpoint.isIdempotent) {
-      const reason = 'whoever was calling did not come back';
-      return { status: 'unknown', reason, answer: undefined };
-    }
-    if (clock.nowMs() - receivedAtMs > maxAgeMs) {
-      const reason = 'it had to wait for so long that nobody may want it any more';
-      return { status: isAbandoned ? 'unknown' : 'failed', reason, answer: undefined };
-    }
-    return await call(eventKey, (name) => given[name]);
+  async #outcomeOf(taken: TakenCall): Promise<Attempt> {
+    const { endpoint } = this.#options;
+    if (!taken.isAbandoned) return await this.#attempt(taken);
+    const reason =
+      taken.triedForMs === 0 ? 'whoever was calling did not come back' : 'an earlier attempt did not come to an end';
+    const former = abandonedAttempt(endpoint, reason);
+    return endpoint.isIdempotent ? lastWord([former, await this.#attempt(taken)]) : former;
+  }
+
+  async #attempt({ eventKey, given, receivedAtMs }: TakenCall): Promise<Attempt> {
+    const { call, clock, maxAgeMs } = this.#options;
+    if (clock.nowMs() - receivedAtMs <= maxAgeMs) return await call(eventKey, (name) => given[name]);
+    const reason = 'it had to wait for so long that nobody may want it any more';
+    return { status: 'failed', reason, isRepeatable: false, isEndpointIll: false, answer: undefined };
   }
 }

@@ -38,7 +38,7 @@ const FINDINGS_MS = 2_000;
 const NEVER_TOO_OLD = Number.POSITIVE_INFINITY;
 /** Effects are kept for longer than this, so nothing is told again that was given up. */
 const PATIENCE: Patience = { lowestMs: 60_000, highestMs: 3_600_000, wholeMs: 86_400_000 };
-const GONE = { retries: 0, timeoutMs: 0, concurrency: 10, isIdempotent: false };
+const GONE = { method: 'POST', retries: 0, timeoutMs: 0, concurrency: 10, isIdempotent: false } as const;
 
 export class CallLanes {
   readonly #options: CallLanesOptions;

@@ -11,7 +11,7 @@ export interface TakenCall {
   readonly given: Readonly<Record<string, unknown>>;
   readonly asked: unknown;
   readonly receivedAtMs: number;
-  /** Somebody began with it before and did not come to an end. */
+  /** Somebody began with it before and did not come to an end: it may have been done. */
   readonly isAbandoned: boolean;
   /** Since it was put off for the first time; 0 where it never was. */
   readonly triedForMs: number;
@@ -108,17 +108,17 @@ export async function endCall(pool: Pool, end: CallEnd, leaseMs: number): Promis
 }
 
 /**
- * Puts a call back that has not been done, to be taken again after `delayMs`, as if nobody had begun with it. Nothing happens where
- * another has ended it.
+ * Puts a call back, to be taken again after `delayMs`: as if nobody had begun with it, or as an abandoned one where it may have been
+ * done. Nothing happens where another has ended it.
  */
-export async function postponeCall(pool: Pool, eventKey: string, delayMs: number): Promise<void> {
+export async function postponeCall(pool: Pool, eventKey: string, delayMs: number, mayBeDone: boolean): Promise<void> {
   await pool.query({
     name: 'commands-postpone-call',
     text: `
-      update calls set takes = 0, taken_by = null, leased_until = clock_timestamp() + interval '1 ms' * $2,
+      update calls set takes = $3::boolean::int, taken_by = null, leased_until = clock_timestamp() + interval '1 ms' * $2,
         first_postponed_at = coalesce(first_postponed_at, clock_timestamp())
       where event_key = $1`,
-    values: [eventKey, delayMs],
+    values: [eventKey, delayMs, mayBeDone],
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Exchange, judge, lastWord } from './outcome.ts';
+import { abandonedAttempt, type Exchange, judge, lastWord } from './outcome.ts';
 
 const POST = { method: 'POST', isIdempotent: false } as const;
 const GET = { method: 'GET', isIdempotent: true } as const;
@@ -52,6 +52,22 @@ describe('several attempts', () => {
     expect(lastWord([judge(lost, KEYED), judge(answered(500), KEYED)]).status).toBe('unknown');
     expect(lastWord([judge(notSent, POST), judge(answered(404), POST)]).status).toBe('failed');
   });
+
+  it('go by the last one as to whether another can help', () => {
+    const refused = lastWord([judge(lost, KEYED), judge(answered(410), KEYED)]);
+    expect(refused).toMatchObject({ status: 'unknown', isRepeatable: false, isEndpointIll: false });
+    expect(refused.reason).toBe('reset, then answered 410');
+    const away = lastWord([judge(lost, KEYED), judge(notSent, KEYED)]);
+    expect(away).toMatchObject({ status: 'unknown', isRepeatable: true, isEndpointIll: true });
+  });
+
+  it.each([notSent, answered(409), answered(404), answered(500)])(
+    'stay unknown behind one that nobody came back from, unless there is nothing to do: %j',
+    (exchange) => {
+      expect(lastWord([abandonedAttempt(KEYED, 'gone'), judge(exchange, KEYED)]).status).toBe('unknown');
+      expect(lastWord([abandonedAttempt(GET, 'gone'), judge(exchange, GET)]).status).toBe('failed');
+    },
+  );
 
   it('are done when the last one is', () => {
     expect(lastWord([judge(lost, KEYED), judge(answered(200), KEYED)]).status).toBe('done');

@@ -70,10 +70,20 @@ function judgeAnswer(
   return { ...end, status: isUnknown ? 'unknown' : 'failed' };
 }
 
-/** After several attempts: what one of them may have done stays possible, whatever the last one says, unless that is "done". */
+/** That of a taker who began with the call before and did not tell how it ended. */
+export function abandonedAttempt(endpoint: Pick<Endpoint, 'method' | 'isIdempotent'>, reason: string): Attempt {
+  return judge({ kind: 'no-answer', reason }, endpoint);
+}
+
+/**
+ * After several attempts: what one of them may have done stays possible, whatever the last one says, unless that is "done". Whether
+ * another can help the last one says.
+ */
 export function lastWord(attempts: readonly Attempt[]): Attempt {
   const last = attempts.at(-1);
   if (last === undefined) throw new RangeError('no attempt was made');
   const doubtful = attempts.find(({ status }) => status === 'unknown');
-  return last.status === 'failed' && doubtful !== undefined ? doubtful : last;
+  if (last.status !== 'failed' || doubtful === undefined) return last;
+  const { isRepeatable, isEndpointIll } = last;
+  return { ...doubtful, reason: `${doubtful.reason}, then ${last.reason}`, isRepeatable, isEndpointIll };
 }

@@ -3,7 +3,7 @@
 export interface Patience {
   readonly lowestMs: number;
   readonly highestMs: number;
-  /** From the beginning; what has not been done by then is called failed. */
+  /** From the beginning; what has not been done by then is given up. */
   readonly wholeMs: number;
 }
 
