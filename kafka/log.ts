@@ -94,8 +94,8 @@ export interface ReaderOptions {
 
 export interface Reader {
   readonly assigned: readonly TopicPartition[];
-  /** Milliseconds since the Unix epoch of the last answer from a broker or finished batch, undefined before the first. */
-  readonly lastProgressMs: number | undefined;
+  /** Milliseconds since the last answer from a broker or finished batch, whatever is done to the wall clock; undefined before the first. */
+  readonly silentMs: number | undefined;
   /** Hands over nothing more of these partitions until `resume`, also after a rebalance or a restart of the client. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;

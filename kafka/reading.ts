@@ -2,6 +2,7 @@
 // go on, what was paused and sought, and the incarnations of the topics. It promises that an offset is committed only after the
 // handler returned for everything below it, that late work of a lost assignment is neither committed nor counted, and that a
 // jump between the offset expected and the one returned is reported. Fetching, heartbeats and errors are the client's part.
+import { steadyClock } from '../service/clock.ts';
 import { describeError, PmcError } from '../service/errors.ts';
 import type { Logger } from '../service/logger.ts';
 import { GroupKnowledge, type Known, laneOf } from './group-knowledge.ts';
@@ -75,8 +76,8 @@ export class Reading {
     return this.#assignment?.partitions ?? [];
   }
 
-  get lastProgressMs(): number | undefined {
-    return this.#lastProgressMs;
+  get silentMs(): number | undefined {
+    return this.#lastProgressMs === undefined ? undefined : steadyClock.nowMs() - this.#lastProgressMs;
   }
 
   get paused(): readonly TopicPartition[] {
@@ -89,7 +90,7 @@ export class Reading {
   }
 
   progressed(): void {
-    this.#lastProgressMs = Date.now();
+    this.#lastProgressMs = steadyClock.nowMs();
   }
 
   /**

@@ -154,7 +154,7 @@ class CommandsService implements Service {
       language,
       databaseCheck: this.#databaseCheck,
       inHand: new InHand(),
-      board: new FactBoard({ sources, clock, logger, ...timing }),
+      board: new FactBoard({ sources, logger, ...timing }),
       search: (what) => searchInTime(what, { pool: questions, logger, timeoutMs: ANSWER_TIMEOUT_MS }),
       about: { version: packageJson.version, startedAtMs: clock.nowMs() },
       takesReply: replying.takesReply,
@@ -187,9 +187,9 @@ class CommandsService implements Service {
   }
 
   #checkReader(): void {
-    const { health, clock } = this.#context;
+    const { health } = this.#context;
     if (this.#assignedPartitions === undefined) return health.set('kafka', false, 'waiting for an assignment');
-    const silentMs = clock.nowMs() - (this.#reader?.lastProgressMs ?? clock.nowMs());
+    const silentMs = this.#reader?.silentMs ?? 0;
     if (silentMs > SILENCE_MS_MAX)
       return health.set('kafka', false, `no progress for ${Math.round(silentMs / 1_000)} s`);
     return health.set('kafka', true, `${this.#assignedPartitions} partitions assigned`);

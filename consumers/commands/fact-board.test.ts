@@ -8,7 +8,6 @@ afterEach(() => void vi.useRealTimers());
 function board(sources: Partial<FactSources>): FactBoard {
   return new FactBoard({
     sources: sources as FactSources,
-    clock: { nowMs: () => Date.now() },
     logger: createLogger('test', 'silent'),
     maxAgeMs: 2_000,
     timeoutMs: 1_000,
@@ -23,6 +22,15 @@ it('asks a source once for many commands, and again when its answer is old', asy
   await vi.advanceTimersByTimeAsync(1_999);
   expect(await facts.read(['stored'])).toEqual({ stored: 1n });
   await vi.advanceTimersByTimeAsync(1);
+  expect(await facts.read(['stored'])).toEqual({ stored: 2n });
+});
+
+it('asks again when an answer is old, also behind a clock that is set back', async () => {
+  let asked = 0;
+  const facts = board({ stored: () => Promise.resolve(BigInt((asked += 1))) });
+  expect(await facts.read(['stored'])).toEqual({ stored: 1n });
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(await facts.read(['stored'])).toEqual({ stored: 2n });
 });
 

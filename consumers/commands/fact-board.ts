@@ -1,7 +1,7 @@
 // Keeps the newest facts for replies. A source is asked at most once per two seconds however many commands want it, never
 // twice at a time, and never waited for longer than a second: a fact that does not come in time, or fails, is unknown
 // (undefined), so that no source can hold up the stream of commands.
-import type { Clock } from '../../service/clock.ts';
+import { steadyClock } from '../../service/clock.ts';
 import { describeError } from '../../service/errors.ts';
 import type { Logger } from '../../service/logger.ts';
 import type { AllFacts, FactName, Facts } from './facts.ts';
@@ -10,7 +10,6 @@ export type FactSources = { readonly [K in FactName]: () => Promise<AllFacts[K]>
 
 export interface FactBoardOptions {
   readonly sources: FactSources;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly maxAgeMs: number;
   readonly timeoutMs: number;
@@ -38,16 +37,16 @@ export class FactBoard {
   }
 
   #answer(name: FactName): Answer {
-    const { clock, maxAgeMs } = this.#options;
+    const { maxAgeMs } = this.#options;
     const before = this.#answers.get(name);
-    if (before !== undefined && (before.pending || clock.nowMs() - before.askedAtMs < maxAgeMs)) return before;
+    if (before !== undefined && (before.pending || steadyClock.nowMs() - before.askedAtMs < maxAgeMs)) return before;
     const answer = this.#ask(name);
     this.#answers.set(name, answer);
     return answer;
   }
 
   #ask(name: FactName): Answer {
-    const { sources, clock, logger, timeoutMs } = this.#options;
+    const { sources, logger, timeoutMs } = this.#options;
     const asked = sources[name]();
     let timer: NodeJS.Timeout | undefined;
     const overdue = new Promise<never>((_resolve, reject) => {
@@ -57,7 +56,7 @@ export class FactBoard {
       logger.warn({ fact: name, error: describeError(error) }, 'commands.fact.unknown');
       return undefined;
     });
-    const answer: Answer = { value, askedAtMs: clock.nowMs(), pending: true };
+    const answer: Answer = { value, askedAtMs: steadyClock.nowMs(), pending: true };
     const settled = (): void => {
       clearTimeout(timer);
       answer.pending = false;

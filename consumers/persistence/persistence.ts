@@ -85,7 +85,7 @@ class Persistence implements Service {
       if (!this.#stopping.signal.aborted) this.#context.fail(error);
     });
     this.#progressTimer = setInterval(() => {
-      if (this.#reader !== undefined) this.#readerHealth.checkProgress(this.#reader, this.#context.clock);
+      if (this.#reader !== undefined) this.#readerHealth.checkProgress(this.#reader);
     }, PROGRESS_CHECK_MS);
     this.#foldTimer = setInterval(() => void this.#folding.wakeAll(), FOLD_CHECK_MS);
   }

@@ -1,12 +1,11 @@
 // What health and metrics say about the reader: whether it has joined the group, whether it gets anywhere, and which
 // partitions are stuck on a batch that was thrown back (waiting in place could not cure it).
 import type { Batch, OffsetGap, Reader, TopicPartition } from '../../kafka/log.ts';
-import type { Clock } from '../../service/clock.ts';
 import { describeError, type PmcError } from '../../service/errors.ts';
 import type { Health } from '../../service/health.ts';
 import type { PersistenceMetrics } from './metrics.ts';
 
-const PROGRESS_AGE_MAX_MS = 30_000;
+const SILENCE_MS_MAX = 30_000;
 
 export class ReaderHealth {
   readonly #health: Health;
@@ -52,11 +51,10 @@ export class ReaderHealth {
     }
   }
 
-  checkProgress({ lastProgressMs }: Reader, clock: Clock): void {
-    if (lastProgressMs === undefined) return;
-    const ageMs = clock.nowMs() - lastProgressMs;
-    const detail = `last answer or finished batch ${Math.round(ageMs / 1_000)} s ago`;
-    this.#health.set('progress', ageMs <= PROGRESS_AGE_MAX_MS, detail);
+  checkProgress({ silentMs }: Reader): void {
+    if (silentMs === undefined) return;
+    const detail = `last answer or finished batch ${Math.round(silentMs / 1_000)} s ago`;
+    this.#health.set('progress', silentMs <= SILENCE_MS_MAX, detail);
   }
 
   #reportStuck(): void {

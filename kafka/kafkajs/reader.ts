@@ -49,8 +49,8 @@ class KafkajsReader implements Reader {
     return this.#reading.assigned;
   }
 
-  get lastProgressMs(): number | undefined {
-    return this.#reading.lastProgressMs;
+  get silentMs(): number | undefined {
+    return this.#reading.silentMs;
   }
 
   pause(partitions: readonly TopicPartition[]): void {

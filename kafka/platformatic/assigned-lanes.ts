@@ -17,7 +17,7 @@ export interface Lane {
   position: Offset;
   waiting: FetchedRange | undefined;
   isHandling: boolean;
-  /** Not fetched before this time, after an error. */
+  /** Not fetched before this time of the steady clock, after an error. */
   notBeforeMs: number;
   /** Grows when the position is moved: whoever handles what was fetched before then leaves it. */
   moves: number;

@@ -1,6 +1,6 @@
 // The parts of a reader that one assignment joins, over a log that a test changes under them: the broker's answers are scripted.
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Batch, LogAdmin, Offset, OffsetGap, TopicPartition } from '../log.ts';
 import { Reading } from '../reading.ts';
 import type { AssignedLanes } from './assigned-lanes.ts';
@@ -158,6 +158,21 @@ test('row 13 · a seek behind the end of a log is over when it has gone back to 
   expect(handled).toEqual([...offsets(0, 30), ...offsets(0, 30)]);
   expect(gaps).toEqual([{ ...OF, expected: 1_000n, got: 0n }]);
   expect(reading.sought).toEqual([]);
+});
+
+test('a partition that is left alone after an error is asked for again in its time, also behind a clock that is set back', async () => {
+  committedBefore = new Map([[0, 1_000n]]);
+  const { fetchStored } = scripted;
+  const wallClock = Date.now;
+  onTestFinished(() => void vi.restoreAllMocks());
+  scripted.fetchStored = async (request) => {
+    const answered = await fetchStored(request);
+    // Behind what has been refused, before it is asked for again.
+    setImmediate(() => vi.spyOn(Date, 'now').mockImplementation(() => wallClock() - 3_600_000));
+    return answered;
+  };
+  start();
+  await untilCommitted(30n);
 });
 
 test.for(['handled', 'committed'])(

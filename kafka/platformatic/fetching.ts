@@ -5,6 +5,7 @@
 // Topics are asked for by id: one that was deleted and created again under the same name is refused by the broker, not read.
 import { FetchIsolationLevels } from '@platformatic/kafka';
 import { backoffMs, pause } from '../../service/backoff.ts';
+import { steadyClock } from '../../service/clock.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
 import type { Offset, PartitionEnds, ReaderOptions, TopicPartition } from '../log.ts';
@@ -113,7 +114,7 @@ export class Fetching {
         const leaders = await this.#leaders(lanes.all);
         const led = lanes.all.filter((lane) => leaders.get(lane) === broker && !task.isHeld(lane));
         if (led.length === 0 && ![...leaders.values()].includes(broker)) return;
-        asked = lanes.fetchable(led, Date.now());
+        asked = lanes.fetchable(led, steadyClock.nowMs());
         if (asked.length === 0) {
           await pause(REFUSED_PAUSE_MS, AbortSignal.any([signal, this.#idle.signal]));
           continue;
@@ -175,7 +176,7 @@ export class Fetching {
       const range = rangeOf(of, answered, position);
       return range.next <= position ? undefined : { ...range, highWatermark: answered.highWatermark };
     } catch (cause) {
-      lane.notBeforeMs = Date.now() + UNREADABLE_PAUSE_MS;
+      lane.notBeforeMs = steadyClock.nowMs() + UNREADABLE_PAUSE_MS;
       const { topic, partition } = of;
       const message = `a batch of ${topic}-${partition} from offset ${position} on cannot be read; its partition waits`;
       const code = cause instanceof PmcError ? cause.code : 'PMC_BATCH_DAMAGED';
@@ -190,7 +191,7 @@ export class Fetching {
    * the first in what comes; the second has to be told, or it would be taken for what was handed over before.
    */
   async #refused(lane: Lane, { errorCode }: FetchedPartition, task: FetchTask): Promise<void> {
-    lane.notBeforeMs = Date.now() + REFUSED_PAUSE_MS;
+    lane.notBeforeMs = steadyClock.nowMs() + REFUSED_PAUSE_MS;
     const { topic, partition } = lane.of;
     this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
     if (errorCode === OFFSET_OUT_OF_RANGE) {

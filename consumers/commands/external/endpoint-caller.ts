@@ -6,10 +6,11 @@ import {
   circuitBreaker,
   ExponentialBackoff,
   handleWhenResult,
+  type IBackoff,
   retry,
   wrap,
 } from 'cockatiel';
-import type { Clock } from '../../../service/clock.ts';
+import { type Clock, steadyClock } from '../../../service/clock.ts';
 import type { Endpoint } from './declaration.ts';
 import { exchange } from './exchange.ts';
 import type { Resolve } from './names.ts';
@@ -44,7 +45,7 @@ export function endpointCaller(endpoint: Endpoint, { clock, resolve, onAttempt }
   const breaker = circuitBreaker(
     handleWhenResult((attempt) => (attempt as Attempt).isEndpointIll),
     {
-      halfOpenAfter: endpoint.breaker.pauseMs,
+      halfOpenAfter: { next: () => steadyPause(endpoint.breaker.pauseMs) },
       breaker: new ConsecutiveBreaker(endpoint.breaker.failures),
     },
   );
@@ -65,6 +66,17 @@ export function endpointCaller(endpoint: Endpoint, { clock, resolve, onAttempt }
       attempts.push(restingAttempt(endpoint));
     }
     return lastWord(attempts);
+  };
+}
+
+/** One that begins now. The breaker compares its duration with the wall clock, which may be set meanwhile: this says at any time whether it is over. */
+function steadyPause(pauseMs: number): IBackoff<unknown> {
+  const endMs = steadyClock.nowMs() + pauseMs;
+  return {
+    get duration() {
+      return steadyClock.nowMs() < endMs ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    },
+    next: () => steadyPause(pauseMs),
   };
 }
 
