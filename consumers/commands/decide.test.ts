@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand } from './command.ts';
-import { DECLARED, decided, NOW_MS, reply } from './decide.testing.ts';
+import { DECLARED, decided, declaredWithRuleOfApi, NOW_MS, reply } from './decide.testing.ts';
 import { limitReply, neededFacts, requestOf, searchedText } from './decide.ts';
 import type { Facts } from './facts.ts';
 import { COMMANDS } from './registry.ts';
@@ -157,6 +157,20 @@ describe('permissions', () => {
     expect(decided('/help', {}, DECLARED)).toContain('/api weather <city> [days] - how the weather is');
     expect(decided('/help', {}, DECLARED)).not.toContain('deploy');
   });
+
+  it('of /api are those of every external service, beside its own', () => {
+    const declared = declaredWithRuleOfApi('{ allow: { senders: [boss] }, per_minute: 5 }');
+    expect(decided('/api order', {}, declared)).toContain('You may not use /api order here');
+    expect(decided('/help', {}, declared)).not.toContain('/api');
+    expect(decided('/help order', {}, declared)).toBe('There is no command /order. Send /help for the list.');
+    expect(decided('/help api', {}, declared)).toContain('You may not use /api here');
+    const boss = { actor: 'boss' };
+    expect(decided('/api order', boss, declared)).toMatchObject({ api: { name: 'order' } });
+    expect(decided('/help', boss, declared)).toContain('/api order - a');
+    const who = 'Who may use it: some senders and chats, you among them,';
+    expect(decided('/help order', boss, declared)).toContain(`${who} 5 times a minute.`);
+    expect(decided('/help stock', boss, declared)).toContain(`${who} 3 times a minute.`);
+  });
 });
 
 describe('what a command costs', () => {
@@ -179,6 +193,21 @@ describe('what a command costs', () => {
 
   it('says how often it is answered', () => {
     expect(limitReply(request('/stats'))).toContain('stats is answered 2 times in 1 min');
-    expect(limitReply(request('/api weather x'))).toContain('api weather is answered 20 times');
+    expect(limitReply(request('/api weather x'))).toContain('api weather is answered 20 times in 1 min');
+  });
+
+  it('is counted for every external service under its own limit, and under that of /api where it has one', () => {
+    const limitsOf = (content: string, rule: string) =>
+      requestOf(parseCommand(content), declaredWithRuleOfApi(rule)).limits;
+    const [order, all] = ['api order', ['api', 'api order', 'api stock']];
+    const own = { labels: [order], perMinute: 20 };
+    expect(limitsOf('/api order', '{ per_minute: 5 }')).toEqual([own, { labels: all, perMinute: 5 }]);
+    expect(limitsOf('/api', '{ per_minute: 5 }')).toContainEqual({ labels: all, perMinute: 5 });
+    expect(limitsOf('/api order', '{ allow: { senders: [boss] } }')).toEqual([own]);
+    expect(limitsOf('/ping', '{ per_minute: 5 }')).toEqual([{ labels: ['ping'], perMinute: 20 }]);
+    const request = requestOf(parseCommand('/api order'), declaredWithRuleOfApi('{ per_minute: 5 }'));
+    expect(limitReply(request)).toContain(
+      'api order is answered 20 times, and all external services 5 times, in 1 min',
+    );
   });
 });

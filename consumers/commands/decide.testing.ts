@@ -39,6 +39,21 @@ export function reply(
   return decision;
 }
 
+/** Two APIs without a list of their own, and a rule of `/api`, which both go by. */
+export function declaredWithRuleOfApi(rule: string): Declarations {
+  const api = (name: string, perMinute: number): string => `
+  ${name}:
+    description: { en: a, pt: a }
+    method: GET
+    url: https://${name}.example/
+    reply: ok
+    per_minute: ${perMinute}`;
+  const text = `
+commands: { api: ${rule} }
+apis:${api('order', 20)}${api('stock', 3)}`;
+  return readDeclarations({ fileName: 'f', knownCommands: ['api'], environment: {}, text });
+}
+
 export const DECLARED = readDeclarations({
   fileName: 'commands.yaml',
   knownCommands: COMMANDS.map(({ name }) => name),

@@ -31,6 +31,8 @@ export interface Asked<Values extends ArgumentValues = ArgumentValues> {
   /** What the asker may use, and can. */
   readonly definitions: readonly CommandDefinition[];
   readonly apis: readonly Api[];
+  /** Of all APIs together; undefined where only each has its own limit. */
+  readonly apisPerMinute?: number | undefined;
   /** The language in which help is given unless another is asked for. */
   readonly language: Language;
 }

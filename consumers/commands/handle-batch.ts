@@ -113,7 +113,7 @@ async function judgeAll(received: readonly Received[], deps: HandlerDeps): Promi
   const times = young.length === 0 ? [nowMs] : young.map(({ event }) => event.receivedAt);
   const ledger = await readLedger(pool, {
     eventKeys: received.map(({ eventKey }) => eventKey),
-    limitKeys: [...new Set(young.map(({ limitKey }) => limitKey))],
+    limitKeys: [...new Set(young.flatMap(({ limits }) => limits.flatMap(({ keys }) => keys)))],
     earliestMs: Math.min(...times),
     latestMs: Math.max(...times),
     targets: [...new Set(received.flatMap(({ request: { api } }) => (api === undefined ? [] : [api.target])))],
@@ -132,10 +132,10 @@ async function judgeAll(received: readonly Received[], deps: HandlerDeps): Promi
 
 type Judgement = 'admitted' | 'limited' | 'silenced' | 'stale';
 
-function judge({ event, eventKey, limitKey, request }: Received, ledger: Ledger, answers: RecentAnswers): Judgement {
+function judge({ event, eventKey, limitKey, limits }: Received, ledger: Ledger, answers: RecentAnswers): Judgement {
   // Whether it was answered is forgotten: then it counts as answered.
   if (event.receivedAt < ledger.remembersFromMs) return 'stale';
-  const admission = answers.admit({ eventKey, limitKey, receivedAtMs: event.receivedAt }, request.rule);
+  const admission = answers.admit({ eventKey, limitKey, receivedAtMs: event.receivedAt }, limits);
   return admission === 'told' ? 'limited' : admission;
 }
 

@@ -11,7 +11,7 @@ import { type Request, requestOf } from './decide.ts';
 import type { Declarations } from './external/declaration.ts';
 import type { CommandsMetrics } from './metrics.ts';
 import { persevere } from './persevere.ts';
-import { countedAs } from './rules.ts';
+import { countedAs, type Limit } from './rules.ts';
 
 /** What a date can hold. */
 const LATEST_DATE_MS = 8_640_000_000_000_000;
@@ -21,8 +21,9 @@ export interface Received {
   readonly eventKey: string;
   readonly request: Request;
   readonly offset: Offset;
-  /** What its answer is counted under for the limit: the command and who sent it where. */
+  /** What its answer is counted under for limits: the command and who sent it where. */
   readonly limitKey: string;
+  readonly limits: readonly Limit[];
 }
 
 export interface ReceiveDeps {
@@ -48,9 +49,13 @@ export async function receive(batch: Batch, deps: ReceiveDeps): Promise<readonly
     const key = eventKey(event, event.payload, parsed.timestamp);
     if (commands.has(key)) repeated(request, deps.metrics);
     else {
-      const limitKey = derivedUuid('limit', ...countedAs(event), request.label);
+      const keyOf = (label: string): string => derivedUuid('limit', ...countedAs(event), label);
+      const limits = request.limits.map(({ labels, perMinute }) => ({ keys: labels.map(keyOf), perMinute }));
       const receivedAt = Math.min(Math.max(event.receivedAt, 0), LATEST_DATE_MS);
-      commands.set(key, { event: { ...event, receivedAt }, eventKey: key, request, offset: record.offset, limitKey });
+      commands.set(key, {
+        ...{ event: { ...event, receivedAt }, eventKey: key, request, offset: record.offset },
+        ...{ limitKey: keyOf(request.label), limits },
+      });
     }
   }
   return [...commands.values()];

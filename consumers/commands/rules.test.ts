@@ -7,7 +7,7 @@ const eventAt = (timeMs: number): string => `event of ${timeMs}`;
 
 function admit(answers: RecentAnswers, timesMs: readonly number[], key = 'k'): readonly Admission[] {
   return timesMs.map((receivedAtMs) =>
-    answers.admit({ eventKey: eventAt(receivedAtMs), limitKey: key, receivedAtMs }, RULE),
+    answers.admit({ eventKey: eventAt(receivedAtMs), limitKey: key, receivedAtMs }, [{ keys: [key], perMinute: 2 }]),
   );
 }
 
@@ -24,6 +24,22 @@ describe('the limit', () => {
     const answers = new RecentAnswers([]);
     expect([...admit(answers, [0, 1, 2], 'a'), ...admit(answers, [3], 'b')]).toEqual([
       ...['admitted', 'admitted', 'told', 'admitted'],
+    ]);
+  });
+
+  it('holds for several keys together beside that of each, and goes by whichever is reached', () => {
+    const answers = new RecentAnswers([]);
+    const all = { keys: ['a', 'b'], perMinute: 3 };
+    const asked = (key: string, receivedAtMs: number): Admission =>
+      answers.admit({ eventKey: eventAt(receivedAtMs), limitKey: key, receivedAtMs }, [
+        { keys: [key], perMinute: 2 },
+        all,
+      ]);
+    expect([asked('a', 1), asked('a', 2), asked('a', 3), asked('b', 4)]).toEqual([
+      ...['admitted', 'admitted', 'told', 'admitted'],
+    ]);
+    expect([asked('b', 5), asked('b', 6), asked('b', 7), asked('a', 8)]).toEqual([
+      ...['told', 'told', 'silenced', 'silenced'],
     ]);
   });
 

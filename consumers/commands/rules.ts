@@ -35,6 +35,12 @@ export function countedAs({ source, chat, actor }: Asker): readonly [source: str
   return isUser(source) ? [source, '', ''] : [source, chat ?? '', actor ?? ''];
 }
 
+/** What is counted together: answers under any of these keys. */
+export interface Limit {
+  readonly keys: readonly string[];
+  readonly perMinute: number;
+}
+
 /** A command on the ledger that was answered: in earnest, or by being told that the limit is reached. */
 export interface Answered {
   readonly eventKey: string;
@@ -66,20 +72,24 @@ export class RecentAnswers {
     return this.#given;
   }
 
-  /** Judges a command and counts its answer. In a window of one minute both kinds of answer are limited to `perMinute`. */
-  admit(about: Pick<Answered, 'eventKey' | 'limitKey' | 'receivedAtMs'>, { perMinute }: Rule): Admission {
+  /** Judges a command and counts its answer. In a window of one minute each limit holds for both kinds of answer; the strictest decides. */
+  admit(about: Pick<Answered, 'eventKey' | 'limitKey' | 'receivedAtMs'>, limits: readonly Limit[]): Admission {
     const { limitKey, receivedAtMs } = about;
-    const answered = this.#byKey.get(limitKey) ?? [];
-    const isRecent = (one: Answered): boolean =>
-      one.receivedAtMs > receivedAtMs - LIMIT_WINDOW_MS && one.receivedAtMs <= receivedAtMs;
-    const told = answered.filter((one) => isRecent(one) && one.isToldOnly).length;
-    const admitted = answered.filter((one) => isRecent(one) && !one.isToldOnly).length;
-    const admission = admitted < perMinute ? 'admitted' : told < perMinute ? 'told' : 'silenced';
+    const judged = limits.map((limit) => this.#judge(limit, receivedAtMs));
+    const admission = (['silenced', 'told'] as const).find((one) => judged.includes(one)) ?? 'admitted';
     if (admission !== 'silenced') {
       const answer = { ...about, isToldOnly: admission === 'told' };
-      this.#byKey.set(limitKey, [...answered, answer]);
+      this.#byKey.set(limitKey, [...(this.#byKey.get(limitKey) ?? []), answer]);
       this.#given.push(answer);
     }
     return admission;
+  }
+
+  #judge({ keys, perMinute }: Limit, receivedAtMs: number): Admission {
+    const recent = keys
+      .flatMap((key) => this.#byKey.get(key) ?? [])
+      .filter((one) => one.receivedAtMs > receivedAtMs - LIMIT_WINDOW_MS && one.receivedAtMs <= receivedAtMs);
+    const told = recent.filter(({ isToldOnly }) => isToldOnly).length;
+    return recent.length - told < perMinute ? 'admitted' : told < perMinute ? 'told' : 'silenced';
   }
 }

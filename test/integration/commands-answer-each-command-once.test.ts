@@ -3,6 +3,7 @@
 
 import { Registry } from 'prom-client';
 import { expect, inject, test } from 'vitest';
+import { declaredWithRuleOfApi } from '../../consumers/commands/decide.testing.ts';
 import { handleBatch } from '../../consumers/commands/handle-batch.ts';
 import { commandsMetrics } from '../../consumers/commands/metrics.ts';
 import { ReplyLanes } from '../../consumers/commands/reply-lanes.ts';
@@ -81,6 +82,17 @@ test('a user of the gateway has one limit, however many senders and chats it typ
   const told = log.replies.filter(({ content }) => content.startsWith('Too many'));
   expect([log.replies.length, told.length]).toEqual([50, 5]);
   expect(told.every(({ inReplyTo }) => inReplyTo.startsWith('user:eva'))).toBe(true);
+});
+
+test('the limit of /api is that of all external services together, and outlasts a restart', async () => {
+  const declarations = declaredWithRuleOfApi('{ per_minute: 2 }');
+  const log = new ListLog();
+  const asked = ['/api order', '/api stock', '/api', '/api stock', '/api order'];
+  for (const [index, content] of asked.entries()) await handle(pool, [command(content, `${index}`)], { declarations });
+  await relayOnce(pool, log);
+  expect(await count('calls')).toBe(2);
+  expect(log.replies.map(({ inReplyTo }) => inReplyTo)).toEqual(['2', '3']);
+  expect(log.replies.every(({ content }) => content.startsWith('Too many'))).toBe(true);
 });
 
 test('a lost assignment posts nothing', async () => {

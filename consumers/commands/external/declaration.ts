@@ -3,7 +3,7 @@
 import type { Environment } from '../../../service/config.ts';
 import type { Parameter, Parameters } from '../arguments.ts';
 import type { Texts } from '../definition.ts';
-import type { Rule } from '../rules.ts';
+import { DEFAULT_RULE, type Rule } from '../rules.ts';
 import type { DeclaredApi, DeclaredEndpoint, DeclaredFile, METHODS } from './file-schema.ts';
 import {
   type JsonTemplate,
@@ -48,6 +48,8 @@ export interface Declarations {
   /** By the names of our own commands. */
   readonly rules: ReadonlyMap<string, Rule>;
   readonly apis: readonly Api[];
+  /** How often all APIs together answer one sender in one chat in a minute; undefined where `/api` has no limit of its own. */
+  readonly apisPerMinute?: number | undefined;
   /** Told of what the audit finds. */
   readonly webhooks: readonly Endpoint[];
 }
@@ -100,7 +102,8 @@ export function declare(
   const webhooks = Object.entries(file.webhooks).map(([name, webhook]) =>
     toEndpoint(`webhook:${name}`, ['webhooks', name], webhook, ABOUT_A_FINDING, environment, note),
   );
-  return { declarations: { rules, apis, webhooks }, problems };
+  const apisPerMinute = file.commands['api']?.per_minute;
+  return { declarations: { rules, apis, apisPerMinute, webhooks }, problems };
 }
 
 function toApi(name: string, api: DeclaredApi, environment: Environment, note: Note): Api {
@@ -249,6 +252,6 @@ function unknownName(name: string, allowed: readonly string[]): string {
   return `has {${name}}, which nothing stands for; allowed: ${allowed.join(', ')}`;
 }
 
-function ruleOf({ allow, per_minute: perMinute }: { allow?: Rule['allow']; per_minute: number }): Rule {
+function ruleOf({ allow, per_minute: perMinute = DEFAULT_RULE.perMinute }: DeclaredFile['commands'][string]): Rule {
   return { allow, perMinute };
 }

@@ -1,7 +1,6 @@
 // The shape of the file that PMC_COMMANDS_FILE names: keys, kinds of values, bounds and defaults; pure. What the parts mean to
 // each other is checked in declaration.ts.
 import { z } from 'zod';
-import { DEFAULT_RULE } from '../rules.ts';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
@@ -40,7 +39,7 @@ function named<V extends z.core.SomeType>(value: V, what: string) {
 
 const rule = {
   allow: strict({ senders: texts.default([]), chats: texts.default([]) }).optional(),
-  per_minute: whole(1, 10_000).default(DEFAULT_RULE.perMinute),
+  per_minute: whole(1, 10_000).optional(),
 };
 
 const endpoint = {

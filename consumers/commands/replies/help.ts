@@ -9,7 +9,7 @@ import {
   type Texts,
 } from '../definition.ts';
 import type { Api } from '../external/declaration.ts';
-import { isAllowed } from '../rules.ts';
+import { isAllowed, type Rule } from '../rules.ts';
 import { deniedText, unknownText } from '../unusable.ts';
 import { commandHelp } from './command-help.ts';
 
@@ -65,7 +65,7 @@ function listText({ definitions, apis }: Pick<Asked, 'definitions' | 'apis'>, la
 
 function aboutText(
   about: string,
-  asked: Pick<Asked, 'definitions' | 'apis' | 'rules' | 'source' | 'chat' | 'actor'>,
+  asked: Pick<Asked, 'definitions' | 'apis' | 'apisPerMinute' | 'rules' | 'source' | 'chat' | 'actor'>,
   language: Language,
 ): string {
   const { definitions, apis, rules } = asked;
@@ -73,10 +73,16 @@ function aboutText(
   const rule = rules.get(found?.name ?? about);
   if (found !== undefined && rule !== undefined) return commandHelp(found.name, found, rule, language);
   const api = apis.find(({ name }) => [name, `api ${name}`].includes(about));
-  if (api !== undefined) return commandHelp(`api ${api.name}`, api, api.rule, language);
+  if (api !== undefined) return commandHelp(`api ${api.name}`, api, ruleOfBoth(api, asked), language);
   if (rule !== undefined && !isAllowed(rule, asked)) return deniedText(about, language);
   const usable = [...definitions.map(({ name }) => name), ...apis.map(({ name }) => `api ${name}`)];
   return unknownText(Array.from(about).slice(0, SHOWN_LENGTH_MAX).join(''), usable, language);
+}
+
+/** Its own and that of `/api`, as they are told to somebody who may use it by both. */
+function ruleOfBoth({ rule }: Api, { apisPerMinute, rules }: Pick<Asked, 'apisPerMinute' | 'rules'>): Rule {
+  const perMinute = Math.min(rule.perMinute, apisPerMinute ?? rule.perMinute);
+  return { allow: rule.allow ?? rules.get('api')?.allow, perMinute };
 }
 
 function commandLine({ name, parameters, description }: CommandDefinition, language: Language): string {
