@@ -3,8 +3,10 @@ import { isIP } from 'node:net';
 import { type BaseOptions, SASLMechanisms } from '@platformatic/kafka';
 import type { ClusterAccess, SaslLogin } from '../client-options.ts';
 import { patchBootstrapTurns } from './bootstrap-turns.ts';
+import { patchConnectionErrors } from './connection-errors.ts';
 
 patchBootstrapTurns();
+patchConnectionErrors();
 
 export const CONNECT_TIMEOUT_MS = 5_000;
 

@@ -219,6 +219,11 @@ const ROWS: readonly Row[] = [
     'with other brokers there, no member joins its group, and nothing is learnt of a topic; or the process ends',
     'the next one is asked after a failure: in @platformatic/kafka by a reviewed patch, in kafkajs by a new client, which begins with any of them',
   ],
+  [
+    "a connection whose login is refused, or not renewed, and which is then reset tells of two errors, of which the second is nobody's (@platformatic/kafka)",
+    'the process ends',
+    'a reviewed patch: somebody listens for all errors of a connection',
+  ],
 ];
 
 export const HAZARDS: readonly Hazard[] = ROWS.map(([defect, consequence, heldBy, standing = HELD], index) => ({
