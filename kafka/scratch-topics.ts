@@ -3,6 +3,7 @@
 // given to make.
 import { randomUUID } from 'node:crypto';
 import { Admin, Producer } from '@platformatic/kafka';
+import { steadyClock } from '../service/clock.ts';
 import { type ClusterConfig, clusterAccess } from './client-options.ts';
 import { connectionFailure } from './connection-failures.ts';
 import type { Offset, TopicPartition } from './log.ts';
@@ -31,11 +32,11 @@ export class ScratchTopics {
     const configs = [{ name: 'cleanup.policy', value: 'delete' }];
     await this.#ask(() => this.#admin.createTopics({ topics: [topic], partitions, replicas: 1, configs }));
     this.#made.add(topic);
-    for (const untilMs = Date.now() + VISIBLE_WITHIN_MS; ; ) {
+    for (const untilMs = steadyClock.nowMs() + VISIBLE_WITHIN_MS; ; ) {
       const found = await this.#admin.metadata({ topics: [topic], forceUpdate: true }).catch(() => undefined);
       const leaders = found?.topics.get(topic)?.partitions.filter(({ leader }) => leader >= 0).length ?? 0;
       if (leaders === partitions) return;
-      if (Date.now() > untilMs) throw connectionFailure(new Error(`${topic} has no leaders`), this.#access);
+      if (steadyClock.nowMs() > untilMs) throw connectionFailure(new Error(`${topic} has no leaders`), this.#access);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

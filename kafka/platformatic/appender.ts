@@ -46,8 +46,12 @@ async function connect(options: ClientOptions): Promise<Producing> {
       throw new NotSent(`${topic}-${partition}`, new ProtocolError('LEADER_NOT_AVAILABLE', null));
     return await producer.append({ topic, partition }, records);
   };
-  const isFresh = (topic: { lastUpdate: number } | undefined): boolean =>
-    topic !== undefined && Date.now() - topic.lastUpdate < METADATA_AGE_MAX_MS;
+  const isFresh = (topic: { lastUpdate: number } | undefined): boolean => {
+    if (topic === undefined) return false;
+    const ageMs = Date.now() - topic.lastUpdate;
+    // Below zero the clock was set back, and nobody knows how old it is.
+    return ageMs >= 0 && ageMs < METADATA_AGE_MAX_MS;
+  };
   const leaderOf = ({ topic, partition }: TopicPartition): number | undefined =>
     producer.currentMetadata?.topics.get(topic)?.partitions[partition]?.leader;
   const refresh = async (topic: string): Promise<void> => {

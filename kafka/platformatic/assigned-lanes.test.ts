@@ -51,6 +51,14 @@ describe('what is fetched', () => {
     expect(partitionsOf(lanes.fetchable(lanes.all, 4_999))).toEqual([1, 2]);
     expect(partitionsOf(lanes.fetchable(lanes.all, 5_000))).toEqual([0, 1, 2]);
   });
+
+  test('not where it has been moved: that was an error of where it was', () => {
+    const lanes = lanesOf(1);
+    const [lane] = lanes.all as [Lane];
+    lane.notBeforeMs = 5_000;
+    lanes.moveTo(of(0), 3n);
+    expect(partitionsOf(lanes.fetchable(lanes.all, 1))).toEqual([0]);
+  });
 });
 
 describe('what is handed over', () => {

@@ -61,12 +61,16 @@ export class AssignedLanes {
     return { lane, fetched };
   }
 
-  /** Goes on at an offset; what was fetched is dropped, and so is what a fetch that is on its way will bring. */
+  /**
+   * Goes on at an offset, at once: an error was one of where it was. What was fetched is dropped, and so is what a fetch that is on its way
+   * will bring.
+   */
   moveTo(of: TopicPartition, position: Offset): void {
     const lane = this.#lanes.get(laneOf(of));
     if (lane === undefined) return;
     lane.position = position;
     lane.waiting = undefined;
+    lane.notBeforeMs = 0;
     lane.moves += 1;
   }
 }

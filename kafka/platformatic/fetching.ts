@@ -61,6 +61,8 @@ export class Fetching {
   #idle = new AbortController();
   /** Every partition has a leader, as far as is known. */
   #isLed = true;
+  /** When the leaders were asked for last: the client goes by the wall clock, and asks for nothing as long as that is behind. */
+  #ledMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: FetchingOptions) {
     this.#options = options;
@@ -219,8 +221,10 @@ export class Fetching {
 
   /** Of those that have one. */
   async #leaders(lanes: readonly Lane[]): Promise<ReadonlyMap<Lane, number>> {
-    const metadataMaxAge = this.#isLed ? METADATA_AGE_MAX_MS : LEADERLESS_AGE_MAX_MS;
-    const metadata = await this.#client.metadata({ topics: topicsOf(lanes), metadataMaxAge });
+    const nowMs = steadyClock.nowMs();
+    const forceUpdate = nowMs - this.#ledMs >= (this.#isLed ? METADATA_AGE_MAX_MS : LEADERLESS_AGE_MAX_MS);
+    const metadata = await this.#client.metadata({ topics: topicsOf(lanes), forceUpdate });
+    if (forceUpdate) this.#ledMs = nowMs;
     const leaders = lanes.flatMap((lane) => {
       const leader = metadata.topics.get(lane.of.topic)?.partitions[lane.of.partition]?.leader;
       return leader === undefined || leader < 0 ? [] : [[lane, leader] as const];

@@ -1,0 +1,152 @@
+// The fetches of one assignment from a broker whose answers are scripted.
+import { ResponseError } from '@platformatic/kafka';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { PartitionEnds } from '../log.ts';
+import { AssignedLanes } from './assigned-lanes.ts';
+import type { BatchConsumer } from './batch-consumer.ts';
+import type { FetchAnswer } from './fetch-answer.ts';
+import { Fetching } from './fetching.ts';
+import { storedBytes } from './stored-batches.testing.ts';
+
+type FetchRequest = Parameters<BatchConsumer['fetchStored']>[0];
+type MetadataOptions = Parameters<BatchConsumer['metadata']>[0];
+interface Told {
+  readonly errorCode?: number;
+  readonly stored?: Buffer;
+}
+
+const [TOPIC, ID] = ['t', 'an-id'];
+const [FETCH, VERSION] = [1, 17];
+const OFFSET_OUT_OF_RANGE = 1;
+const HOUR_MS = 3_600_000;
+const ENDS = { logStart: 0n, lastStable: 30n, highWatermark: 30n };
+const NOTHING: Told = {};
+
+let scripted: {
+  metadata: (options: MetadataOptions) => Promise<unknown>;
+  fetchStored: (request: FetchRequest) => Promise<FetchAnswer>;
+};
+vi.mock('./batch-consumer.ts', () => ({
+  BatchConsumer: class {
+    metadata = (options: MetadataOptions) => scripted.metadata(options);
+    fetchStored = (request: FetchRequest) => scripted.fetchStored(request);
+    close = () => Promise.resolve();
+  },
+}));
+
+let leaders: readonly number[];
+/** What the broker says of a partition from an offset on. */
+let tell: (partition: number, offset: number) => Told;
+let ends: () => Promise<PartitionEnds>;
+let asked: FetchRequest[];
+let handedOver: string[];
+let warnings: string[];
+let over: AbortController;
+let ended: Promise<void> | undefined;
+
+function records(offset: number): Told {
+  return { stored: storedBytes([{ value: Buffer.from('v'), timestamp: 1n }], { baseOffset: BigInt(offset) }) };
+}
+
+/** Every partition has one record. */
+function oneRecord(_partition: number, offset: number): Told {
+  return offset === 0 ? records(0) : NOTHING;
+}
+
+/** As the library tells it: an error where anything was refused. */
+async function answer(request: FetchRequest): Promise<FetchAnswer> {
+  asked.push(request);
+  const partitions = (request.topics[0]?.partitions ?? []).map(({ partition, fetchOffset }) => ({
+    ...{
+      partitionIndex: partition,
+      errorCode: 0,
+      highWatermark: 30n,
+      abortedTransactions: [],
+      stored: Buffer.alloc(0),
+    },
+    ...tell(partition, Number(fetchOffset)),
+  }));
+  const isQuiet = partitions.every(({ errorCode, stored }) => errorCode === 0 && stored.length === 0);
+  await new Promise((resolve) => setTimeout(resolve, isQuiet ? 20 : 1));
+  const told = { errorCode: 0, responses: [{ topicId: ID, partitions }] };
+  const code = partitions.find(({ errorCode }) => errorCode !== 0)?.errorCode;
+  if (code !== undefined) throw new ResponseError(FETCH, VERSION, { '/responses/0/partitions/0': [code, null] }, told);
+  return told;
+}
+
+/** As the library remembers it. */
+function rememberedMetadata(): (options: MetadataOptions) => Promise<unknown> {
+  let known: { readonly topics: ReadonlyMap<string, unknown>; readonly lastUpdate: number } | undefined;
+  return async ({ forceUpdate, metadataMaxAge = 300_000 }) => {
+    if (forceUpdate === true || known === undefined || known.lastUpdate < Date.now() - metadataMaxAge) {
+      const partitions = leaders.map((leader) => ({ leader }));
+      known = { topics: new Map([[TOPIC, { id: ID, partitions }]]), lastUpdate: Date.now() };
+    }
+    return known;
+  };
+}
+
+function start(): void {
+  const logger = pino(
+    { level: 'warn' },
+    { write: (line) => void warnings.push((JSON.parse(line) as { msg: string }).msg) },
+  );
+  const lanes = new AssignedLanes(leaders.map((_, partition) => ({ of: { topic: TOPIC, partition }, position: 0n })));
+  const fetching = new Fetching({
+    ...{ brokers: [], clientId: 'c', logger, onProgress: () => undefined },
+    ends: async (_topic, [partition = 0]) => new Map([[partition, await ends()]]),
+  });
+  ended = fetching.run({
+    ...{ lanes, incarnations: new Map([[TOPIC, ID]]), signal: over.signal, isHeld: () => false },
+    onFetched: ({ of }, { first }) => handedOver.push(`${of.partition}:${first}`),
+    onShortened: () => Promise.resolve(),
+    onRecreated: () => undefined,
+  });
+}
+
+/** Everybody's clocks, from now on. */
+function setClocks(wallMs: number, steadyMs: number): void {
+  const [wall, steady] = [Date.now.bind(Date), performance.now.bind(performance)];
+  vi.spyOn(Date, 'now').mockImplementation(() => wall() + wallMs);
+  vi.spyOn(performance, 'now').mockImplementation(() => steady() + steadyMs);
+}
+
+beforeEach(() => {
+  leaders = [1, 1];
+  tell = oneRecord;
+  ends = () => Promise.resolve(ENDS);
+  scripted = { metadata: rememberedMetadata(), fetchStored: answer };
+  [asked, handedOver, warnings, over] = [[], [], [], new AbortController()];
+});
+
+afterEach(async () => {
+  over.abort();
+  await ended;
+  vi.restoreAllMocks();
+});
+
+test.for<[string, Told]>([
+  ['was refused', { errorCode: OFFSET_OUT_OF_RANGE }],
+  ['cannot be read', { stored: Buffer.alloc(100, 1) }],
+])(
+  'a partition that %s is fetched again when its time has come, also where the wall clock was set back',
+  async ([, first]) => {
+    let isFirst = true;
+    tell = (partition, offset) => (partition === 0 && isFirst ? first : oneRecord(partition, offset));
+    start();
+    await vi.waitFor(() => expect(warnings).toHaveLength(1), { timeout: 20_000 });
+    isFirst = false;
+    setClocks(-HOUR_MS, 5_000);
+    await vi.waitFor(() => expect(handedOver.toSorted()).toEqual(['0:0', '1:0']), { timeout: 10_000 });
+  },
+);
+
+test('who leads a partition is asked again when what is known is old, also where the wall clock was set back', async () => {
+  leaders = [1, -1];
+  start();
+  await vi.waitFor(() => expect(handedOver).toEqual(['0:0']), { timeout: 20_000 });
+  leaders = [1, 1];
+  setClocks(-HOUR_MS, 5_000);
+  await vi.waitFor(() => expect(handedOver).toEqual(['0:0', '1:0']), { timeout: 10_000 });
+});
