@@ -75,6 +75,10 @@ async function answer(request: FetchRequest): Promise<FetchAnswer> {
   return told;
 }
 
+function sessionError(code: number): Error {
+  return new ResponseError(FETCH, VERSION, { '/': [code, null] }, { errorCode: code, responses: [] });
+}
+
 /** As the library remembers it. */
 function rememberedMetadata(): (options: MetadataOptions) => Promise<unknown> {
   let known: { readonly topics: ReadonlyMap<string, unknown>; readonly lastUpdate: number } | undefined;
@@ -149,4 +153,50 @@ test('who leads a partition is asked again when what is known is old, also where
   leaders = [1, 1];
   setClocks(-HOUR_MS, 5_000);
   await vi.waitFor(() => expect(handedOver).toEqual(['0:0', '1:0']), { timeout: 10_000 });
+});
+
+test('a partition that was refused holds up no other one, though nobody can say what is wrong with it', async () => {
+  tell = (partition, offset) =>
+    partition === 0 ? { errorCode: OFFSET_OUT_OF_RANGE } : offset < 5 ? records(offset) : NOTHING;
+  ends = () => Promise.reject(new Error('no answer'));
+  start();
+  const refusals = (): number => warnings.filter((one) => one === 'kafka.reader.fetch.refused').length;
+  await vi.waitFor(() => expect(refusals()).toBe(2), { timeout: 20_000 });
+  expect(handedOver).toEqual(['1:0', '1:1', '1:2', '1:3', '1:4']);
+  expect(warnings).not.toContain('kafka.reader.fetch.failed');
+  // Each from where the one before ended: nothing that came is fetched a second time.
+  const offsets = asked
+    .flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions))
+    .filter(({ partition, fetchOffset }) => partition === 1 && fetchOffset < 5n);
+  expect(offsets.map(({ fetchOffset }) => fetchOffset)).toEqual([0n, 1n, 2n, 3n, 4n]);
+});
+
+test.for([70, 71, 106])('a fetch session that is out of step (code %s) is begun anew at once', async (code) => {
+  let isOutOfStep = false;
+  let outOfStep = 0;
+  tell = (partition, offset) => (partition === 0 ? { errorCode: OFFSET_OUT_OF_RANGE } : oneRecord(partition, offset));
+  scripted.fetchStored = async (request) => {
+    if (isOutOfStep) {
+      isOutOfStep = false;
+      outOfStep += 1;
+      throw sessionError(code);
+    }
+    // A refusal is an error to the library, which does not count it as an answer of its session.
+    return await answer(request).catch((error: unknown) => {
+      isOutOfStep = true;
+      throw error;
+    });
+  };
+  start();
+  await vi.waitFor(() => expect(outOfStep).toBe(3), { timeout: 20_000 });
+  expect(warnings).not.toContain('kafka.reader.fetch.failed');
+  expect(handedOver).toEqual(['1:0']);
+});
+
+test('a fetch that is out of step twice has failed', async () => {
+  scripted.fetchStored = () => Promise.reject(sessionError(71));
+  start();
+  await vi.waitFor(() => expect(warnings).toContain('kafka.reader.fetch.failed'), { timeout: 20_000 });
+  scripted.fetchStored = answer;
+  await vi.waitFor(() => expect(handedOver.toSorted()).toEqual(['0:0', '1:0']), { timeout: 20_000 });
 });

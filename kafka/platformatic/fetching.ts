@@ -14,7 +14,7 @@ import type { AssignedLanes, FetchedRange, Lane } from './assigned-lanes.ts';
 import { BatchConsumer } from './batch-consumer.ts';
 import { accessOptions } from './client.ts';
 import { brokerErrorsOf } from './failures.ts';
-import { answerIn, type FetchedPartition } from './fetch-answer.ts';
+import { answerIn, type FetchAnswer, type FetchedPartition } from './fetch-answer.ts';
 import { rangeOf } from './stored-batches.ts';
 
 /**
@@ -26,6 +26,8 @@ const WAIT_MS = 500;
 /** While a partition is left out because its handler is busy: it must not wait for the silence of the others. */
 const SHORT_WAIT_MS = 20;
 const REFUSED_PAUSE_MS = 250;
+/** Where nobody could say what is wrong with it. */
+const UNEXPLAINED_PAUSE_MS = 1_000;
 const UNREADABLE_PAUSE_MS = 5_000;
 const FAILED_BACKOFF = { initialMs: 250, maxMs: 5_000 };
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -34,6 +36,12 @@ const METADATA_AGE_MAX_MS = 30_000;
 const LEADERLESS_AGE_MAX_MS = 1_000;
 const UNKNOWN_EPOCH = -1;
 const OFFSET_OUT_OF_RANGE = 1;
+/** The client and the broker do not mean the same by their session, which the client has forgotten by then. */
+const OUT_OF_STEP = new Set([
+  'FETCH_SESSION_ID_NOT_FOUND',
+  'INVALID_FETCH_SESSION_EPOCH',
+  'FETCH_SESSION_TOPIC_ID_ERROR',
+]);
 
 export interface FetchingOptions extends ClientOptions, Pick<ReaderOptions, 'gatherMs'> {
   ends(topic: string, only: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>>;
@@ -148,9 +156,10 @@ export class Fetching {
     const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
     const minBytes = this.#options.gatherMs === undefined ? 1 : GATHERED_BYTES;
     const request = { node, topics, minBytes, maxBytes: BYTES_MAX, maxWaitTime, isolationLevel };
-    const answer = await this.#client.fetchStored(request).catch(answerIn);
+    const answer = await this.#ask(request);
     this.#options.onProgress();
     let isQuiet = true;
+    const refused: (readonly [Lane, number])[] = [];
     for (const { topicId, partitions } of answer.responses) {
       for (const answered of partitions) {
         const lane = lanes.find(
@@ -159,16 +168,30 @@ export class Fetching {
         const asked = lane === undefined ? undefined : from.get(lane);
         // Sought or lost in the meantime: what comes is not what is wanted.
         if (lane === undefined || asked !== lane.position || signal.aborted) continue;
-        const fetched = answered.errorCode === 0 ? this.#read(lane, answered) : undefined;
-        if (answered.errorCode !== 0) await this.#refused(lane, answered, task);
-        else if (fetched !== undefined) {
-          isQuiet = false;
-          lane.position = fetched.next;
-          task.onFetched(lane, fetched);
+        if (answered.errorCode !== 0) {
+          refused.push([lane, answered.errorCode]);
+          continue;
         }
+        const fetched = this.#read(lane, answered);
+        if (fetched === undefined) continue;
+        isQuiet = false;
+        lane.position = fetched.next;
+        task.onFetched(lane, fetched);
       }
     }
+    await Promise.all(refused.map(([lane, errorCode]) => this.#refused(lane, errorCode, task)));
     return isQuiet;
+  }
+
+  /**
+   * Once more where the session is out of step: the client does not count an answer in which a partition was refused, and the broker does; and
+   * a broker forgets sessions when it has too many.
+   */
+  async #ask(request: Parameters<BatchConsumer['fetchStored']>[0]): Promise<FetchAnswer> {
+    const answer = await this.#client.fetchStored(request).catch((error: unknown) => {
+      return brokerErrorsOf(error).some((name) => OUT_OF_STEP.has(name)) ? undefined : answerIn(error);
+    });
+    return answer ?? (await this.#client.fetchStored(request).catch(answerIn));
   }
 
   /** Undefined where there is nothing yet, or nothing that can be read: its partition waits then, the others go on. */
@@ -188,23 +211,37 @@ export class Fetching {
     }
   }
 
+  async #refused(lane: Lane, errorCode: number, task: FetchTask): Promise<void> {
+    lane.notBeforeMs = steadyClock.nowMs() + REFUSED_PAUSE_MS;
+    const { topic, partition } = lane.of;
+    this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
+    try {
+      if (errorCode === OFFSET_OUT_OF_RANGE) await this.#backToTheLog(lane, task);
+      else await this.#sameTopic(topic, task);
+    } catch (error) {
+      if (task.signal.aborted) return;
+      // Fetched again, and asked again: the others of its broker do not wait for that.
+      lane.notBeforeMs = steadyClock.nowMs() + UNEXPLAINED_PAUSE_MS;
+      this.#options.logger.warn({ topic, partition, error: describeError(error) }, 'kafka.reader.refusal.unexplained');
+    }
+  }
+
   /**
    * Retention that overtook the reader, or a log that became shorter: the reader goes on where the log begins. Whoever hands over sees
    * the first in what comes; the second has to be told, or it would be taken for what was handed over before.
    */
-  async #refused(lane: Lane, { errorCode }: FetchedPartition, task: FetchTask): Promise<void> {
-    lane.notBeforeMs = steadyClock.nowMs() + REFUSED_PAUSE_MS;
+  async #backToTheLog(lane: Lane, task: FetchTask): Promise<void> {
     const { topic, partition } = lane.of;
-    this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
-    if (errorCode === OFFSET_OUT_OF_RANGE) {
-      const end = (await this.#options.ends(topic, [partition])).get(partition);
-      const { position } = lane;
-      if (end === undefined || task.signal.aborted) return;
-      if (position >= end.logStart && position <= end.highWatermark) return;
-      task.lanes.moveTo(lane.of, end.logStart);
-      if (position > end.highWatermark) await task.onShortened(lane, end.logStart);
-      return;
-    }
+    const end = (await this.#options.ends(topic, [partition])).get(partition);
+    const { position } = lane;
+    if (end === undefined || task.signal.aborted) return;
+    if (position >= end.logStart && position <= end.highWatermark) return;
+    task.lanes.moveTo(lane.of, end.logStart);
+    if (position > end.highWatermark) await task.onShortened(lane, end.logStart);
+  }
+
+  /** Whether it is still the topic of the join. */
+  async #sameTopic(topic: string, task: FetchTask): Promise<void> {
     const { topics } = await this.#client.metadata({ topics: [topic], forceUpdate: true });
     const [before, now] = [task.incarnations.get(topic), topics.get(topic)?.id];
     if (now !== undefined && now !== before && !task.signal.aborted) task.onRecreated(topic, before, now);
