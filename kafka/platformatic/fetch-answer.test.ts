@@ -5,6 +5,8 @@ import { answerIn, type FetchAnswer, type FetchedPartition, parseAnswer } from '
 import { storedBytes } from './stored-batches.testing.ts';
 
 const FETCH = 1;
+/** A code of brokers to come. */
+const UNKNOWN = 9_999;
 const VERSIONS = [fetchV13, fetchV14, fetchV15, fetchV16, fetchV17].map((one) => [one.api.version, one] as const);
 const FIELDS = [
   ...['partitionIndex', 'errorCode', 'highWatermark', 'lastStableOffset', 'logStartOffset'],
@@ -112,10 +114,13 @@ function fieldsOf(partition: FetchedPartition): object {
 }
 
 describe('the answer in an error', () => {
-  const refused = (errorCode: number, ofPartition: number) => {
-    const one = { partitionIndex: 0, errorCode: ofPartition, aborted: null, stored: null, leader: null };
+  const refused = (errorCode: number, ...ofPartitions: readonly number[]) => {
     const offsets = { highWatermark: 9n, lastStableOffset: 9n, logStartOffset: 0n, preferredReadReplica: -1 };
-    const topics = [{ topicId: '0192f3a4-0000-7000-8000-000000000000', partitions: [{ ...one, ...offsets }] }];
+    const partitions = ofPartitions.map((ofPartition, partitionIndex) => {
+      const stored = ofPartition === 0 ? Buffer.from('stored') : null;
+      return { partitionIndex, errorCode: ofPartition, aborted: null, stored, leader: null, ...offsets };
+    });
+    const topics = [{ topicId: '0192f3a4-0000-7000-8000-000000000000', partitions }];
     try {
       return parseAnswer(1, FETCH, 13, Reader.from(written({ errorCode, sessionId: 0, topics })));
     } catch (error) {
@@ -125,6 +130,16 @@ describe('the answer in an error', () => {
 
   test('is there where partitions were refused', () => {
     expect(answerIn(refused(0, 1)).responses[0]?.partitions).toMatchObject([{ errorCode: 1, highWatermark: 9n }]);
+  });
+
+  test('is there where the library does not know why one was refused, and has the others', () => {
+    const error = refused(0, UNKNOWN, 0);
+    expect(answerIn(error).responses[0]?.partitions).toMatchObject([
+      { partitionIndex: 0, errorCode: UNKNOWN },
+      { partitionIndex: 1, errorCode: 0, stored: Buffer.from('stored') },
+    ]);
+    const told = { errors: [{ apiId: 'UNKNOWN_SERVER_ERROR', serverErrorMessage: 'code 9999' }] };
+    expect([error, refused(UNKNOWN)]).toMatchObject([told, told]);
   });
 
   test.for<[string, unknown]>([

@@ -2,6 +2,7 @@
 import { type Reader, ResponseError, readKnownTaggedFields } from '@platformatic/kafka';
 import type { Offset } from '../log.ts';
 import type { Answered } from './stored-batches.ts';
+import { toldError } from './told-error.ts';
 
 /** Batches as they are stored, aborted data and control records included; the last one may be cut off. */
 export interface FetchedPartition extends Answered {
@@ -15,7 +16,7 @@ export interface FetchAnswer {
   readonly responses: readonly { readonly topicId: string; readonly partitions: readonly FetchedPartition[] }[];
 }
 
-type Errors = Record<string, [code: number, message: null]>;
+type Errors = Record<string, ReturnType<typeof toldError>>;
 
 /** The answer in an error in which only partitions were refused. */
 export function answerIn(error: unknown): FetchAnswer {
@@ -33,7 +34,7 @@ export function parseAnswer(_correlationId: number, apiKey: number, apiVersion: 
   const errors: Errors = {};
   const throttleTimeMs = reader.readInt32();
   const errorCode = reader.readInt16();
-  if (errorCode !== 0) errors['/'] = [errorCode, null];
+  if (errorCode !== 0) errors['/'] = toldError(errorCode);
   const sessionId = reader.readInt32();
   const responses = reader.readArray((_, topic) => ({
     topicId: reader.readUUID(),
@@ -52,7 +53,7 @@ export function parseAnswer(_correlationId: number, apiKey: number, apiVersion: 
 function parsePartition(reader: Reader, errors: Errors, path: string) {
   const partitionIndex = reader.readInt32();
   const errorCode = reader.readInt16();
-  if (errorCode !== 0) errors[path] = [errorCode, null];
+  if (errorCode !== 0) errors[path] = toldError(errorCode);
   const highWatermark = reader.readInt64();
   const lastStableOffset = reader.readInt64();
   const logStartOffset = reader.readInt64();

@@ -62,6 +62,7 @@ test.for([
   [74, 'FENCED_LEADER_EPOCH', true],
   [19, 'NOT_ENOUGH_REPLICAS', false],
   [10, 'MESSAGE_TOO_LARGE', false],
+  [9_999, 'UNKNOWN_SERVER_ERROR', false],
 ] as const)('whether the library looks for another leader after code %s', ([errorCode, name, isSought]) => {
   const error = refusalIn({ topic: 'a', partition: 0, errorCode, baseOffset: -1n, messages: [] }, 11);
   expect([NetworkError.isRetryable(error), brokerErrorsOf(error)]).toEqual([isSought, [name]]);

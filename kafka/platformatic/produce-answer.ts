@@ -8,6 +8,7 @@ import {
   readKnownTaggedFields,
 } from '@platformatic/kafka';
 import type { Offset, TopicPartition } from '../log.ts';
+import { toldError } from './told-error.ts';
 
 export interface PartitionAnswer extends TopicPartition {
   readonly errorCode: number;
@@ -18,7 +19,6 @@ export interface PartitionAnswer extends TopicPartition {
 
 /** The number of the request. */
 export const PRODUCE = 0;
-const UNKNOWN_SERVER_ERROR = -1;
 
 /** Of every version from 9 on. */
 export function parseProduceAnswer(reader: Reader): readonly PartitionAnswer[] {
@@ -60,11 +60,8 @@ const STALE_LEADER: ReadonlySet<string | undefined> = new Set([
 export function refusalIn(answer: PartitionAnswer, apiVersion: number): ResponseError | NetworkError | undefined {
   const { errorCode, messages, topic, partition } = answer;
   if (errorCode === 0) return undefined;
-  const name = protocolErrorsCodesById[errorCode];
-  const isKnown = name !== undefined;
-  const text = [...(isKnown ? [] : [`code ${errorCode}`]), ...messages].join('; ');
-  const error: [number, string | null] = [isKnown ? errorCode : UNKNOWN_SERVER_ERROR, text === '' ? null : text];
+  const error = toldError(errorCode, messages);
   const refusal = new ResponseError(PRODUCE, apiVersion, { '/responses/0/partition_responses/0': error }, {});
-  if (!STALE_LEADER.has(name)) return refusal;
+  if (!STALE_LEADER.has(protocolErrorsCodesById[errorCode])) return refusal;
   return new NetworkError(`the broker does not lead ${topic}-${partition}`, { cause: refusal });
 }
