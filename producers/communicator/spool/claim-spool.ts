@@ -1,12 +1,15 @@
 // The spool of this communicator, and by it its name among several. With `auto` it is the first of communicator-1, -2, … whose
 // spool nobody has open: whoever takes a dead one's place finds what that one left behind.
 import { join } from 'node:path';
+import { backoffMs, pause } from '../../../service/backoff.ts';
 import { PmcError } from '../../../service/errors.ts';
 import { makeFolder } from '../../../service/make-folder.ts';
 import { SpoolThread } from './spool-thread.ts';
 
 export const AUTO = 'auto';
 const PLACES_MAX = 256;
+/** Those who open a place in the same moment can lock it for each other, and nobody has it: they come again one by one. */
+const AGAIN = { initialMs: 300, maxMs: 300 };
 
 export interface ClaimedSpool {
   readonly instance: string;
@@ -24,13 +27,27 @@ export async function claimSpool(
     try {
       return await claim(`communicator-${place}`, spoolFolder, onFailure);
     } catch (error) {
-      if (!(error instanceof PmcError && error.code === 'PMC_SPOOL_IN_USE')) throw error;
+      if (!isInUse(error)) throw error;
     }
   }
   return await claim(`communicator-${PLACES_MAX}`, spoolFolder, onFailure);
 }
 
 async function claim(instance: string, folder: string, onFailure: (error: Error) => void): Promise<ClaimedSpool> {
+  try {
+    return await open(instance, folder, onFailure);
+  } catch (error) {
+    if (!isInUse(error)) throw error;
+  }
+  await pause(backoffMs(1, AGAIN));
+  return await open(instance, folder, onFailure);
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof PmcError && error.code === 'PMC_SPOOL_IN_USE';
+}
+
+async function open(instance: string, folder: string, onFailure: (error: Error) => void): Promise<ClaimedSpool> {
   // The name may be anything; the file's name must not lead anywhere else.
   const thread = new SpoolThread(join(folder, `${encodeURIComponent(instance)}.sqlite`), onFailure);
   try {

@@ -64,6 +64,15 @@ describe('the file', () => {
     again.close();
   });
 
+  test('of before is of the first process that opens it, though that one has written nothing yet', () => {
+    new SpoolFile(path).close();
+    const first = new SpoolFile(path);
+    first.state();
+    expect(() => new SpoolFile(path)).toThrow(expect.objectContaining({ code: 'PMC_SPOOL_IN_USE' }));
+    note(first, 'e1', 1, 0);
+    first.close();
+  });
+
   test('that is full refuses a group whole, and takes it when others are forgotten', () => {
     const file = new SpoolFile(path, 60);
     let number = 1;

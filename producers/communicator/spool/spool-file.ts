@@ -42,6 +42,8 @@ export interface SpoolState {
   readonly groups: number;
 }
 
+/** How long whoever opens a file that another one has waits for it. */
+const LOCKED_MS = 500;
 const POSITIONS_MAX = 200_000;
 const TRIM_EVERY = 10_000;
 /** Above it, free pages are given back to the file system, so many at once. */
@@ -240,9 +242,10 @@ export class SpoolFile {
 function open(path: string): { readonly db: DatabaseSync; readonly accounts: EpochAccounts } {
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(path, { timeout: 1_000 });
-    // The first one takes effect only before anything is written.
-    db.exec('pragma auto_vacuum = incremental; pragma locking_mode = exclusive');
+    db = new DatabaseSync(path, { timeout: LOCKED_MS });
+    // In this order: whatever reads the file before its lock is exclusive shares it, for good, with another process that has just opened it,
+    // and then neither can write. The second one takes effect only before anything is written.
+    db.exec('pragma locking_mode = exclusive; pragma auto_vacuum = incremental');
     db.exec('pragma journal_mode = wal; pragma synchronous = full');
     db.exec(SCHEMA);
     return { db, accounts: new EpochAccounts(db) };
