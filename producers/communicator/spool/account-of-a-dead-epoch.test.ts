@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ScriptedAppender } from '../../../kafka/scripted-appender.testing.ts';
-import { Spooling } from './spooling.testing.ts';
+import { eventsOf, Spooling } from './spooling.testing.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../../kafka/registry-in-memory.testing.ts');
@@ -125,6 +125,42 @@ test('says so also where one of them ended well, with the last word for it or wi
     await last.end();
     log = newLog();
   }
+});
+
+test('says that the spool may have had frames, before the first one has its number', async () => {
+  for (const disk of ['full', 'hanging'] as const) {
+    const one = await start(`${disk} 1`);
+    one.receive('b');
+    await untilSettled(one, 1);
+    if (disk === 'full') one.failing.add('commit');
+    else one.hanging.set('commit', new Promise(() => undefined));
+    one.add('a', 1);
+    await vi.waitFor(() => expect(one.calls).toContain('commit'), PATIENCE_MS);
+    expect(one.ingest.settlement.received).toBe(2);
+    await one.kill();
+    const next = await start(`${disk} 2`);
+    await next.settle();
+    expect(next.closings.map(({ row }) => row.hasSpooled)).toEqual([true]);
+    await next.end();
+  }
+});
+
+test('says nothing of frames that could not even be told of, which have no number', async () => {
+  const one = await start('e1');
+  one.failing.add('willSpool');
+  for (const number of [1, 2]) one.add('a', number);
+  await vi.waitFor(() => expect(one.health.report().checks['spool']?.ready).toBe(false), PATIENCE_MS);
+  expect([one.ingest.settlement.received, one.pauses]).toEqual([0, ['pause']]);
+  one.receive('b');
+  await untilSettled(one, 1);
+  one.failing.clear();
+  await one.settle();
+  const found = (await eventsOf(log)).filter(({ source }) => source === 'a');
+  expect(found.map(({ id, ingestSeq }) => [id, ingestSeq])).toEqual([
+    ['m1', 2],
+    ['m2', 3],
+  ]);
+  expect(one.pauses).toEqual(['pause', 'resume']);
 });
 
 const FROM = { source: 'u', connection: 'one' };

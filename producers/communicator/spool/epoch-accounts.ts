@@ -18,7 +18,7 @@ export interface EpochNote extends EpochAccount {
 }
 
 export interface EpochRow extends EpochNote {
-  /** Whether the epoch ever had a frame that its source could not send again. */
+  /** Whether the epoch ever had a frame that its source could not send again; known before the first one has its number. */
   readonly hasSpooled: boolean;
 }
 
@@ -37,6 +37,7 @@ export class EpochAccounts {
   readonly #account: StatementSync;
   readonly #ending: StatementSync;
   readonly #elsewhere: StatementSync;
+  readonly #willSpool: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -49,6 +50,12 @@ export class EpochAccounts {
     this.#ending = this.#db.prepare(`
       insert into endings (epoch, ends) values (?, ?) on conflict do update set ends = excluded.ends`);
     this.#elsewhere = this.#db.prepare('update endings set elsewhere = ? where epoch = ?');
+    this.#willSpool = this.#db.prepare(`
+      insert into epochs values (?, 0, 0, 1) on conflict do update set has_spooled = 1`);
+  }
+
+  willSpool(epoch: string): void {
+    this.#willSpool.run(epoch);
   }
 
   /** With a group of frames, in one transaction; what the last note names stays. */

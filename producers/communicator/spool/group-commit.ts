@@ -1,5 +1,7 @@
 // Numbers frames and writes them to the disk in groups: as many as came while the last group was written. Bounded in numbers that are
-// nowhere but in memory: above it a frame waits without one, as if its socket still had it, so that a kill takes no more.
+// nowhere but in memory: above it a frame waits without one, as if its socket still had it, so that a kill takes no more. So do the
+// first ones of an epoch, until the disk knows that it has such: whoever closes it after a kill would say else that all of its frames
+// are sent again.
 import { backoffMs, pause } from '../../../service/backoff.ts';
 import { describeError } from '../../../service/errors.ts';
 import type { Health } from '../../../service/health.ts';
@@ -40,10 +42,12 @@ const COMMIT_BACKOFF = { initialMs: 100, maxMs: 5_000 };
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
-  /** Came above `unsyncedMax`, oldest first; at most what the paused sockets had read. */
+  /** Came above `unsyncedMax`, or before the disk knew of any, oldest first; at most what the paused sockets had read. */
   readonly #held: { readonly frame: Frame; readonly from: Origin }[] = [];
   /** Numbered, not yet on the disk. */
   readonly #group: Spooled[] = [];
+  /** The disk knows that this epoch has frames that nobody sends again. */
+  #isKnown = false;
   #committing: Promise<void> | undefined;
   readonly #givingUp = new AbortController();
 
@@ -51,13 +55,15 @@ export class GroupCommit {
     this.#options = options;
   }
 
-  /** Frames that are not on the disk. */
+  /** Frames that are not on the disk; as many as there may be while the first ones wait for it, so that no more are read. */
   get unsynced(): number {
-    return this.#group.length + this.#held.length;
+    const frames = this.#group.length + this.#held.length;
+    return this.#isKnown || frames === 0 ? frames : this.#options.unsyncedMax;
   }
 
   add(frame: Frame, from: Origin): void {
-    if (this.#held.length > 0 || this.#group.length >= this.#options.unsyncedMax) this.#held.push({ frame, from });
+    const isFull = this.#held.length > 0 || this.#group.length >= this.#options.unsyncedMax;
+    if (isFull || !this.#isKnown) this.#held.push({ frame, from });
     else this.#number(frame, from);
     this.#committing ??= this.#commitAll();
   }
@@ -83,29 +89,32 @@ export class GroupCommit {
     killPoint('communicator.numbered');
   }
 
+  #numberHeld(): void {
+    const room = this.#options.unsyncedMax - this.#group.length;
+    for (const { frame, from } of this.#held.splice(0, room)) this.#number(frame, from);
+  }
+
   async #commitAll(): Promise<void> {
     const { logger, health } = this.#options;
     const { signal } = this.#givingUp;
     // Frames of the same turn of the event loop share a group.
     await new Promise((resolve) => setImmediate(resolve));
-    for (let attempt = 1; this.#group.length > 0 && !signal.aborted; ) {
-      const spooled = this.#next();
-      const body = writeGroup(spooled);
-      const bytes = body.byteLength;
-      const id = await this.#commit(spooled, body).catch((error: unknown) => {
+    for (let attempt = 1; this.unsynced > 0 && !signal.aborted; ) {
+      const isWritten = this.#isKnown ? this.#commit() : this.#willSpool();
+      const goOn = await isWritten.catch((error: unknown) => {
         health.set('spool', false, `frames cannot be written to the spool: ${describeError(error)}`);
         logger.error({ error: describeError(error), attempt }, 'communicator.spool.failed');
       });
       // Its frames were handed back meanwhile.
       if (signal.aborted) break;
-      if (id === undefined) {
+      if (goOn === undefined) {
         await pause(backoffMs(attempt, COMMIT_BACKOFF), signal);
         attempt += 1;
         continue;
       }
       if (attempt > 1) health.set('spool', true, 'the spool takes frames');
       attempt = 1;
-      this.#committed({ id, bytes, spooled });
+      goOn();
     }
     this.#committing = undefined;
   }
@@ -121,7 +130,20 @@ export class GroupCommit {
     return this.#group.slice(0, count);
   }
 
-  async #commit(spooled: readonly Spooled[], body: Uint8Array<ArrayBuffer>): Promise<number> {
+  /** What follows when the disk has it. */
+  async #willSpool(): Promise<() => void> {
+    const { thread, gatewayEpoch: epoch } = this.#options;
+    await thread.call('willSpool', { epoch });
+    return () => {
+      this.#isKnown = true;
+      this.#numberHeld();
+    };
+  }
+
+  async #commit(): Promise<() => void> {
+    const spooled = this.#next();
+    const body = writeGroup(spooled);
+    const bytes = body.byteLength;
     const { thread, ingest, gatewayEpoch: epoch, safeUpTo, forgetUpTo } = this.#options;
     const numbers = new NumberRanges();
     for (const { receipt } of spooled) numbers.add(receipt.ingestSeq);
@@ -129,14 +151,14 @@ export class GroupCommit {
     const numberedUpTo = spooled.at(-1)?.receipt.ingestSeq ?? 0;
     const account = { epoch, settledUpTo, numberedUpTo, ends: ingest.ends };
     const group = { ...account, frames: spooled.length, numbers: numbers.ranges, body };
-    return await thread.call('commit', { group, forgetUpTo: forgetUpTo() }, [body.buffer]);
+    const id = await thread.call('commit', { group, forgetUpTo: forgetUpTo() }, [body.buffer]);
+    return () => this.#committed({ id, bytes, spooled });
   }
 
   #committed(group: Committed): void {
     killPoint('communicator.spooled');
     this.#group.splice(0, group.spooled.length);
-    const room = this.#options.unsyncedMax - this.#group.length;
-    for (const { frame, from } of this.#held.splice(0, room)) this.#number(frame, from);
+    this.#numberHeld();
     this.#options.onCommitted(group);
   }
 }

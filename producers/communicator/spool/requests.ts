@@ -5,6 +5,7 @@ import type { NewGroup, SpoolState, StoredGroup, StoredPosition } from './spool-
 
 export interface SpoolCalls {
   state: { readonly asked: Record<string, never>; readonly answer: SpoolState };
+  willSpool: { readonly asked: { readonly epoch: string }; readonly answer: void };
   commit: { readonly asked: { readonly group: NewGroup; readonly forgetUpTo: number }; readonly answer: number };
   note: {
     readonly asked: {

@@ -40,6 +40,7 @@ test('sources wait when the oldest frame has waited for too long, and go on when
   const one = await opened('e1');
   one.add('a', 1);
   await one.spool.synced();
+  one.pauses.length = 0;
   one.nowMs += AGE_MAX_MS - 1;
   one.add('a', 2);
   await one.spool.synced();
@@ -48,7 +49,7 @@ test('sources wait when the oldest frame has waited for too long, and go on when
   one.nowMs += 1;
   one.spool.tick();
   one.spool.tick();
-  expect([one.pauses, await pauses(one)]).toEqual([['pause'], { age: 1 }]);
+  expect([one.pauses, await pauses(one)]).toEqual([['pause'], { unsynced: 1, age: 1 }]);
   one.spool.start();
   await one.settle();
   expect([one.pauses, await ageSeconds(one)]).toEqual([['pause', 'resume'], 0]);
@@ -63,6 +64,7 @@ test('frames on their way to a log that does not answer grow old as well', async
   one.add('a', 1);
   await one.spool.synced();
   await vi.waitFor(() => expect(one.ingest.inMemory).toBe(1), PATIENCE_MS);
+  one.pauses.length = 0;
   one.nowMs += 2 * AGE_MAX_MS;
   one.spool.tick();
   expect(one.pauses).toEqual(['pause']);

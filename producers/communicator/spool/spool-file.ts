@@ -117,6 +117,11 @@ export class SpoolFile {
     };
   }
 
+  /** Durable when it returns: frames of this epoch get numbers that may never come here. */
+  willSpool(epoch: string): void {
+    this.#accounts.willSpool(epoch);
+  }
+
   /** Durable when it returns: the group, its epoch's account, and that all groups up to `forgetUpTo` are on the log. */
   commit(group: NewGroup, forgetUpTo: number): number {
     const { epoch, frames, numbers, body } = group;

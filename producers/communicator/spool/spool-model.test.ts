@@ -72,7 +72,10 @@ class Model {
   readonly safe = new Map<string, Set<number>>();
   /** Numbers that a checkpoint named, with their epoch. */
   readonly told = new Set<string>();
+  /** Epochs in which a frame of the spool got a number. */
+  readonly numbered = new Set<string>();
   readonly closings: Closing[] = [];
+  #counted = 0;
   #fresh: [string, number][] = [];
   #lives = 1;
   now: Spooling;
@@ -87,8 +90,10 @@ class Model {
         for (let count = 0; count < one.count; count += 1) this.#add(one.source);
         return;
       case 'receive':
+        this.#counted += 1;
         return this.now.receive('counted');
       case 'elsewhere':
+        this.#counted += 1;
         return this.now.ingest.settleElsewhere({ source: 'counted', connection: 'two' }, 'duplicate');
       case 'tell':
         return this.#tell();
@@ -104,7 +109,7 @@ class Model {
       case 'turn':
         return await new Promise((resolve) => setTimeout(resolve, 1));
       case 'full':
-        this.now.failing.add('commit').add('note').add('closeEpoch');
+        this.now.failing.add('willSpool').add('commit').add('note').add('closeEpoch');
         return;
       case 'free':
         return this.now.failing.clear();
@@ -137,6 +142,8 @@ class Model {
 
   async #kill(): Promise<void> {
     await this.now.kill();
+    if (this.now.ingest.settlement.received > this.#counted) this.numbered.add(this.now.epoch);
+    this.#counted = 0;
     this.closings.push(...this.now.closings);
     this.#fresh = [];
     this.#lives += 1;
@@ -167,6 +174,7 @@ test('whatever happens, a frame that is on the disk comes to the log, in order, 
       }
       expect(model.now.ingest.settlement.settledUpTo).toBe(model.now.ingest.settlement.received);
       for (const { row, spooled, ends } of model.closings) {
+        if (model.numbered.has(row.epoch)) expect(row.hasSpooled).toBe(true);
         const own = events.filter(({ gatewayEpoch }) => gatewayEpoch === row.epoch);
         const onLog = new Set(own.map(({ ingestSeq }) => ingestSeq));
         // Everything up to there is on the log or has its name, or was of a peer that sends it again: never a frame of the spool.

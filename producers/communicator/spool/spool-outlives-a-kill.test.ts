@@ -31,6 +31,7 @@ async function runUntilKilled(path: string, epoch: string, killAt: string, lines
 }
 
 const DEATHS: readonly (readonly [string, string, number])[] = [
+  ['when the first frame has its number', 'communicator.numbered:1', Number.POSITIVE_INFINITY],
   ['between the number and the disk', 'communicator.numbered:137', Number.POSITIVE_INFINITY],
   ['when the first group is on the disk', 'communicator.spooled:1', Number.POSITIVE_INFINITY],
   ['when a later group is on the disk', 'communicator.spooled:9', Number.POSITIVE_INFINITY],
@@ -66,7 +67,7 @@ test.for(DEATHS)(
       expect(numbers).toEqual(Array.from({ length: upper }, (_, index) => index + 1));
       expect(upper).toBeGreaterThanOrEqual(said);
       const closing = next.closings.find(({ row }) => row.epoch === epoch);
-      expect(closing?.row.numberedUpTo).toBe(upper);
+      expect(closing?.row).toMatchObject({ numberedUpTo: upper, hasSpooled: true });
       expect(closing?.spooled.without(1, upper)).toEqual([]);
     }
   },

@@ -23,6 +23,8 @@ function answerTo(spool: SpoolFile, { call, asked }: Request): unknown {
   switch (call) {
     case 'state':
       return spool.state();
+    case 'willSpool':
+      return spool.willSpool(asked.epoch);
     case 'commit':
       return spool.commit(asked.group, asked.forgetUpTo);
     case 'note':

@@ -31,8 +31,12 @@ function upTo(number: number, from = 1): readonly number[] {
 describe('the spool', () => {
   test('hands a frame on when it is on the disk, and forgets it when it is on the log', async () => {
     const one = await bench.start();
-    for (const number of upTo(50)) one.add('a', number);
-    expect([one.ingest.settlement.received, bench.log.appends.length]).toEqual([50, 0]);
+    one.add('a', 1);
+    // The first one waits for its number until the disk knows that there are such frames.
+    expect(one.ingest.settlement.received).toBe(0);
+    await one.settle();
+    for (const number of upTo(50, 2)) one.add('a', number);
+    expect([one.ingest.settlement.received, bench.log.appends.length]).toEqual([50, 1]);
     await one.settle();
     expect(await bench.numbersOf('a')).toEqual(upTo(50));
     expect([one.spool.bytes, one.spool.range]).toEqual([0, undefined]);
@@ -62,8 +66,10 @@ describe('the spool', () => {
 
   test('gives a number to no more frames than a kill may take, and keeps the order of those that wait', async () => {
     const one = await bench.start('e1', { unsyncedMax: 16 });
-    for (const number of upTo(500)) one.add('a', number);
-    expect(one.ingest.settlement.received).toBe(16);
+    one.add('a', 1);
+    await one.settle();
+    for (const number of upTo(500, 2)) one.add('a', number);
+    expect(one.ingest.settlement.received).toBe(1 + 16);
     await one.settle();
     expect(one.ingest.settlement.received).toBe(500);
     expect(await bench.numbersOf('a')).toEqual(upTo(500));
@@ -71,8 +77,11 @@ describe('the spool', () => {
 
   test('stops sources near its bound, lets them go on with room to spare, and never stays stopped', async () => {
     const one = await bench.start('e1', { bytesMax: 100_000 });
+    one.add('a', 1);
+    await one.settle();
+    one.pauses.length = 0;
     bench.log.hold();
-    for (let number = 1; one.pauses.length === 0; number += 1) {
+    for (let number = 2; one.pauses.length === 0; number += 1) {
       one.add('a', number, 1_000);
       await one.spool.synced();
       expect(number).toBeLessThan(100);
@@ -117,15 +126,18 @@ describe('the spool', () => {
     expect(await bench.numbersOf('a')).toEqual(upTo(IN_FLIGHT_MAX));
   });
 
-  test('that cannot write when the process ends gives its frames to the log', async () => {
-    const one = await bench.start('e1', { unsyncedMax: 16 });
-    one.failing.add('commit');
-    for (const number of upTo(40)) one.add('a', number);
-    await one.spool.synced(20);
-    await one.accumulator.flush();
-    expect(await bench.numbersOf('a')).toEqual(upTo(40));
-    expect(one.ingest.settlement.settledUpTo).toBe(40);
-  });
+  test.each([['commit'], ['commit', 'willSpool']] as const)(
+    'that cannot write (%s %s) when the process ends gives its frames to the log',
+    async (...failing) => {
+      const one = await bench.start('e1', { unsyncedMax: 16 });
+      for (const call of failing) one.failing.add(call);
+      for (const number of upTo(40)) one.add('a', number);
+      await one.spool.synced(20);
+      await one.accumulator.flush();
+      expect(await bench.numbersOf('a')).toEqual(upTo(40));
+      expect(one.ingest.settlement.settledUpTo).toBe(40);
+    },
+  );
 
   test('that cannot be read for a while is read again, and is well then', async () => {
     const one = await bench.start();
