@@ -42,6 +42,8 @@ export interface Epoch {
   /** What may lie in the spool of its instance and nowhere else, by its newest checkpoint. */
   spool: Spool | null;
   closed: boolean;
+  /** By its own last word. */
+  hasClosedItself: boolean;
   openedMs: number;
   /** Of its checkpoints. */
   lastHeardMs: number;

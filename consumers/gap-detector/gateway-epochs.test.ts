@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BLANK_CHECKPOINT } from '../../schemas/blank-checkpoint.ts';
+import { CLOSED_BY_SUCCESSOR, OPEN_END } from '../../schemas/settled-elsewhere.ts';
 import { EPOCH, GatewayEpoch, judged, numbersOf, played, STEPS, settledEpoch } from './gateway-epoch.testing.ts';
 import { GatewayLedger } from './gateway-ledger.ts';
 
@@ -210,6 +211,46 @@ function said(
   const about = { gatewayEpoch, instance: gatewayEpoch, inFlightMax: 8, at, ends: all };
   return { ...BLANK_CHECKPOINT, kind: 'progress', ...about, ...more };
 }
+
+describe('an epoch that closed itself, and is closed once more by a process that found its account on the disk', () => {
+  const reason = CLOSED_BY_SUCCESSOR;
+  const own = { settledUpTo: 10, received: 10, instance: 'i' };
+  const last = { kind: 'closed', instance: 'i', reason } as const;
+  const resent = (from: number, to: number) => ({ settledElsewhere: [{ from, to, reason: 'unacknowledged' }] });
+  const judgedWith = (more: Partial<Said>, lost?: number) => {
+    const ledger = new GatewayLedger();
+    for (let number = 1; number <= 10; number += 1) if (number !== lost) ledger.observe('e', number, 1_500);
+    ledger.checkpoint(said('e', 1_000, {}, { kind: 'opened', instance: 'i' }));
+    ledger.checkpoint(said('e', 2_000, { 0: 10 }, { ...own, kind: 'closed', reason: 'shutdown' }));
+    ledger.checkpoint(said('e', 60_000, { 0: 8 }, { ...last, ...more }));
+    return ledger.judge(new Map([['t-0', 10n]]), NO_STARTS, LONG_AFTER_MS);
+  };
+
+  test('has no open end, whatever that one does not know', () => {
+    for (const more of [
+      { settledUpTo: 10, received: OPEN_END },
+      { settledUpTo: 6, received: OPEN_END, ...resent(5, 6) },
+      { settledUpTo: 6, received: 6, ...resent(7, OPEN_END) },
+    ]) {
+      const { findings, epochs } = judgedWith(more);
+      expect(findings).toEqual([]);
+      expect(only(epochs)).toMatchObject({ state: 'closed', settledUpTo: 10, elsewhere: 0, tail: null });
+    }
+  });
+
+  test('has lost what it called settled, though that one says it is sent again', () => {
+    const { findings } = judgedWith({ settledUpTo: 8, received: OPEN_END, ...resent(5, 8) }, 7);
+    expect(numbersOf(findings, 'missing')).toEqual([7]);
+  });
+
+  test('is another than one that did not: what a second successor says counts as what the first said', () => {
+    const ledger = new GatewayLedger();
+    ledger.checkpoint(said('e', 1_000, {}, { kind: 'opened', instance: 'i' }));
+    for (const at of [60_000, 70_000])
+      ledger.checkpoint(said('e', at, {}, { ...last, received: at === 60_000 ? 0 : OPEN_END }));
+    expect(numbersOf(ledger.judge(new Map(), NO_STARTS, LONG_AFTER_MS).findings, 'tail-unknown')).toHaveLength(8);
+  });
+});
 
 describe('what has left the log', () => {
   const ledger = new GatewayLedger();

@@ -86,6 +86,9 @@ export class GatewayLedger {
   checkpoint(checkpoint: SourceCheckpoint): void {
     if (checkpoint.source !== null) return;
     const epoch = this.#epoch(checkpoint.gatewayEpoch);
+    const isOfSuccessor = checkpoint.reason === CLOSED_BY_SUCCESSOR;
+    // Whoever finds on the disk what an epoch that closed itself could not take away there knows less than that one did.
+    if (isOfSuccessor && epoch.hasClosedItself) return;
     epoch.instance = checkpoint.instance;
     epoch.inFlightMax = checkpoint.inFlightMax;
     epoch.spool = spoolOf(checkpoint);
@@ -96,6 +99,7 @@ export class GatewayLedger {
     epoch.isEndUnknown ||= !isCounted;
     epoch.received = Math.max(epoch.received, received);
     epoch.closed ||= checkpoint.kind === 'closed';
+    epoch.hasClosedItself ||= checkpoint.kind === 'closed' && !isOfSuccessor;
     if (checkpoint.kind === 'opened') epoch.openedMs = checkpoint.at;
     epoch.lastHeardMs = Math.max(epoch.lastHeardMs, checkpoint.at);
     epoch.ends = furtherEnds(epoch.ends, checkpoint);
@@ -107,7 +111,6 @@ export class GatewayLedger {
       else epoch.elsewhere += epoch.accounted.add(from, to + 1);
     }
     const { settledUpTo, at: atMs } = checkpoint;
-    const isOfSuccessor = checkpoint.reason === CLOSED_BY_SUCCESSOR;
     remember(epoch, { number: epoch.checkpoints, received, settledUpTo, ends: epoch.ends, atMs, isOfSuccessor });
     epoch.checkpoints += 1;
   }
@@ -245,6 +248,7 @@ export class GatewayLedger {
         isEndUnknown: false,
         spool: null,
         closed: false,
+        hasClosedItself: false,
         openedMs: 0,
         lastHeardMs: 0,
         lastFrameMs: 0,

@@ -163,6 +163,19 @@ test('says nothing of frames that could not even be told of, which have no numbe
   expect(one.pauses).toEqual(['pause', 'resume']);
 });
 
+test('stays where the disk does not let it be taken away: a process that closed its epoch itself ends as ever', async () => {
+  const one = await start('e1');
+  one.add('a', 1);
+  await one.settle();
+  one.failing.add('closeEpoch');
+  await one.spool.stop();
+  await one.spool.closed();
+  await one.kill();
+  const next = await start('e2');
+  await next.settle();
+  expect(next.closings.map(({ row }) => [row.epoch, row.settledUpTo])).toEqual([['e1', 1]]);
+});
+
 const FROM = { source: 'u', connection: 'one' };
 
 test('names what was settled elsewhere since the log was told last, and nothing that it was told', async () => {

@@ -54,6 +54,16 @@ export class EpochNotes {
     }
   }
 
+  /** The epoch is closed on the log. Where that fails the next process closes it once more, and the audit goes by the first word. */
+  async remove(): Promise<void> {
+    const { thread, gatewayEpoch: epoch, logger } = this.#options;
+    try {
+      await thread.call('closeEpoch', { epoch });
+    } catch (error) {
+      logger.warn({ error: describeError(error) }, 'communicator.epoch.not-removed');
+    }
+  }
+
   #note(): EpochNote {
     const { ingest, gatewayEpoch: epoch } = this.#options;
     const { settlement, ends } = ingest;

@@ -193,8 +193,7 @@ export class Spool implements Positions {
    */
   async closed(): Promise<void> {
     await this.#closeLeft();
-    if (this.#left.isClosed && this.#aside.isNoted)
-      await this.#options.thread.call('closeEpoch', { epoch: this.#options.gatewayEpoch });
+    if (this.#left.isClosed && this.#aside.isNoted) await this.#notes.remove();
   }
 
   async find(source: string, stream: string): Promise<StreamPosition | undefined> {
