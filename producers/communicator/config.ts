@@ -91,7 +91,8 @@ export const communicatorSettings = {
   }),
   connectionsMax: setting.integer({
     variable: 'PMC_CONNECTIONS_MAX',
-    description: 'User connections that one communicator keeps open; one more is closed with 4009, and comes back.',
+    description:
+      'User connections that one communicator keeps open; one more is closed with 4009, and comes back. The limit of open files (`ulimit -n`) is to be 2,000 higher.',
     min: 1,
     max: 1_000_000,
     default: 20_000,

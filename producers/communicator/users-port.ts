@@ -1,6 +1,7 @@
 // The users' port: WebSockets that we accept. Each speaks pmc.v1 or is closed with a code that says what is wrong; who they are is
-// asked at hello. Bounded: connections in all and for each subject, handshakes by origin.
-import { createServer } from 'node:http';
+// asked at hello. Bounded: connections in all and for each subject, handshakes by origin and in time, and sockets, so that whoever
+// opens them and says nothing takes none of the descriptors that Kafka and PostgreSQL need.
+import { createServer, type Server } from 'node:http';
 import { ulid } from 'ulid';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { PROTOCOL_LIMITS, SUBPROTOCOL } from '../../schemas/protocol/codes.ts';
@@ -19,6 +20,8 @@ export interface UsersPortOptions {
   readonly origins: readonly string[];
   readonly connectionsMax: number;
   readonly connectionsPerSubject: number;
+  /** Others than LIMITS. */
+  readonly limits?: Partial<typeof LIMITS> | undefined;
   readonly session: SessionDeps;
   readonly metrics: CommunicatorMetrics;
   readonly clock: Clock;
@@ -32,6 +35,13 @@ interface User {
 }
 
 const UPGRADE_REQUIRED = 426;
+const LIMITS = {
+  /** Until a socket is a WebSocket; how often that is looked at. */
+  handshakeMs: 10_000,
+  checkMs: 2_000,
+  /** Sockets beside those of users: of handshakes, and of those who are told why they do not get in. */
+  spareSockets: 1_000,
+};
 
 export class UsersPort {
   readonly #options: UsersPortOptions;
@@ -39,13 +49,21 @@ export class UsersPort {
   /** Connections of each subject. */
   readonly #ofSubject = new Map<string, number>();
   readonly #paused = new Set<PauseReason>();
-  readonly #http = createServer((_request, response) => {
-    response.writeHead(UPGRADE_REQUIRED, { 'content-type': 'text/plain' }).end('This is a WebSocket address.\n');
-  });
+  readonly #http: Server;
   readonly #server: WebSocketServer;
 
   private constructor(options: UsersPortOptions) {
     this.#options = options;
+    const { handshakeMs, checkMs, spareSockets } = { ...LIMITS, ...options.limits };
+    // A socket without a byte counts as one without its header.
+    const times = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: checkMs };
+    this.#http = createServer(times, (_request, response) => {
+      // Whoever asks again and again would keep its place.
+      const headers = { 'content-type': 'text/plain', connection: 'close' };
+      response.writeHead(UPGRADE_REQUIRED, headers).end('This is a WebSocket address.\n');
+    });
+    this.#http.maxConnections = options.connectionsMax + spareSockets;
+    this.#http.on('drop', () => options.metrics.connectionsRefused.inc({ reason: 'sockets' }));
     this.#server = new WebSocketServer({
       server: this.#http,
       maxPayload: PROTOCOL_LIMITS.frameBytesHard,
