@@ -39,7 +39,7 @@ export class ScriptedSocket extends EventEmitter {
 
   /** As in the library: there is nothing to pause before the connection is open. */
   pause(): void {
-    if (this.readyState === ScriptedSocket.OPEN) this.isPaused = true;
+    if (this.readyState !== 0 && this.readyState !== ScriptedSocket.CLOSED) this.isPaused = true;
   }
 
   resume(): void {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { open, PATIENCE_MS } from './users-port.testing.ts';
+import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
+import { freePorts } from '../../test/support/free-ports.ts';
+import { type Limits, openOn, PATIENCE_MS, type User } from './users-port.testing.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -9,6 +11,11 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
 });
 
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\n';
+
+async function open(limits: Limits = {}) {
+  const [number = 0] = await freePorts(1);
+  return await openOn(number, limits);
+}
 
 /** A connection that says these bytes; and, when it has ended, all that it heard. */
 function raw(port: number, said: string): { readonly socket: Socket; readonly heard: Promise<string> } {
@@ -43,5 +50,78 @@ describe('a connection that is no WebSocket', () => {
     expect(ana.socket.readyState).toBe(ana.socket.OPEN);
     silent[0]?.socket.destroy();
     await vi.waitFor(async () => expect(await user().closedWith).toBe(4009), PATIENCE_MS);
+  });
+});
+
+describe('one that has not said hello', () => {
+  const SAID_NOTHING_MS = 1_000;
+
+  /** So many that say nothing, each taken. */
+  async function silent(user: () => User, count: number): Promise<readonly User[]> {
+    const all = Array.from({ length: count }, () => user());
+    await Promise.all(all.map(({ socket }) => once(socket, 'open')));
+    return all;
+  }
+
+  test('is one of a bounded number: one more is told to come back, and who has said hello is none of them', async () => {
+    const { user, metrics } = await open({ limits: { silentMax: 2 } });
+    const ana = await user().hello('ana');
+    const mute = await silent(user, 2);
+    expect(await user().closedWith).toBe(4009);
+    expect((await metrics.connectionsRefused.get()).values).toEqual([{ labels: { reason: 'silent' }, value: 1 }]);
+    expect((await mute[0]?.hello('bea'))?.heard).toMatchObject([{ op: 'welcome' }]);
+    expect((await user().hello('cai')).heard).toMatchObject([{ op: 'welcome' }]);
+    expect(ana.socket.readyState).toBe(ana.socket.OPEN);
+  });
+
+  test('and has had a second for it gives its place to whoever comes', async () => {
+    const { user, rig, port, metrics } = await open({ limits: { silentMax: 2 } });
+    const [first, second] = await silent(user, 2);
+    rig.nowMs += SAID_NOTHING_MS;
+    expect((await user().hello('ana')).heard).toMatchObject([{ op: 'welcome' }]);
+    expect(await first?.closedWith).toBe(4009);
+    expect((await metrics.connectionsRefused.get()).values).toEqual([{ labels: { reason: 'silent' }, value: 1 }]);
+    second?.socket.terminate();
+    await vi.waitFor(() => expect(port.connections).toBe(1), PATIENCE_MS);
+    const [third] = await silent(user, 2);
+    expect((await third?.hello('bea'))?.heard).toMatchObject([{ op: 'welcome' }]);
+  });
+
+  test('gives its place, too, where users have all that there are', async () => {
+    const { user, rig } = await open({ connectionsMax: 2 });
+    const ana = await user().hello('ana');
+    const [mute] = await silent(user, 1);
+    expect(await user().closedWith).toBe(4009);
+    rig.nowMs += SAID_NOTHING_MS;
+    expect((await user().hello('bea')).heard).toMatchObject([{ op: 'welcome' }]);
+    expect([await mute?.closedWith, ana.socket.readyState]).toEqual([4009, ana.socket.OPEN]);
+  });
+
+  test('is closed where it sends more than a hello has, be it no whole frame', async () => {
+    const { user } = await open();
+    const wild = user();
+    await once(wild.socket, 'open');
+    wild.socket.send('x'.repeat(1_000_000), { fin: false });
+    expect(await wild.closedWith).toBe(4503);
+    expect(wild.heard).toEqual([]);
+  });
+
+  test('is closed where it sends that in very many pieces', async () => {
+    const { user } = await open();
+    const wild = user();
+    await once(wild.socket, 'open');
+    for (let count = 0; count < 300; count += 1) wild.socket.send('x', { fin: false });
+    expect(await wild.closedWith).toBe(1008);
+  });
+
+  test('may say a hello as large as a frame may be, and send events behind it', async () => {
+    const { user } = await open();
+    const ana = user();
+    await once(ana.socket, 'open');
+    const hello = { op: 'hello', v: 1, stream: 's', epoch: 'E1', more: '' };
+    const room = PROTOCOL_LIMITS.frameBytes - JSON.stringify(hello).length;
+    ana.say({ ...hello, more: 'x'.repeat(room) });
+    for (const seq of [1, 2, 3]) ana.say({ event: 'message', id: `m${seq}`, seq, more: 'x'.repeat(60_000) });
+    await vi.waitFor(() => expect(ana.heard.at(-1)).toMatchObject({ op: 'ack', upto: 3 }), PATIENCE_MS);
   });
 });

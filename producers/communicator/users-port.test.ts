@@ -2,13 +2,19 @@ import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
-import { admit, open, PATIENCE_MS } from './users-port.testing.ts';
+import { freePorts } from '../../test/support/free-ports.ts';
+import { admit, type Limits, openOn, PATIENCE_MS } from './users-port.testing.ts';
 import { UsersPort } from './users-port.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
   return { ...(await original<object>()), SchemaRegistry };
 });
+
+async function open(limits: Limits = {}) {
+  const [number = 0] = await freePorts(1);
+  return await openOn(number, limits);
+}
 
 describe('the port of users', () => {
   test('welcomes a user, and acknowledges what the log has', async () => {

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import { freePorts } from '../../test/support/free-ports.ts';
 import type { Admit } from './admission.ts';
 import { communicatorMetrics } from './metrics.ts';
 import { Rig } from './session.testing.ts';
@@ -17,12 +16,11 @@ export const admit: Admit = ({ token = 'ana' }) =>
     ? { ok: false, error: 'unauthorized', reason: 'unknown', close: 'unauthorized' }
     : { ok: true, source: `user:${token.split('.')[0]}`, isDialled: false, tokenId: token, rate: 50, burst: 100 };
 
-type Limits = Partial<Pick<UsersPortOptions, 'connectionsMax' | 'connectionsPerSubject' | 'limits'>>;
+export type Limits = Partial<Pick<UsersPortOptions, 'connectionsMax' | 'connectionsPerSubject' | 'limits'>>;
 
-export async function open({ connectionsMax = 100, connectionsPerSubject = 2, limits }: Limits = {}) {
+export async function openOn(number: number, { connectionsMax = 100, connectionsPerSubject = 2, limits }: Limits) {
   const rig = await Rig.open();
   const metrics = communicatorMetrics(new Registry());
-  const [number = 0] = await freePorts(1);
   const address = { host: '127.0.0.1', port: number };
   const port = await UsersPort.open({
     address,
@@ -41,7 +39,7 @@ export async function open({ connectionsMax = 100, connectionsPerSubject = 2, li
   return { rig, metrics, port, user, address };
 }
 
-class User {
+export class User {
   readonly socket: WebSocket;
   readonly heard: { op: string; [field: string]: unknown }[] = [];
   readonly closedWith: Promise<number>;

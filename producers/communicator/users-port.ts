@@ -1,7 +1,7 @@
 // The users' port: WebSockets that we accept. Each speaks pmc.v1 or is closed with a code that says what is wrong; who they are is
 // asked at hello. Bounded: connections in all and for each subject, handshakes by origin and in time, and sockets, so that whoever
-// opens them and says nothing takes none of the descriptors that Kafka and PostgreSQL need.
-import { createServer, type Server } from 'node:http';
+// opens them and says nothing takes none of the descriptors that Kafka and PostgreSQL need (of WebSockets see strangers.ts).
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { ulid } from 'ulid';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { PROTOCOL_LIMITS, SUBPROTOCOL } from '../../schemas/protocol/codes.ts';
@@ -13,6 +13,7 @@ import type { CommunicatorMetrics } from './metrics.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-options.ts';
+import { Strangers } from './strangers.ts';
 import { type PauseReason, Wire } from './wire.ts';
 
 export interface UsersPortOptions {
@@ -34,18 +35,25 @@ interface User {
   readonly wire: Wire;
 }
 
+type Refusal = 'version' | 'forbidden' | 'full' | 'silent';
+
 const UPGRADE_REQUIRED = 426;
+/** However few bytes are in it, a fragment takes a hundred. */
+const FRAGMENTS_MAX = 256;
 const LIMITS = {
   /** Until a socket is a WebSocket; how often that is looked at. */
   handshakeMs: 10_000,
   checkMs: 2_000,
   /** Sockets beside those of users: of handshakes, and of those who are told why they do not get in. */
   spareSockets: 1_000,
+  /** Users that have not said hello. */
+  silentMax: 10_000,
 };
 
 export class UsersPort {
   readonly #options: UsersPortOptions;
   readonly #users = new Set<User>();
+  readonly #strangers: Strangers;
   /** Connections of each subject. */
   readonly #ofSubject = new Map<string, number>();
   readonly #paused = new Set<PauseReason>();
@@ -54,7 +62,8 @@ export class UsersPort {
 
   private constructor(options: UsersPortOptions) {
     this.#options = options;
-    const { handshakeMs, checkMs, spareSockets } = { ...LIMITS, ...options.limits };
+    const { handshakeMs, checkMs, spareSockets, silentMax } = { ...LIMITS, ...options.limits };
+    this.#strangers = new Strangers(silentMax);
     // A socket without a byte counts as one without its header.
     const times = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: checkMs };
     this.#http = createServer(times, (_request, response) => {
@@ -67,13 +76,14 @@ export class UsersPort {
     this.#server = new WebSocketServer({
       server: this.#http,
       maxPayload: PROTOCOL_LIMITS.frameBytesHard,
+      maxFragments: FRAGMENTS_MAX,
       // A frame of bad UTF-8 is refused by us with the link kept; the library would close it.
       skipUTF8Validation: true,
       perMessageDeflate: false,
       clientTracking: false,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
-    this.#server.on('connection', (socket, request) => this.#accept(socket, request.headers.origin));
+    this.#server.on('connection', (socket, request) => this.#accept(socket, request));
   }
 
   static async open(options: UsersPortOptions): Promise<UsersPort> {
@@ -131,15 +141,17 @@ export class UsersPort {
     await httpClosed;
   }
 
-  #accept(socket: WebSocket, origin: string | undefined): void {
-    const { connectionsMax, origins, metrics, clock } = this.#options;
-    const wire = new Wire(socket, clock.nowMs());
+  #accept(socket: WebSocket, request: IncomingMessage): void {
+    const { metrics, clock } = this.#options;
+    const nowMs = clock.nowMs();
+    const wire = new Wire(socket, nowMs);
     // The library has closed it, and said why: too large a frame, or not WebSocket. Nobody waits for an answer to that.
     socket.on('error', () => wire.close('protocol'));
-    const refusal = this.#refusal(socket, origin, { connectionsMax, origins });
+    this.#strangers.measure(wire, request.socket);
+    const refusal = this.#refusal(socket, request.headers.origin, nowMs);
     if (refusal !== undefined) {
       metrics.connectionsRefused.inc({ reason: refusal });
-      return wire.close(refusal);
+      return wire.close(refusal === 'silent' ? 'full' : refusal);
     }
     const connection = ulid();
     const session = new Session({
@@ -150,11 +162,13 @@ export class UsersPort {
     });
     const user = { session, wire };
     this.#users.add(user);
+    this.#strangers.add(wire, nowMs);
     metrics.connections.inc({ side: 'accepted' });
     for (const reason of this.#paused) wire.pause(reason);
     socket.on('message', (data, isBinary) => session.receive({ bytes: data as Buffer, isBinary }));
     socket.on('close', (code) => {
       this.#users.delete(user);
+      this.#strangers.left(wire);
       metrics.connections.dec({ side: 'accepted' });
       metrics.connectionsLost.inc({ side: 'accepted', code: String(wire.closedAs?.code ?? code) });
       this.#count(session.source, -1);
@@ -179,19 +193,23 @@ export class UsersPort {
     return false;
   }
 
-  #refusal(
-    socket: WebSocket,
-    origin: string | undefined,
-    { connectionsMax, origins }: Pick<UsersPortOptions, 'connectionsMax' | 'origins'>,
-  ): 'version' | 'full' | 'forbidden' | undefined {
+  #refusal(socket: WebSocket, origin: string | undefined, nowMs: number): Refusal | undefined {
+    const { connectionsMax, origins, metrics } = this.#options;
     if (socket.protocol !== SUBPROTOCOL) return 'version';
+    if (!isAllowedOrigin(origin, origins)) return 'forbidden';
+    const isFull = this.#users.size >= connectionsMax;
+    if (!isFull && !this.#strangers.isFull) return undefined;
+    if (this.#strangers.giveWay(nowMs)) {
+      metrics.connectionsRefused.inc({ reason: 'silent' });
+      return undefined;
+    }
     // Some of them may be dead, and are missed within a minute: whoever finds no room is to come back.
-    if (this.#users.size >= connectionsMax) return 'full';
-    return isAllowedOrigin(origin, origins) ? undefined : 'forbidden';
+    return isFull ? 'full' : 'silent';
   }
 
   async #admit(hello: Hello, wire: Wire): Promise<Admission> {
     const { admit, connectionsPerSubject } = this.#options;
+    this.#strangers.spoke(wire);
     const admission = await admit(hello);
     if (!admission.ok) return admission;
     // It has left while its token was looked at: nobody would count it off again.

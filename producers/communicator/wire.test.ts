@@ -134,6 +134,12 @@ describe('a wire', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('that is cut off is read no more, also while its end is not heard', () => {
+    socket.isDeaf = true;
+    wire.cutOff('protocol');
+    expect([socket.closes[0]?.[0], socket.isPaused]).toEqual([4503, true]);
+  });
+
   test('says nothing of how it ended where its peer was first', () => {
     socket.readyState = 2;
     wire.close('protocol');
