@@ -10,7 +10,7 @@ export const communicatorSettings = {
   sources: setting.list({
     variable: 'PMC_SOURCES',
     description:
-      'Chat sources to connect to, as WebSocket URLs; replaces the built-in simulator. `legacy+` or `pmc.v1+` in front fixes what is spoken.',
+      'Chat sources to connect to, as WebSocket URLs; replaces the built-in simulator. `legacy+` or `pmc.v1+` in front fixes what is spoken. Several communicators share them, so all have the same list: one that is given to a communicator without it is dialled by nobody, and is `elsewhere` in the `/ready` of all that have it.',
     item: /^(?:(?:legacy|pmc\.v1)\+)?wss?:\/\/[^\s,#]+$/,
     itemText: 'ws:// or wss:// URLs without a fragment',
   }),

@@ -35,6 +35,7 @@ beforeEach(() => {
       expected: slowly('expected', 1),
       take: (name) => void told.push(`take ${name}`),
       letGo: (name) => void told.push(`let go ${name}`),
+      assigned: () => void told.push('assigned'),
     },
     own: { note: (name, isOurs) => void told.push(`${isOurs ? 'own' : 'foreign'} ${name}`) },
     checkpoints: { open: slowly('opened', 3) },
@@ -94,16 +95,16 @@ test('the first assignment ends it: what is noted and was given to nobody here i
   // As the ownership does it: first what is taken and let go, then that it is done.
   held.letGo('elsewhere');
   held.assigned();
-  expect(told).toEqual(['foreign elsewhere', 'let go elsewhere', 'foreign counting']);
+  expect(told).toEqual(['foreign elsewhere', 'let go elsewhere', 'foreign counting', 'assigned']);
   expect([...held.held]).toEqual([]);
   told = [];
   held.hold();
   held.assigned();
-  expect(told).toEqual([]);
+  expect(told).toEqual(['assigned']);
 });
 
 test('one that was not held is noted when it is taken', () => {
   held.take('mine');
   held.assigned();
-  expect(told).toEqual(['own mine', 'take mine', 'foreign counting', 'foreign elsewhere']);
+  expect(told).toEqual(['own mine', 'take mine', 'foreign counting', 'foreign elsewhere', 'assigned']);
 });

@@ -12,7 +12,7 @@ import type { OwnSources } from './spool/own-sources.ts';
 import type { Spool } from './spool/spool.ts';
 
 export interface HeldSourcesOptions {
-  readonly links: Pick<SourceLinks, 'hold' | 'expected' | 'take' | 'letGo'>;
+  readonly links: Pick<SourceLinks, 'hold' | 'expected' | 'take' | 'letGo' | 'assigned'>;
   readonly own: Pick<OwnSources, 'note'>;
   /** As the disk has them. */
   readonly last: readonly string[];
@@ -89,5 +89,6 @@ export class HeldSources implements Dialled {
     this.#options.metrics.sourcesHeld.set(0);
     for (const source of this.#unclaimed) this.#options.own.note(source, false);
     this.#unclaimed.clear();
+    this.#options.links.assigned();
   }
 }

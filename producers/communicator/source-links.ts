@@ -12,7 +12,7 @@ import { PacedReading } from './paced-reading.ts';
 import type { SavedPositions } from './saved-positions.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-options.ts';
-import { type Peer, type PeerKind, SourceLink } from './source-link.ts';
+import { type LinkState, type Peer, type PeerKind, SourceLink } from './source-link.ts';
 import type { Source } from './sources.ts';
 import type { Spool } from './spool/spool.ts';
 import type { PauseReason, Wire } from './wire.ts';
@@ -31,6 +31,12 @@ export interface SourceLinksOptions {
   readonly metrics: CommunicatorMetrics;
 }
 
+export interface SourceFact {
+  readonly name: string;
+  readonly state: LinkState | 'elsewhere';
+  readonly lastError?: string | undefined;
+}
+
 const POSITION_BACKOFF = { initialMs: 250, maxMs: 5_000 };
 
 export class SourceLinks {
@@ -38,6 +44,7 @@ export class SourceLinks {
   readonly #links = new Map<string, SourceLink>();
   readonly #paused = new Set<PauseReason>();
   readonly #leaving = new Set<Promise<void>>();
+  #isAssigned = false;
   #isStopping = false;
 
   constructor(options: SourceLinksOptions) {
@@ -51,8 +58,17 @@ export class SourceLinks {
     return [...this.#links.values()].filter(({ state }) => state === 'open').length;
   }
 
-  facts(): readonly object[] {
-    return [...this.#links.values()].map(({ name, state, lastError }) => ({ name, state, lastError }));
+  /** Of each source in the list. Whether another communicator, to which one was given, has it in its list, nobody here knows. */
+  facts(): readonly SourceFact[] {
+    const here = [...this.#links.values()].map(({ name, state, lastError }) => ({ name, state, lastError }));
+    if (!this.#isAssigned) return here;
+    const elsewhere = [...this.#options.sources.keys()].filter((name) => !this.#links.has(name));
+    return [...here, ...elsewhere.map((name) => ({ name, state: 'elsewhere' as const }))];
+  }
+
+  /** What is not ours by now was given to another. */
+  assigned(): void {
+    this.#isAssigned = true;
   }
 
   take(name: string): void {

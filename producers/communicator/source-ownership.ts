@@ -1,5 +1,6 @@
 // Which sources this communicator dials: those whose partition of pmc.sources the consumer group gave it. Several communicators
 // share the sources by nothing but that; when one dies the group gives its partitions to another within the session timeout.
+// So all have the same list: a source that is given to one that has it not in its list is dialled by nobody.
 // A source is let go only when the next assignment is known: for a moment two may dial it, which is allowed, but none never.
 import type { LogClients } from '../../kafka/connect.ts';
 import { openReader } from '../../kafka/connect.ts';
