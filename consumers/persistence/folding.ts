@@ -13,6 +13,16 @@ import { type FoldedPartition, foldSome } from './fold-some.ts';
 /** How often it has a turn, at least, while the store has more important work. */
 const TURN_MS = 1_000;
 
+/** Partitions whose trouble the health check tells. */
+const NAMED_MAX = 3;
+
+interface Failing {
+  /** In a row. */
+  readonly times: number;
+  readonly restsUntilMs: number;
+  readonly why: string;
+}
+
 export interface FoldingOptions {
   readonly pool: Pool;
   readonly logger: Logger;
@@ -29,7 +39,7 @@ export class Folding {
   readonly #options: Required<FoldingOptions>;
   readonly #behind = new Map<string, FoldedPartition>();
   /** Those whose last fold failed, each with a pause of its own: the others go on meanwhile. */
-  readonly #failing = new Map<string, { readonly times: number; readonly restsUntilMs: number }>();
+  readonly #failing = new Map<string, Failing>();
   /** Ends when another one comes to be behind. */
   #resting: AbortController | undefined;
   readonly #stopping = new AbortController();
@@ -95,7 +105,7 @@ export class Folding {
   }
 
   async #fold(name: string, at: FoldedPartition): Promise<void> {
-    const { pool, report, onFolded } = this.#options;
+    const { pool, onFolded } = this.#options;
     const { signal } = this.#stopping;
     this.#behind.delete(name);
     try {
@@ -103,7 +113,7 @@ export class Folding {
       killPoint('persistence.fold.committed');
       onFolded(references);
       if (isBehind) this.#behind.set(name, at);
-      if (this.#failing.delete(name) && this.#failing.size === 0) report('fold', true, 'goes on');
+      if (this.#failing.delete(name)) this.#report();
     } catch (error) {
       this.#behind.set(name, at);
       if (!signal.aborted) this.#failed(name, at, error);
@@ -111,12 +121,23 @@ export class Folding {
   }
 
   #failed(name: string, at: FoldedPartition, error: unknown): void {
-    const { logger, backoff, report } = this.#options;
+    const { logger, backoff } = this.#options;
     const times = (this.#failing.get(name)?.times ?? 0) + 1;
     const delayMs = backoffMs(times, backoff);
-    this.#failing.set(name, { times, restsUntilMs: performance.now() + delayMs });
-    report('fold', false, `partition ${at.partition} waits: ${describeError(error)}`);
+    const why = `partition ${at.partition} waits: ${describeError(error)}`;
+    this.#failing.set(name, { times, restsUntilMs: performance.now() + delayMs, why });
+    this.#report();
     logger.warn({ ...at, attempt: times, delayMs, error: describeError(error) }, 'persistence.fold.retry');
+  }
+
+  #report(): void {
+    const all = [...this.#failing.values()].map(({ why }) => why);
+    const more = all.length > NAMED_MAX ? `; ${all.length - NAMED_MAX} more` : '';
+    this.#options.report(
+      'fold',
+      all.length === 0,
+      all.length === 0 ? 'goes on' : all.slice(0, NAMED_MAX).join('; ') + more,
+    );
   }
 
   #restMs(name: string, nowMs: number): number {

@@ -174,6 +174,18 @@ describe('above its rate', () => {
     expect(rig.incoming()).toBe(4);
   });
 
+  test('typing that was settled before anybody here knew is answered when it comes again', async () => {
+    peer.socket.closed(1006);
+    peer = await rig.welcomed({ resume: { out: { epoch: 'E1', seq: 10, acked: 10 } } }, LIMITED);
+    for (let seq = 11; seq <= 13; seq += 1) peer.say(typing(seq));
+    await rig.settled();
+    expect(peer.heard()).toMatchObject([{ op: 'ack', upto: 13 }]);
+    peer.say(typing(5));
+    await rig.settled();
+    expect(peer.heard()).toMatchObject([{ op: 'ack', upto: 13 }]);
+    expect([rig.incoming(), rig.elsewhere()]).toEqual([3, { sampled: 1 }]);
+  });
+
   test('typing without a number is refused for good by its id: nobody waits for it', async () => {
     for (let count = 1; count <= 4; count += 1) peer.say(typing(undefined));
     await rig.settled();

@@ -183,12 +183,14 @@ export class EventIntake {
     refusing: Refusing,
     nowMs: number,
   ): void {
-    const { account, state } = named.open;
+    const { account, state, acks } = named.open;
     if (arrival.kind === 'new' && isPassing(parsed)) {
       this.#begin(sizeBytes);
       this.#options.streams.sampled(state, account, named.seq, () => this.#end(sizeBytes));
       // With another body, the number is on its way with the first.
     } else if (arrival.kind === 'new') account.release(named.seq, nowMs, refusing.waitMs);
+    // Settled long ago, as far as anybody knows: nothing else would tell its peer.
+    else if (arrival.kind === 'forgotten' && isPassing(parsed)) acks.due();
     this.#refuseForNow(named, parsed, refusing, nowMs);
     if (account.isFull) this.#tooManyGaps('rateAbuse');
   }
