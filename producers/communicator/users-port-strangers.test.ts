@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
 import { type Limits, openOn, PATIENCE_MS, type User } from './users-port.testing.ts';
+import { Wire } from './wire.ts';
 
 vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   const { RegistryInMemory: SchemaRegistry } = await import('../../kafka/registry-in-memory.testing.ts');
@@ -16,10 +17,17 @@ async function open(limits: Limits = {}) {
   const [number = 0] = await freePorts(1);
   return await openOn(number, limits);
 }
+const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  '',
+].join('\r\n');
 
 /** A connection that says these bytes; and, when it has ended, all that it heard. */
 function raw(port: number, said: string): { readonly socket: Socket; readonly heard: Promise<string> } {
-  const socket = connect(port, '127.0.0.1', () => socket.write(said));
+  const socket = connect(port, '127.0.0.1', () => socket.write(said, 'latin1'));
   onTestFinished(() => void socket.destroy());
   let heard = '';
   socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1'))).on('error', () => undefined);
@@ -104,6 +112,22 @@ describe('one that has not said hello', () => {
     wild.socket.send('x'.repeat(1_000_000), { fin: false });
     expect(await wild.closedWith).toBe(4503);
     expect(wild.heard).toEqual([]);
+  });
+
+  test.each([
+    ['its subprotocol', ''],
+    ['its token', 'Sec-WebSocket-Protocol: pmc.v1\r\n'],
+  ])('or is refused for %s is read no further where it sends that, until it is gone', async (_what, protocol) => {
+    const cutOff = vi.spyOn(Wire.prototype, 'cutOff');
+    onTestFinished(() => cutOff.mockRestore());
+    const { address, port } = await open();
+    const hello = JSON.stringify({ op: 'hello', v: 1, stream: 's', epoch: 'E1', token: 'nobody' });
+    const unmasked = '\0\0\0\0';
+    const text = `\x81${String.fromCharCode(0x80 + hello.length)}${unmasked}${hello}`;
+    const fragment = `\x01\xff\0\0\0\0\0\x0f\xff\xff${unmasked}${'x'.repeat(1_000_000)}`;
+    await raw(address.port, `${GET}${UPGRADE}${protocol}\r\n${text}${fragment}`).heard;
+    expect(cutOff).toHaveBeenCalled();
+    await vi.waitFor(() => expect(port.connections).toBe(0), PATIENCE_MS);
   });
 
   test('is closed where it sends that in very many pieces', async () => {

@@ -147,7 +147,8 @@ export class UsersPort {
     const wire = new Wire(socket, nowMs);
     // The library has closed it, and said why: too large a frame, or not WebSocket. Nobody waits for an answer to that.
     socket.on('error', () => wire.close('protocol'));
-    this.#strangers.measure(wire, request.socket);
+    const tcp = request.socket;
+    this.#strangers.measure(wire, tcp);
     const refusal = this.#refusal(socket, request.headers.origin, nowMs);
     if (refusal !== undefined) {
       metrics.connectionsRefused.inc({ reason: refusal });
@@ -158,7 +159,13 @@ export class UsersPort {
       ...this.#options.session,
       wire,
       connection,
-      admit: (hello) => this.#admit(hello, wire),
+      admit: async (hello) => {
+        this.#strangers.spoke(wire);
+        const admission = await this.#admit(hello, wire);
+        // It has two seconds to hear of that, and may send on.
+        if (!admission.ok) this.#strangers.measure(wire, tcp);
+        return admission;
+      },
     });
     const user = { session, wire };
     this.#users.add(user);
@@ -209,7 +216,6 @@ export class UsersPort {
 
   async #admit(hello: Hello, wire: Wire): Promise<Admission> {
     const { admit, connectionsPerSubject } = this.#options;
-    this.#strangers.spoke(wire);
     const admission = await admit(hello);
     if (!admission.ok) return admission;
     // It has left while its token was looked at: nobody would count it off again.
