@@ -59,6 +59,8 @@ describe('several attempts', () => {
     expect(refused.reason).toBe('reset, then answered 410');
     const away = lastWord([judge(lost, KEYED), judge(notSent, KEYED)]);
     expect(away).toMatchObject({ status: 'unknown', isRepeatable: true, isEndpointIll: true });
+    const busy = lastWord([judge(lost, KEYED), judge(notBegun, KEYED)]);
+    expect(busy).toMatchObject({ status: 'unknown', isRepeatable: true, isEndpointIll: false, isOurs: true });
   });
 
   it.each([notSent, answered(409), answered(404), answered(500)])(

@@ -84,6 +84,6 @@ export function lastWord(attempts: readonly Attempt[]): Attempt {
   if (last === undefined) throw new RangeError('no attempt was made');
   const doubtful = attempts.find(({ status }) => status === 'unknown');
   if (last.status !== 'failed' || doubtful === undefined) return last;
-  const { isRepeatable, isEndpointIll } = last;
-  return { ...doubtful, reason: `${doubtful.reason}, then ${last.reason}`, isRepeatable, isEndpointIll };
+  const { status, answer } = doubtful;
+  return { ...last, status, answer, reason: `${doubtful.reason}, then ${last.reason}` };
 }
