@@ -73,7 +73,7 @@ export function communicatorMetrics(registry: Registry) {
     }),
     connectionsRefused: new Counter({
       name: 'pmc_connections_refused_total',
-      help: 'User connections that were closed before their hello, by reason: version, full (PMC_CONNECTIONS_MAX), forbidden, silent (10,000 had said no hello yet, or this one for a second, and another came); sockets are those that were not taken at all, above it by 1,000.',
+      help: 'User connections that were closed before their hello, by reason: version, full (PMC_CONNECTIONS_MAX), forbidden, silent (10,000 had said no hello yet, or this one for a second, and another came); sockets are those of no user (handshakes, and others of this list that are ending), of which there are 1,000, that ended after a second for another one or were not taken at all.',
       labelNames: ['reason'] as const,
       registers,
     }),

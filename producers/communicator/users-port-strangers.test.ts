@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
@@ -11,6 +12,7 @@ vi.mock('@kafkajs/confluent-schema-registry', async (original) => {
   return { ...(await original<object>()), SchemaRegistry };
 });
 
+const SAID_NOTHING_MS = 1_000;
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\n';
 
 async function open(limits: Limits = {}) {
@@ -25,13 +27,21 @@ const UPGRADE = [
   '',
 ].join('\r\n');
 
-/** A connection that says these bytes; and, when it has ended, all that it heard. */
-function raw(port: number, said: string): { readonly socket: Socket; readonly heard: Promise<string> } {
+interface Raw {
+  readonly socket: Socket;
+  /** All, when it has ended. */
+  readonly heard: Promise<string>;
+  readonly heardSoFar: () => string;
+}
+
+/** A connection that says these bytes. */
+function raw(port: number, said: string): Raw {
   const socket = connect(port, '127.0.0.1', () => socket.write(said, 'latin1'));
   onTestFinished(() => void socket.destroy());
   let heard = '';
   socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1'))).on('error', () => undefined);
-  return { socket, heard: new Promise((resolve) => socket.once('close', () => resolve(heard))) };
+  const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(heard)));
+  return { socket, heard: ended, heardSoFar: () => heard };
 }
 
 describe('a connection that is no WebSocket', () => {
@@ -48,22 +58,64 @@ describe('a connection that is no WebSocket', () => {
     expect(await raw(address.port, `${GET}\r\n`).heard).toMatch(/^HTTP\/1\.1 426 .*\r\nconnection: close\r\n/is);
   });
 
-  test('finds an end of sockets, which is counted, above the number at which users are told to come back', async () => {
+  /** So many that say nothing, each connected before the next. */
+  async function mute(number: number, count: number): Promise<readonly Raw[]> {
+    const all: Raw[] = [];
+    while (all.length < count) {
+      const one = raw(number, '');
+      all.push(one);
+      await once(one.socket, 'connect');
+    }
+    return all;
+  }
+
+  test('is one of a bounded number: one more is not taken, which is counted, and those who are there stay', async () => {
     const { address, user, metrics } = await open({ connectionsMax: 1, limits: { spareSockets: 2 } });
     const ana = await user().hello('ana');
-    const silent = [raw(address.port, ''), raw(address.port, '')];
-    for (const { socket } of silent) await once(socket, 'connect');
+    const [first] = await mute(address.port, 2);
     expect(await raw(address.port, '').heard).toBe('');
     expect((await metrics.connectionsRefused.get()).values).toEqual([{ labels: { reason: 'sockets' }, value: 1 }]);
     expect(ana.socket.readyState).toBe(ana.socket.OPEN);
-    silent[0]?.socket.destroy();
+    first?.socket.destroy();
     await vi.waitFor(async () => expect(await user().closedWith).toBe(4009), PATIENCE_MS);
+  });
+
+  test('and has had a second for it gives its place to whoever comes, the first of them first', async () => {
+    const { address, user, rig, metrics } = await open({ connectionsMax: 1, limits: { spareSockets: 2 } });
+    const [first, second, third] = await mute(address.port, 3);
+    expect(await third?.heard).toBe('');
+    rig.nowMs += SAID_NOTHING_MS;
+    const ana = await user().hello('ana');
+    expect(ana.heard).toMatchObject([{ op: 'welcome' }]);
+    expect(await first?.heard).toBe('');
+    expect(second?.socket.destroyed).toBe(false);
+    expect((await metrics.connectionsRefused.get()).values).toEqual([{ labels: { reason: 'sockets' }, value: 2 }]);
+    // Who has become a user takes none of these places.
+    const [fourth] = await mute(address.port, 1);
+    expect(await user().closedWith).toBe(4009);
+    expect(await second?.heard).toBe('');
+    expect(fourth?.socket.destroyed).toBe(false);
+    expect(ana.socket.readyState).toBe(ana.socket.OPEN);
+  });
+
+  test.each([
+    ['was refused and does not hear it', 'Sec-WebSocket-Protocol: other\r\n', 2],
+    ['was closed for another and does not hear it', 'Sec-WebSocket-Protocol: pmc.v1\r\n', 1],
+  ])('nor does one that %s keep anybody out', async (_what, protocol, spareSockets) => {
+    const { address, user, rig, metrics } = await open({ connectionsMax: 1, limits: { spareSockets } });
+    for (let round = 0; round < 5; round += 1) {
+      const deaf = raw(address.port, `${GET}${UPGRADE}${protocol}\r\n`);
+      await once(deaf.socket, 'data');
+      rig.nowMs += SAID_NOTHING_MS;
+    }
+    expect((await user().hello('ana')).heard).toMatchObject([{ op: 'welcome' }]);
+    // They are of the bounded number: all but as many as it leaves room for have ended.
+    const { values } = await metrics.connectionsRefused.get();
+    expect(values).toContainEqual({ labels: { reason: 'sockets' }, value: 4 });
   });
 });
 
 describe('one that has not said hello', () => {
-  const SAID_NOTHING_MS = 1_000;
-
   /** So many that say nothing, each taken. */
   async function silent(user: () => User, count: number): Promise<readonly User[]> {
     const all = Array.from({ length: count }, () => user());
@@ -136,6 +188,22 @@ describe('one that has not said hello', () => {
     await once(wild.socket, 'open');
     for (let count = 0; count < 300; count += 1) wild.socket.send('x', { fin: false });
     expect(await wild.closedWith).toBe(1008);
+  });
+
+  test('and whoever has said it, is closed where it sends one frame in thousands of pieces', async () => {
+    const { address } = await open();
+    const hello = JSON.stringify({ op: 'hello', v: 1, stream: 's', epoch: 'E1' });
+    const unmasked = '\0\0\0\0';
+    const text = `\x81${String.fromCharCode(0x80 + hello.length)}${unmasked}${hello}`;
+    const ana = raw(address.port, `${GET}${UPGRADE}Sec-WebSocket-Protocol: pmc.v1\r\n\r\n${text}`);
+    await vi.waitFor(() => expect(ana.heardSoFar()).toContain('"welcome"'), PATIENCE_MS);
+    ana.socket.setNoDelay(true).write(`\x81\xfe\xfd\xe8${unmasked}`, 'latin1');
+    for (let count = 0; count < 6_000 && !ana.socket.destroyed; count += 1) {
+      ana.socket.write('x');
+      // Or they came together.
+      await nextTurn();
+    }
+    expect(await ana.heard).toContain('\x88\x02\x03\xf0');
   });
 
   test('may say a hello as large as a frame may be, and send events behind it', async () => {

@@ -1,6 +1,6 @@
 // The users' port: WebSockets that we accept. Each speaks pmc.v1 or is closed with a code that says what is wrong; who they are is
-// asked at hello. Bounded: connections in all and for each subject, handshakes by origin and in time, and sockets, so that whoever
-// opens them and says nothing takes none of the descriptors that Kafka and PostgreSQL need (of WebSockets see strangers.ts).
+// asked at hello. Bounded: connections in all and for each subject, handshakes by origin and in time, those who have not said hello
+// (strangers.ts), sockets that are no user's (spare-sockets.ts), and the pieces of a frame.
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { ulid } from 'ulid';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -13,6 +13,7 @@ import type { CommunicatorMetrics } from './metrics.ts';
 import { isAllowedOrigin } from './origins.ts';
 import { Session } from './session.ts';
 import type { SessionDeps } from './session-options.ts';
+import { SpareSockets } from './spare-sockets.ts';
 import { Strangers } from './strangers.ts';
 import { type PauseReason, Wire } from './wire.ts';
 
@@ -40,6 +41,10 @@ type Refusal = 'version' | 'forbidden' | 'full' | 'silent';
 const UPGRADE_REQUIRED = 426;
 /** However few bytes are in it, a fragment takes a hundred. */
 const FRAGMENTS_MAX = 256;
+/** Nor does a piece of a frame that the network brought, until the frame is whole. The largest has 2,000 of the smallest that are usual. */
+const PIECES_MAX = 4_096;
+/** Above all that there may be: whoever comes is taken before the one that goes for it is gone. */
+const MORE_SOCKETS = 100;
 const LIMITS = {
   /** Until a socket is a WebSocket; how often that is looked at. */
   handshakeMs: 10_000,
@@ -54,6 +59,7 @@ export class UsersPort {
   readonly #options: UsersPortOptions;
   readonly #users = new Set<User>();
   readonly #strangers: Strangers;
+  readonly #spare: SpareSockets;
   /** Connections of each subject. */
   readonly #ofSubject = new Map<string, number>();
   readonly #paused = new Set<PauseReason>();
@@ -71,12 +77,19 @@ export class UsersPort {
       const headers = { 'content-type': 'text/plain', connection: 'close' };
       response.writeHead(UPGRADE_REQUIRED, headers).end('This is a WebSocket address.\n');
     });
-    this.#http.maxConnections = options.connectionsMax + spareSockets;
-    this.#http.on('drop', () => options.metrics.connectionsRefused.inc({ reason: 'sockets' }));
+    const noRoom = (): void => options.metrics.connectionsRefused.inc({ reason: 'sockets' });
+    this.#spare = new SpareSockets(spareSockets, noRoom);
+    this.#http.maxConnections = options.connectionsMax + spareSockets + MORE_SOCKETS;
+    this.#http.on('drop', noRoom);
+    this.#http.on('connection', (socket) => {
+      socket.once('close', () => this.#spare.left(socket));
+      this.#spare.add(socket, options.clock.nowMs());
+    });
     this.#server = new WebSocketServer({
       server: this.#http,
       maxPayload: PROTOCOL_LIMITS.frameBytesHard,
       maxFragments: FRAGMENTS_MAX,
+      maxBufferedChunks: PIECES_MAX,
       // A frame of bad UTF-8 is refused by us with the link kept; the library would close it.
       skipUTF8Validation: true,
       perMessageDeflate: false,
@@ -149,7 +162,7 @@ export class UsersPort {
     socket.on('error', () => wire.close('protocol'));
     const tcp = request.socket;
     this.#strangers.measure(wire, tcp);
-    const refusal = this.#refusal(socket, request.headers.origin, nowMs);
+    const refusal = this.#refusal(socket, request, nowMs);
     if (refusal !== undefined) {
       metrics.connectionsRefused.inc({ reason: refusal });
       return wire.close(refusal === 'silent' ? 'full' : refusal);
@@ -169,7 +182,8 @@ export class UsersPort {
     });
     const user = { session, wire };
     this.#users.add(user);
-    this.#strangers.add(wire, nowMs);
+    this.#spare.left(tcp);
+    this.#strangers.add(wire, tcp, nowMs);
     metrics.connections.inc({ side: 'accepted' });
     for (const reason of this.#paused) wire.pause(reason);
     socket.on('message', (data, isBinary) => session.receive({ bytes: data as Buffer, isBinary }));
@@ -200,14 +214,18 @@ export class UsersPort {
     return false;
   }
 
-  #refusal(socket: WebSocket, origin: string | undefined, nowMs: number): Refusal | undefined {
+  #refusal(socket: WebSocket, { headers, socket: tcp }: IncomingMessage, nowMs: number): Refusal | undefined {
     const { connectionsMax, origins, metrics } = this.#options;
     if (socket.protocol !== SUBPROTOCOL) return 'version';
-    if (!isAllowedOrigin(origin, origins)) return 'forbidden';
+    if (!isAllowedOrigin(headers.origin, origins)) return 'forbidden';
     const isFull = this.#users.size >= connectionsMax;
     if (!isFull && !this.#strangers.isFull) return undefined;
-    if (this.#strangers.giveWay(nowMs)) {
+    const gone = this.#strangers.giveWay(nowMs);
+    if (gone !== undefined) {
       metrics.connectionsRefused.inc({ reason: 'silent' });
+      // Its close may take two seconds; the place of whoever came is the one that it has.
+      this.#spare.left(tcp);
+      this.#spare.add(gone, nowMs);
       return undefined;
     }
     // Some of them may be dead, and are missed within a minute: whoever finds no room is to come back.
