@@ -18,7 +18,7 @@ interface Told {
 
 const [TOPIC, ID] = ['t', 'an-id'];
 const [FETCH, VERSION] = [1, 17];
-const OFFSET_OUT_OF_RANGE = 1;
+const [OFFSET_OUT_OF_RANGE, NOT_LEADER] = [1, 6];
 const HOUR_MS = 3_600_000;
 const ENDS = { logStart: 0n, lastStable: 30n, highWatermark: 30n };
 const NOTHING: Told = {};
@@ -42,6 +42,8 @@ let ends: () => Promise<PartitionEnds>;
 let asked: FetchRequest[];
 let handedOver: string[];
 let warnings: string[];
+let shortened: string[];
+let lanes: AssignedLanes;
 let over: AbortController;
 let ended: Promise<void> | undefined;
 
@@ -96,7 +98,7 @@ function start(): void {
     { level: 'warn' },
     { write: (line) => void warnings.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const lanes = new AssignedLanes(leaders.map((_, partition) => ({ of: { topic: TOPIC, partition }, position: 0n })));
+  lanes = new AssignedLanes(leaders.map((_, partition) => ({ of: { topic: TOPIC, partition }, position: 0n })));
   const fetching = new Fetching({
     ...{ brokers: [], clientId: 'c', logger, onProgress: () => undefined },
     ends: async (_topic, [partition = 0]) => new Map([[partition, await ends()]]),
@@ -104,9 +106,14 @@ function start(): void {
   ended = fetching.run({
     ...{ lanes, incarnations: new Map([[TOPIC, ID]]), signal: over.signal, isHeld: () => false },
     onFetched: ({ of }, { first }) => handedOver.push(`${of.partition}:${first}`),
-    onShortened: () => Promise.resolve(),
+    onShortened: async ({ of }, begin) => void shortened.push(`${of.partition}:${begin}`),
     onRecreated: () => undefined,
   });
+}
+
+/** How often a partition was refused. */
+function refusals(): number {
+  return warnings.filter((one) => one === 'kafka.reader.fetch.refused').length;
 }
 
 /** Everybody's clocks, from now on. */
@@ -121,7 +128,7 @@ beforeEach(() => {
   tell = oneRecord;
   ends = () => Promise.resolve(ENDS);
   scripted = { metadata: rememberedMetadata(), fetchStored: answer };
-  [asked, handedOver, warnings, over] = [[], [], [], new AbortController()];
+  [asked, handedOver, warnings, shortened, over] = [[], [], [], [], new AbortController()];
 });
 
 afterEach(async () => {
@@ -160,7 +167,6 @@ test('a partition that was refused holds up no other one, though nobody can say 
     partition === 0 ? { errorCode: OFFSET_OUT_OF_RANGE } : offset < 5 ? records(offset) : NOTHING;
   ends = () => Promise.reject(new Error('no answer'));
   start();
-  const refusals = (): number => warnings.filter((one) => one === 'kafka.reader.fetch.refused').length;
   await vi.waitFor(() => expect(refusals()).toBe(2), { timeout: 20_000 });
   expect(handedOver).toEqual(['1:0', '1:1', '1:2', '1:3', '1:4']);
   expect(warnings).not.toContain('kafka.reader.fetch.failed');
@@ -169,6 +175,75 @@ test('a partition that was refused holds up no other one, though nobody can say 
     .flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions))
     .filter(({ partition, fetchOffset }) => partition === 1 && fetchOffset < 5n);
   expect(offsets.map(({ fetchOffset }) => fetchOffset)).toEqual([0n, 1n, 2n, 3n, 4n]);
+});
+
+test.for<[string, number]>([
+  ['where its log begins', OFFSET_OUT_OF_RANGE],
+  ['whether its topic is another', NOT_LEADER],
+])('a partition that was refused holds up no other one while nobody answers %s', async ([, errorCode]) => {
+  const { metadata } = scripted;
+  const unanswered = (): Promise<never> => new Promise(() => undefined);
+  ends = unanswered;
+  scripted.metadata = (options) => (refusals() > 0 && options.forceUpdate === true ? unanswered() : metadata(options));
+  tell = (partition, offset) => (partition === 0 ? { errorCode } : offset < 5 ? records(offset) : NOTHING);
+  start();
+  await vi.waitFor(() => expect(handedOver).toEqual(['1:0', '1:1', '1:2', '1:3', '1:4']), { timeout: 20_000 });
+  expect(warnings).toEqual(['kafka.reader.fetch.refused']);
+});
+
+test.for<[string, (question: PromiseWithResolvers<PartitionEnds>) => void]>([
+  ['a log that begins later', ({ resolve }) => resolve({ ...ENDS, logStart: 10n })],
+  ['a log that has become shorter', ({ resolve }) => resolve({ ...ENDS, highWatermark: 3n })],
+  ['nothing', ({ reject }) => reject(new Error('no answer'))],
+])('a partition that is sought while it is asked about is read there, though the answer is %s', async ([, settle]) => {
+  const question = Promise.withResolvers<PartitionEnds>();
+  ends = () => question.promise;
+  const seekable = [5, 6].map(records);
+  tell = (partition, offset) =>
+    partition === 1 ? NOTHING : offset < 5 ? { errorCode: OFFSET_OUT_OF_RANGE } : (seekable[offset - 5] ?? NOTHING);
+  start();
+  await vi.waitFor(() => expect(refusals()).toBe(1), { timeout: 20_000 });
+  lanes.moveTo({ topic: TOPIC, partition: 0 }, 5n);
+  await vi.waitFor(() => expect(handedOver).toEqual(['0:5', '0:6']), { timeout: 20_000 });
+  settle(question);
+  const { length } = asked;
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(length + 3), { timeout: 20_000 });
+  expect(lanes.all[0]).toMatchObject({ position: 7n, notBeforeMs: 0, moves: 1 });
+  expect(shortened).toEqual([]);
+});
+
+test('of a partition that is refused once more where it was sought one question is open at a time', async () => {
+  let questions = 0;
+  let question = Promise.withResolvers<PartitionEnds>();
+  ends = () => {
+    questions += 1;
+    return question.promise;
+  };
+  tell = (partition) => (partition === 0 ? { errorCode: OFFSET_OUT_OF_RANGE } : NOTHING);
+  start();
+  await vi.waitFor(() => expect(refusals()).toBe(1), { timeout: 20_000 });
+  lanes.moveTo({ topic: TOPIC, partition: 0 }, 50n);
+  await vi.waitFor(() => expect(refusals()).toBe(3), { timeout: 20_000 });
+  expect(questions).toBe(1);
+  const first = question;
+  question = Promise.withResolvers();
+  first.resolve(ENDS);
+  await vi.waitFor(() => expect(questions).toBe(2), { timeout: 20_000 });
+  question.resolve(ENDS);
+  await vi.waitFor(() => expect(shortened[0]).toBe('0:0'), { timeout: 20_000 });
+});
+
+test('an answer that comes after the assignment was lost moves nothing', async () => {
+  const question = Promise.withResolvers<PartitionEnds>();
+  ends = () => question.promise;
+  tell = (partition) => (partition === 0 ? { errorCode: OFFSET_OUT_OF_RANGE } : NOTHING);
+  start();
+  await vi.waitFor(() => expect(refusals()).toBe(1), { timeout: 20_000 });
+  over.abort();
+  await ended;
+  question.resolve({ ...ENDS, logStart: 10n });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(lanes.all[0]).toMatchObject({ position: 0n, moves: 0 });
 });
 
 test.for([70, 71, 106])('a fetch session that is out of step (code %s) is begun anew at once', async (code) => {

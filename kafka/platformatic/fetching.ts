@@ -4,7 +4,7 @@
 //
 // Topics are asked for by id: one that was deleted and created again under the same name is refused by the broker, not read.
 import { FetchIsolationLevels } from '@platformatic/kafka';
-import { backoffMs, pause } from '../../service/backoff.ts';
+import { backoffMs, pause, unlessAborted } from '../../service/backoff.ts';
 import { steadyClock } from '../../service/clock.ts';
 import { describeError, PmcError } from '../../service/errors.ts';
 import type { ClientOptions } from '../client-options.ts';
@@ -71,6 +71,8 @@ export class Fetching {
   #isLed = true;
   /** When the leaders were asked for last: the client goes by the wall clock, and asks for nothing as long as that is behind. */
   #ledMs = Number.NEGATIVE_INFINITY;
+  /** What goes on about partitions that were refused: one question of each. */
+  readonly #questions = new Map<Lane, Promise<void>>();
 
   constructor(options: FetchingOptions) {
     this.#options = options;
@@ -105,6 +107,7 @@ export class Fetching {
       }
     }
     await Promise.all([this.#client.close(true), ...brokers.values()]);
+    await Promise.all(this.#questions.values());
   }
 
   /** There may be something to ask for again: something was handed over, resumed or sought. */
@@ -159,7 +162,6 @@ export class Fetching {
     const answer = await this.#ask(request);
     this.#options.onProgress();
     let isQuiet = true;
-    const refused: (readonly [Lane, number])[] = [];
     for (const { topicId, partitions } of answer.responses) {
       for (const answered of partitions) {
         const lane = lanes.find(
@@ -169,7 +171,7 @@ export class Fetching {
         // Sought or lost in the meantime: what comes is not what is wanted.
         if (lane === undefined || asked !== lane.position || signal.aborted) continue;
         if (answered.errorCode !== 0) {
-          refused.push([lane, answered.errorCode]);
+          this.#refused(lane, answered.errorCode, task);
           continue;
         }
         const fetched = this.#read(lane, answered);
@@ -179,7 +181,6 @@ export class Fetching {
         task.onFetched(lane, fetched);
       }
     }
-    await Promise.all(refused.map(([lane, errorCode]) => this.#refused(lane, errorCode, task)));
     return isQuiet;
   }
 
@@ -211,19 +212,32 @@ export class Fetching {
     }
   }
 
-  async #refused(lane: Lane, errorCode: number, task: FetchTask): Promise<void> {
-    lane.notBeforeMs = steadyClock.nowMs() + REFUSED_PAUSE_MS;
+  /** Left out until it is known what is wrong with it. Nothing else waits for that: who is asked may be a broker that never answers. */
+  #refused(lane: Lane, errorCode: number, task: FetchTask): void {
     const { topic, partition } = lane.of;
     this.#options.logger.warn({ topic, partition, errorCode }, 'kafka.reader.fetch.refused');
+    // Sought while it was asked about, and refused there, too.
+    const isAsked = this.#questions.has(lane);
+    lane.notBeforeMs = isAsked ? steadyClock.nowMs() + REFUSED_PAUSE_MS : Number.POSITIVE_INFINITY;
+    if (isAsked) return;
+    const question = this.#explain(lane, errorCode, task).finally(() => this.#questions.delete(lane));
+    this.#questions.set(lane, question);
+  }
+
+  async #explain(lane: Lane, errorCode: number, task: FetchTask): Promise<void> {
+    const { moves, of } = lane;
+    let restMs = REFUSED_PAUSE_MS;
     try {
       if (errorCode === OFFSET_OUT_OF_RANGE) await this.#backToTheLog(lane, task);
-      else await this.#sameTopic(topic, task);
+      else await this.#sameTopic(of.topic, task);
     } catch (error) {
       if (task.signal.aborted) return;
-      // Fetched again, and asked again: the others of its broker do not wait for that.
-      lane.notBeforeMs = steadyClock.nowMs() + UNEXPLAINED_PAUSE_MS;
-      this.#options.logger.warn({ topic, partition, error: describeError(error) }, 'kafka.reader.refusal.unexplained');
+      restMs = UNEXPLAINED_PAUSE_MS;
+      this.#options.logger.warn({ ...of, error: describeError(error) }, 'kafka.reader.refusal.unexplained');
     }
+    // Where it was moved to, by this or by a seek, it has not been refused.
+    if (lane.moves === moves) lane.notBeforeMs = steadyClock.nowMs() + restMs;
+    this.wake();
   }
 
   /**
@@ -232,9 +246,10 @@ export class Fetching {
    */
   async #backToTheLog(lane: Lane, task: FetchTask): Promise<void> {
     const { topic, partition } = lane.of;
-    const end = (await this.#options.ends(topic, [partition])).get(partition);
+    const { moves } = lane;
+    const end = (await unlessAborted(this.#options.ends(topic, [partition]), task.signal)).get(partition);
     const { position } = lane;
-    if (end === undefined || task.signal.aborted) return;
+    if (end === undefined || task.signal.aborted || lane.moves !== moves) return;
     if (position >= end.logStart && position <= end.highWatermark) return;
     task.lanes.moveTo(lane.of, end.logStart);
     if (position > end.highWatermark) await task.onShortened(lane, end.logStart);
@@ -242,7 +257,8 @@ export class Fetching {
 
   /** Whether it is still the topic of the join. */
   async #sameTopic(topic: string, task: FetchTask): Promise<void> {
-    const { topics } = await this.#client.metadata({ topics: [topic], forceUpdate: true });
+    const question = this.#client.metadata({ topics: [topic], forceUpdate: true });
+    const { topics } = await unlessAborted(question, task.signal);
     const [before, now] = [task.incarnations.get(topic), topics.get(topic)?.id];
     if (now !== undefined && now !== before && !task.signal.aborted) task.onRecreated(topic, before, now);
   }
