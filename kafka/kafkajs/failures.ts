@@ -30,6 +30,8 @@ export function isCuredByNewClient(error: unknown): boolean {
   return (
     cause instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
     cause instanceof kafkajs.KafkaJSConnectionError ||
+    // Wrapped, where it rejoins.
+    innermost(error) instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
     innermost(error).message === NOT_CONNECTED
   );
 }

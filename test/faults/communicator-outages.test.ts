@@ -218,6 +218,8 @@ describe('a log that goes away after its first answer, before anybody was given 
     await until('the spool is empty', async () => (await bench.communicator.counter('spoolBytes')) === 0);
     // A member that is dead and not yet missed holds up the next assignment, which makes the time long in which the log can go away.
     expect(await bench.communicator.end('SIGKILL')).toBe('SIGKILL');
+    // What is sent before its end is seen went to nobody.
+    await until('its end is seen', () => !legacy.isOpen);
     load(source, user);
     flow(legacy, 2);
     start();
