@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { VersionRange } from './api-versions.ts';
+import { int16, int32 } from './big-endian.testing.ts';
 import { checkCluster } from './connect.ts';
 
 const [PRODUCE, METADATA, API_VERSIONS] = [0, 3, 18];
@@ -68,18 +69,6 @@ function metadata(ports: readonly number[]): Buffer {
   const host = Buffer.from('127.0.0.1');
   const brokers = ports.flatMap((port, id) => [int32(id), int16(host.length), host, int32(port), int16(-1)]);
   return Buffer.concat([int32(ports.length), ...brokers, int32(0), int32(0)]);
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
 }
 
 async function check(port: number, appenderClient: 'kafkajs' | 'platformatic' = 'kafkajs'): Promise<void> {

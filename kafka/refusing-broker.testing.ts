@@ -1,6 +1,7 @@
 // A listener that speaks just enough of the protocol to let somebody log in, or not. Behind a refusal it resets the connection, as a machine does
 // that has not read all that was sent to it.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { int16, int32 } from './big-endian.testing.ts';
 
 const [SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE] = [17, 18, 36];
 /** In the one version of each that is answered here. */
@@ -77,16 +78,4 @@ function answerTo(key: number, version: number, isLetIn: boolean): Buffer | unde
 
 function text(value: string): Buffer {
   return Buffer.concat([int16(value.length), Buffer.from(value)]);
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeInt16BE(value);
-  return bytes;
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
 }

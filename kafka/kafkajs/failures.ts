@@ -27,12 +27,12 @@ export function failedAppend(error: unknown, to: TopicPartition): Exclude<Append
  */
 export function isCuredByNewClient(error: unknown): boolean {
   const cause = error instanceof kafkajs.KafkaJSNumberOfRetriesExceeded ? error.cause : error;
+  const root = innermost(error);
   return (
-    cause instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
     cause instanceof kafkajs.KafkaJSConnectionError ||
-    // Wrapped, where it rejoins.
-    innermost(error) instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
-    innermost(error).message === NOT_CONNECTED
+    // As it is where a member joins, and wrapped where it joins again.
+    root instanceof kafkajs.KafkaJSGroupCoordinatorNotFound ||
+    root.message === NOT_CONNECTED
   );
 }
 

@@ -159,20 +159,28 @@ describe('a client that times out again and again', () => {
   });
 });
 
-test('a consumer that kafkajs gives up because the coordinator of its group is not found is replaced', async () => {
-  const old = script.consumer;
-  script.consumer = new ScriptedConsumer();
-  // Its types do not mention what it is made of.
-  const error = Reflect.construct(kafkajs.KafkaJSGroupCoordinatorNotFound, [
-    'Failed to find group coordinator',
-  ]) as Error;
-  old.emit(old.events.CRASH, { payload: { error, restart: false } });
-  await vi.advanceTimersByTimeAsync(1_000);
-  script.consumer.join([0]);
-  await script.consumer.deliver([7]);
-  expect(script.fatal).toEqual([]);
-  expect(script.consumer.committed).toEqual(['8']);
-});
+// Its types do not mention what it is made of.
+const notFound = Reflect.construct(kafkajs.KafkaJSGroupCoordinatorNotFound, [
+  'Failed to find group coordinator',
+]) as Error;
+const notFoundAgain = Object.assign(new kafkajs.KafkaJSNonRetriableError(notFound), { cause: notFound });
+
+test.each([
+  ['it joins', notFound],
+  ['it joins again', notFoundAgain],
+])(
+  'a consumer that kafkajs gives up because the coordinator of its group is not found when %s is replaced',
+  async (_when, error) => {
+    const old = script.consumer;
+    script.consumer = new ScriptedConsumer();
+    old.emit(old.events.CRASH, { payload: { error, restart: false } });
+    await vi.advanceTimersByTimeAsync(1_000);
+    script.consumer.join([0]);
+    await script.consumer.deliver([7]);
+    expect(script.fatal).toEqual([]);
+    expect(script.consumer.committed).toEqual(['8']);
+  },
+);
 
 test('a consumer that kafkajs gives up because of bytes that it cannot read is replaced', async () => {
   const old = script.consumer;
