@@ -55,6 +55,36 @@ test('row 42 · a question that one broker did not answer is asked of the next, 
   expect(await askedUntil(adminOf(ports), others)).toEqual([asked[1]]);
 });
 
+test('row 42 · many questions that one broker did not answer are asked of another, however many they were', async () => {
+  const ports = [await silent(), await silent(), await silent()];
+  const [first = 0] = await askedUntil(adminOf(ports), ports);
+  const others = ports.filter((port) => port !== first);
+  const asked = await Promise.all(ports.map(() => askedUntil(adminOf(ports), others)));
+  expect(asked).toEqual(ports.map(() => [first, expect.any(Number)]));
+});
+
+test('row 42 · what a certain broker did not answer says nothing about the one that others are asked of', async () => {
+  const ports = [await silent(), await silent()];
+  const admin = adminOf(ports, 0);
+  const asked = await askedUntil(admin, ports);
+  await new Promise((resolve) => {
+    void admin[kPerformWithRetry]('of a leader', (answered) => answered(new NetworkError('closed')), resolve);
+  });
+  expect(await askedUntil(admin, ports)).toEqual(asked);
+});
+
+test('row 42 · a broker that takes no connection is tried once, not by each new client', async () => {
+  const closed = await silent();
+  await new Promise((resolve) => servers.pop()?.close(resolve));
+  const ports = [closed, await silent()];
+  const failures: unknown[] = [];
+  for (const admin of [adminOf(ports), adminOf(ports)]) {
+    admin.on('client:broker:failed', (failure) => failures.push(failure));
+    expect(await askedUntil(admin, ports)).toEqual([ports[1]]);
+  }
+  expect(failures).toHaveLength(1);
+});
+
 test('row 42 · also of a client that tries nothing twice', async () => {
   const ports = [await silent(), await silent(), await silent()];
   const admin = adminOf(ports, 0);

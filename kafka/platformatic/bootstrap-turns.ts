@@ -1,32 +1,63 @@
-// A patch of @platformatic/kafka 2.12.1: `Base[kGetBootstrapConnection]` and `Base[kPerformWithRetry]`, dist/clients/base/base.js.
+// A patch of @platformatic/kafka 2.12.1: `ConnectionPool.getFirstAvailable`, dist/network/connection-pool.js, and
+// `Base[kPerformWithRetry]`, dist/clients/base/base.js.
 //
 // Why. What any broker can answer is asked of the first one that takes a connection. Most questions (who coordinates a group, which topics
 // there are) go to that one again at each retry, also where it, or what stands before it, closes the connection or says nothing: with
 // two sound brokers behind it, no member joined its group and nothing was learnt about a topic.
 //
-// What differs. After an attempt that failed the next broker is asked, and from then on; by all clients of this process, so that one
-// made anew does not find out once more.
+// What differs. The broker that failed somebody last is asked last, by all clients of this process, so that one made anew does not find
+// out once more. Remembered is who failed, not how often: of three questions that wait for one broker and fail together each would
+// pass on the turn, and with three brokers the same one was asked again.
 //
 // How. In memory, as kafkajs/patches/idle-timers.ts says, and around the library's own functions.
-import { Base, type Callback, type Connection, kGetBootstrapConnection, kPerformWithRetry } from '@platformatic/kafka';
+import {
+  Base,
+  type Broker,
+  type Callback,
+  type Connection,
+  ConnectionPool,
+  kGetBootstrapConnection,
+  kPerformWithRetry,
+} from '@platformatic/kafka';
 import { assertReviewed } from '../reviewed.ts';
 
-const MODULE = '@platformatic/kafka, clients/base/base.js';
-const REVIEWED_SHA256 = '1de5c525ef91016f026be67893d6dd865802bf4f00a6fe1bb99e244f8c642a33';
+const MODULE = '@platformatic/kafka, clients/base/base.js and network/connection-pool.js';
+const REVIEWED_SHA256 = '9f40feb7b702b4c4a91707e88563657610dd6df672c6c4b150765f7b5eb24fea';
 
 export type BaseClass = { readonly prototype: Pick<Base, typeof kGetBootstrapConnection | typeof kPerformWithRetry> };
+export type PoolClass = { readonly prototype: Pick<ConnectionPool, 'getFirstAvailable'> };
+
+type GetFirstAvailable = (this: ConnectionPool, brokers: Broker[], callback: Callback<Connection>) => void;
+
+/** A question under way, and who it was asked of where any broker will do. */
+type Question = { asked?: string };
 
 const patched = new WeakSet<BaseClass['prototype']>();
-let turn = 0;
+/** Who failed somebody, the last one last. */
+const failed = new Set<string>();
+/** The one whose function is running: each of the library's asks for its connection before it waits for anything. */
+let current: Question = {};
 
-export function patchBootstrapTurns({ prototype }: BaseClass = Base): void {
+export function patchBootstrapTurns(
+  { prototype }: BaseClass = Base,
+  { prototype: pool }: PoolClass = ConnectionPool,
+): void {
   if (patched.has(prototype)) return;
   const { [kGetBootstrapConnection]: connect, [kPerformWithRetry]: perform } = prototype;
-  assertReviewed(MODULE, `${String(connect)}${String(perform)}`, REVIEWED_SHA256);
-  prototype[kGetBootstrapConnection] = function connectInTurn(this: Base, callback: Callback<Connection>) {
-    // Taken modulo how many there are.
-    connect.call(this, callback, turn);
-  };
+  const getFirstAvailable: GetFirstAvailable = pool.getFirstAvailable;
+  assertReviewed(MODULE, `${String(connect)}${String(getFirstAvailable)}${String(perform)}`, REVIEWED_SHA256);
+  pool.getFirstAvailable = function getLeastFailed(
+    this: ConnectionPool,
+    brokers: Broker[],
+    callback: Callback<Connection>,
+  ) {
+    const inOrder = leastFailedFirst(brokers);
+    const question = current;
+    getFirstAvailable.call(this, inOrder, (error, connection) => {
+      if (connection) question.asked = taker(inOrder, connection);
+      callback(error, connection);
+    });
+  } as ConnectionPool['getFirstAvailable'];
   prototype[kPerformWithRetry] = function performInTurn(
     this: Base,
     ...args: Parameters<Base[typeof kPerformWithRetry]>
@@ -34,12 +65,45 @@ export function patchBootstrapTurns({ prototype }: BaseClass = Base): void {
     const [operationId, operation, callback, attempt = 0, ...rest] = args;
     // Called by itself for each retry, with the operation that it was given.
     if (attempt > 0) return Reflect.apply(perform, this, args);
-    const judged: typeof operation = (answered, nth) =>
-      operation((error, result) => {
-        if (error) turn += 1;
-        answered(error, result);
-      }, nth);
+    const judged: typeof operation = (answered, nth) => {
+      const question: Question = {};
+      const outer = current;
+      current = question;
+      try {
+        operation((error, result) => {
+          if (error && question.asked !== undefined) isLast(question.asked);
+          answered(error, result);
+        }, nth);
+      } finally {
+        current = outer;
+      }
+    };
     return Reflect.apply(perform, this, [operationId, judged, callback, attempt, ...rest]);
   } as typeof perform;
   patched.add(prototype);
+}
+
+function leastFailedFirst(brokers: readonly Broker[]): Broker[] {
+  const order = [...failed];
+  const rank = (broker: Broker): number => order.indexOf(named(broker));
+  return [...brokers].sort((one, other) => rank(one) - rank(other));
+}
+
+/** Who took the connection; those that were tried before it did not. */
+function taker(tried: readonly Broker[], { host = '', port = 0 }: Connection): string {
+  const name = named({ host, port });
+  for (const broker of tried) {
+    if (named(broker) === name) break;
+    isLast(named(broker));
+  }
+  return name;
+}
+
+function isLast(name: string): void {
+  failed.delete(name);
+  failed.add(name);
+}
+
+function named({ host, port }: Broker): string {
+  return `${host}:${port}`;
 }
