@@ -27,8 +27,6 @@ const REVIEWED_SHA256 = '9f40feb7b702b4c4a91707e88563657610dd6df672c6c4b150765f7
 export type BaseClass = { readonly prototype: Pick<Base, typeof kGetBootstrapConnection | typeof kPerformWithRetry> };
 export type PoolClass = { readonly prototype: Pick<ConnectionPool, 'getFirstAvailable'> };
 
-type GetFirstAvailable = (this: ConnectionPool, brokers: Broker[], callback: Callback<Connection>) => void;
-
 /** A question under way, and who it was asked of where any broker will do. */
 type Question = { asked?: string };
 
@@ -44,7 +42,7 @@ export function patchBootstrapTurns(
 ): void {
   if (patched.has(prototype)) return;
   const { [kGetBootstrapConnection]: connect, [kPerformWithRetry]: perform } = prototype;
-  const getFirstAvailable: GetFirstAvailable = pool.getFirstAvailable;
+  const { getFirstAvailable } = pool;
   assertReviewed(MODULE, `${String(connect)}${String(getFirstAvailable)}${String(perform)}`, REVIEWED_SHA256);
   pool.getFirstAvailable = function getLeastFailed(
     this: ConnectionPool,
@@ -53,10 +51,11 @@ export function patchBootstrapTurns(
   ) {
     const inOrder = leastFailedFirst(brokers);
     const question = current;
-    getFirstAvailable.call(this, inOrder, (error, connection) => {
+    const taken: Callback<Connection> = (error, connection) => {
       if (connection) question.asked = taker(inOrder, connection);
       callback(error, connection);
-    });
+    };
+    Reflect.apply(getFirstAvailable, this, [inOrder, taken]);
   } as ConnectionPool['getFirstAvailable'];
   prototype[kPerformWithRetry] = function performInTurn(
     this: Base,
