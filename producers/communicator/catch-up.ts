@@ -19,17 +19,17 @@ export interface Follower {
   readonly hasOwnReader: boolean;
   readonly signal: AbortSignal;
   readonly canTake: boolean;
-  /** Whether it took this one. */
-  readonly offer: (partition: number, offset: bigint, dispatch: Dispatch) => boolean | Promise<boolean>;
 }
 
-export interface CatchUpOptions {
+export interface CatchUpOptions<One extends Follower> {
   readonly range: RangeReader;
   readonly decode: OutgoingDecoder;
   /** How far this process has read. */
   readonly tail: Vector;
   readonly ends: OutgoingEnds;
   readonly logger: Logger;
+  /** Whether it took this one. */
+  readonly offer: (one: One, partition: number, offset: bigint, dispatch: Dispatch) => boolean | Promise<boolean>;
 }
 
 const READERS_MAX = 8;
@@ -41,24 +41,24 @@ interface Trouble {
   isResting: boolean;
 }
 
-export class CatchUp {
-  readonly #options: CatchUpOptions;
-  readonly #reading = new Set<Follower>();
+export class CatchUp<One extends Follower> {
+  readonly #options: CatchUpOptions<One>;
+  readonly #reading = new Set<One>();
   /** Of each the partitions that could not be read when they were last asked. */
-  readonly #troubled = new WeakMap<Follower, Map<number, Trouble>>();
+  readonly #troubled = new WeakMap<One, Map<number, Trouble>>();
   readonly #waiting: (() => void)[] = [];
   #readers = 0;
 
-  constructor(options: CatchUpOptions) {
+  constructor(options: CatchUpOptions<One>) {
     this.#options = options;
   }
 
   /** Does nothing for one that is read for already. */
-  follow(one: Follower): void {
+  follow(one: One): void {
     if (!this.#reading.has(one) && one.cursor.behind.size > 0 && one.canTake) void this.#read(one);
   }
 
-  async #read(one: Follower): Promise<void> {
+  async #read(one: One): Promise<void> {
     const troubled = this.#troubled.get(one) ?? new Map<number, Trouble>();
     this.#troubled.set(one, troubled);
     this.#reading.add(one);
@@ -79,7 +79,7 @@ export class CatchUp {
     this.#reading.delete(one);
   }
 
-  async #rest(one: Follower, partition: number, trouble: Trouble, error: unknown): Promise<void> {
+  async #rest(one: One, partition: number, trouble: Trouble, error: unknown): Promise<void> {
     const { source, signal } = one;
     const { attempts } = trouble;
     const what = { source, partition, attempt: attempts, error: describeError(error) };
@@ -90,8 +90,8 @@ export class CatchUp {
   }
 
   /** Whether it took all that was read for it. */
-  async #readPartition(one: Follower, partition: number): Promise<boolean> {
-    const { range, decode, tail } = this.#options;
+  async #readPartition(one: One, partition: number): Promise<boolean> {
+    const { range, decode, tail, offer } = this.#options;
     const { source, cursor, signal } = one;
     const from = cursor.behind.get(partition);
     // Its turn came late: nobody else moves it on this partition from here on.
@@ -108,7 +108,7 @@ export class CatchUp {
         if (isCut()) return true;
         if (dispatch?.source !== source) continue;
         cursor.advance(partition, offset);
-        const isTaken = await one.offer(partition, offset, dispatch);
+        const isTaken = await offer(one, partition, offset, dispatch);
         if (!isTaken || isCut()) return isTaken;
         cursor.advance(partition, offset + 1n);
       }
@@ -129,7 +129,7 @@ export class CatchUp {
     return true;
   }
 
-  async #inTurn<T>(one: Follower, read: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(one: One, read: () => Promise<T>): Promise<T> {
     if (one.hasOwnReader) return await read();
     if (this.#readers < READERS_MAX) this.#readers += 1;
     else await new Promise<void>((go) => this.#waiting.push(go));

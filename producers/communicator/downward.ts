@@ -7,12 +7,12 @@
 import type { Codec } from '../../kafka/codec.ts';
 import type { Batch, LogRecord, RangeReader } from '../../kafka/log.ts';
 import type { Dispatch } from '../../schemas/generated.ts';
-import { PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import type { Position, Welcome } from '../../schemas/protocol/frames.ts';
 import { PmcError } from '../../service/errors.ts';
 import { killPoint } from '../../service/kill-point.ts';
 import type { Logger } from '../../service/logger.ts';
-import { CatchUp, type Follower } from './catch-up.ts';
+import { Attached } from './attached.ts';
+import { CatchUp } from './catch-up.ts';
 import { Cursor } from './cursor.ts';
 import { HandedOut } from './handed-out.ts';
 import type { CommunicatorMetrics } from './metrics.ts';
@@ -34,26 +34,11 @@ export interface DownwardOptions {
   readonly metrics: CommunicatorMetrics;
 }
 
-interface Attached extends Follower {
-  readonly receiver: Receiver;
-  readonly leaving: AbortController;
-  /** Its position is kept here, whether or not it keeps one itself. */
-  readonly isSaved: boolean;
-  /** It says how many more it takes. */
-  readonly givesCredit: boolean;
-  credit: number;
-  hasBegun: boolean;
-  /** Its socket has one that it has not taken yet. */
-  isTaking: boolean;
-  /** A dispatch of its own went by since it was offered one. */
-  hasMissed: boolean;
-}
-
 export class Downward {
   readonly #options: DownwardOptions;
   readonly #decode: OutgoingDecoder;
   readonly #tail = new Map<number, bigint>();
-  readonly #catchUp: CatchUp;
+  readonly #catchUp: CatchUp<Attached>;
   readonly #attached = new Map<Receiver, Attached>();
   readonly #bySource = new Map<string, Set<Attached>>();
   /** Gone, perhaps while their position was looked for. */
@@ -68,7 +53,10 @@ export class Downward {
     const { codec, logger, metrics, range, ends } = options;
     this.#options = options;
     this.#decode = outgoingDecoder(codec, logger, metrics);
-    this.#catchUp = new CatchUp({ range, ends, logger, tail: this.#tail, decode: this.#decode });
+    this.#catchUp = new CatchUp({
+      ...{ range, ends, logger, tail: this.#tail, decode: this.#decode },
+      offer: (...to) => this.#offer(...to),
+    });
   }
 
   /** The log has answered: from now on peers have positions. */
@@ -105,7 +93,8 @@ export class Downward {
     const cursor = new Cursor(start, this.#tail);
     const pos = positionOf(cursor.position(this.#tail));
     const givesCredit = resume !== undefined || !isOwnedHere;
-    if (!this.#left.has(receiver)) this.#add(receiver, source, cursor, { isSaved: isOwnedHere, givesCredit });
+    const one = { receiver, source, cursor, isSaved: isOwnedHere, givesCredit };
+    if (!this.#left.has(receiver)) this.#add(new Attached(one));
     return { recovered: lost === undefined, ...(lost && { reason: lost }), log_epoch: logEpoch, pos };
   }
 
@@ -126,8 +115,7 @@ export class Downward {
   credit(receiver: Receiver, more: number): boolean {
     const one = this.#attached.get(receiver);
     if (one === undefined) return false;
-    const isOwed = one.credit < PROTOCOL_LIMITS.credit;
-    if (one.givesCredit) one.credit = Math.min(one.credit + more, PROTOCOL_LIMITS.credit);
+    const isOwed = one.giveBack(more);
     this.#catchUp.follow(one);
     return isOwed;
   }
@@ -136,7 +124,7 @@ export class Downward {
     this.#left.add(receiver);
     const one = this.#attached.get(receiver);
     if (one === undefined) return;
-    one.leaving.abort();
+    one.leave();
     this.#attached.delete(receiver);
     const others = this.#bySource.get(one.source);
     others?.delete(one);
@@ -164,33 +152,9 @@ export class Downward {
     }
   }
 
-  #add(
-    receiver: Receiver,
-    source: string,
-    cursor: Cursor,
-    { isSaved, givesCredit }: Pick<Attached, 'isSaved' | 'givesCredit'>,
-  ): void {
-    const leaving = new AbortController();
-    const one: Attached = {
-      receiver,
-      source,
-      cursor,
-      isSaved,
-      givesCredit,
-      leaving,
-      hasOwnReader: isSaved,
-      signal: leaving.signal,
-      credit: givesCredit ? PROTOCOL_LIMITS.credit : Number.POSITIVE_INFINITY,
-      hasBegun: false,
-      isTaking: false,
-      hasMissed: false,
-      get canTake() {
-        return one.hasBegun && !one.isTaking && one.credit > 0 && !leaving.signal.aborted && receiver.canTake;
-      },
-      offer: (partition, offset, dispatch) => this.#offer(one, partition, offset, dispatch),
-    };
-    this.#attached.set(receiver, one);
-    this.#bySource.set(source, (this.#bySource.get(source) ?? new Set()).add(one));
+  #add(one: Attached): void {
+    this.#attached.set(one.receiver, one);
+    this.#bySource.set(one.source, (this.#bySource.get(one.source) ?? new Set()).add(one));
     // Also of one that is here for the first time: what comes from now on is for it, whoever is connected to it then.
     this.#save(one);
   }
@@ -274,7 +238,7 @@ export class Downward {
 
   #taken(one: Attached, replyId: string, where: Place): true {
     killPoint('communicator.delivered');
-    one.credit -= 1;
+    one.took();
     this.deliveredTotal += 1;
     this.#options.metrics.deliveries.inc({ outcome: 'delivered' });
     this.#seen.note(replyId, where);
