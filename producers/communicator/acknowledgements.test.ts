@@ -14,8 +14,16 @@ beforeEach(() => {
 });
 
 function acknowledgements(paceMs: number): Acknowledgements {
-  const send = (frame: AckFrame) => void sent.push(frame);
-  return new Acknowledgements({ epoch: 'E', upto: () => upto, nowMs: () => 7, paceMs, send });
+  return new Acknowledgements(
+    {
+      epoch: 'E',
+      get upto() {
+        return upto;
+      },
+    },
+    { clock: { nowMs: () => 7 }, ackPaceMs: paceMs },
+    { send: (frame) => void sent.push(frame as AckFrame) },
+  );
 }
 
 function at(offset: number): Extract<Outcome, { kind: 'logged' }> {

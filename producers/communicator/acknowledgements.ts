@@ -2,33 +2,42 @@
 // before, and sent as one for all that the log has answered. Only what is on the log is ever said here.
 import type { Coordinates, GatewayFrame } from '../../schemas/protocol/frames.ts';
 import { TOPIC } from '../../schemas/topics.ts';
+import type { Clock } from '../../service/clock.ts';
 import { killPoint } from '../../service/kill-point.ts';
+import type { Saying } from './event-answers.ts';
 import type { Outcome } from './recent-events.ts';
+import type { StreamAccount } from './stream-account.ts';
 
 type Name = number | string;
 export type AckFrame = Extract<GatewayFrame, { op: 'ack' }>;
 
 export interface AcknowledgementsOptions {
-  readonly epoch: string;
-  /** Every number up to this one is settled; asked when the frame is made. */
-  readonly upto: () => number;
-  readonly nowMs: () => number;
+  /** For what is told. */
+  readonly clock: Clock;
   /** Between two frames: one for each answer of the log would be a system call for every few events. */
-  readonly paceMs: number;
-  readonly send: (frame: AckFrame) => void;
+  readonly ackPaceMs: number;
 }
 
 const NAMED_MAX = 1_000;
 
 export class Acknowledgements {
+  readonly #account: Pick<StreamAccount, 'epoch' | 'upto'>;
   readonly #options: AcknowledgementsOptions;
+  readonly #saying: Pick<Saying, 'send'>;
   #at: Coordinates[] = [];
   #dup: Name[] = [];
   #isDue = false;
   #sentMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: AcknowledgementsOptions) {
+  /** `upto` of the account is looked at when a frame is made. */
+  constructor(
+    account: Pick<StreamAccount, 'epoch' | 'upto'>,
+    options: AcknowledgementsOptions,
+    saying: Pick<Saying, 'send'>,
+  ) {
+    this.#account = account;
     this.#options = options;
+    this.#saying = saying;
   }
 
   add(name: Name, { partition, offset }: Extract<Outcome, { kind: 'logged' }>, isDuplicate: boolean): void {
@@ -42,7 +51,7 @@ export class Acknowledgements {
   due(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    const restMs = this.#options.paceMs - (performance.now() - this.#sentMs);
+    const restMs = this.#options.ackPaceMs - (performance.now() - this.#sentMs);
     if (restMs > 0) setTimeout(() => this.flush(), restMs);
     else setImmediate(() => this.flush());
   }
@@ -51,12 +60,12 @@ export class Acknowledgements {
     if (!this.#isDue && this.#at.length === 0) return;
     this.#isDue = false;
     this.#sentMs = performance.now();
-    const { epoch, upto, nowMs, send } = this.#options;
+    const { epoch, upto } = this.#account;
     const dup = this.#dup.length === 0 ? {} : { dup: this.#dup };
-    const frame: AckFrame = { op: 'ack', epoch, upto: upto(), at: this.#at, ...dup, ts: nowMs() };
+    const frame: AckFrame = { op: 'ack', epoch, upto, at: this.#at, ...dup, ts: this.#options.clock.nowMs() };
     this.#at = [];
     this.#dup = [];
-    send(frame);
+    this.#saying.send(frame);
     killPoint('communicator.acknowledged');
   }
 }

@@ -8,12 +8,13 @@ import type { EventIntake } from './event-intake.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Fields } from './parse-frame.ts';
 import type { Receiver } from './receiver.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { SessionDeps } from './session-options.ts';
+import type { Wire } from './wire.ts';
 
-export interface ControlFramesOptions extends Saying {
+/** Whose they are. */
+export interface Controlled extends Receiver, Saying {
+  readonly wire: Wire;
   readonly open: OpenStreams;
-  readonly session: Pick<SessionOptions, 'streams' | 'downward' | 'metrics' | 'wire'>;
-  readonly receiver: Receiver;
   /** Counts itself, when it is known what becomes of it. */
   readonly hello: (hello: Hello) => void;
 }
@@ -28,32 +29,34 @@ interface Refused {
 const REF_MAX = 64;
 
 export class ControlFrames {
-  readonly #options: ControlFramesOptions;
+  readonly #session: Controlled;
+  readonly #deps: Pick<SessionDeps, 'streams' | 'downward' | 'metrics'>;
 
-  constructor(options: ControlFramesOptions) {
-    this.#options = options;
+  constructor(session: Controlled, deps: Pick<SessionDeps, 'streams' | 'downward' | 'metrics'>) {
+    this.#session = session;
+    this.#deps = deps;
   }
 
   /** Whether it is a control frame that may be sent now. Without an intake there was no welcome yet. */
   take(fields: Fields, intake: EventIntake | undefined): boolean {
-    const { error, hello } = this.#options;
+    const session = this.#session;
     const { op } = fields;
     const ref = typeof op === 'string' ? op.slice(0, REF_MAX) : 'op';
     const isAnswer = op === 'ack' || op === 'credit' || (op === 'ping' && intake?.evidence.isUnasked === true);
     const waitMs = isAnswer ? undefined : intake?.controlWaitMs();
     if (waitMs !== undefined) {
       this.refused(op, 'rateLimited');
-      error('rateLimited', 'more control frames than the rate allows', { retry_after_ms: waitMs, ref });
+      session.error('rateLimited', 'more control frames than the rate allows', { retry_after_ms: waitMs, ref });
       return false;
     }
     const read = readPeerFrame(fields);
     if (!read.ok) {
       if (isAnswer) intake?.controlWaitMs();
       this.refused(op, 'invalid');
-      error('invalid', read.reason, { ref });
+      session.error('invalid', read.reason, { ref });
       return false;
     }
-    if (read.frame.op === 'hello') hello(read.frame);
+    if (read.frame.op === 'hello') session.hello(read.frame);
     else if (intake !== undefined) this.#done(read.frame, this.#do(read.frame, intake));
     return true;
   }
@@ -68,19 +71,19 @@ export class ControlFrames {
 
   #done({ op }: PeerFrame, refused: Refused | undefined): void {
     if (refused === undefined) return this.taken(op);
-    const { error, session } = this.#options;
+    const session = this.#session;
     this.refused(op, refused.error);
-    error(refused.error, refused.reason, refused.ref === undefined ? {} : { ref: refused.ref });
+    session.error(refused.error, refused.reason, refused.ref === undefined ? {} : { ref: refused.ref });
     if (refused.close !== undefined) session.wire.close(refused.close);
   }
 
   #do(frame: Exclude<PeerFrame, Hello>, intake: EventIntake): Refused | undefined {
-    const { open, session, receiver, send } = this.#options;
-    const { streams, downward } = session;
+    const session = this.#session;
+    const { streams, downward } = this.#deps;
     switch (frame.op) {
       case 'unavailable': {
         const { epoch } = frame;
-        const one = open.of(epoch);
+        const one = session.open.of(epoch);
         if (one === undefined) return { error: 'regressed', reason: `epoch ${epoch} was never announced` };
         const { account, state, acks } = one;
         if (!account.hasRoomWithout(frame))
@@ -95,10 +98,10 @@ export class ControlFrames {
         return refused;
       }
       case 'credit':
-        if (!downward.credit(receiver, frame.n)) intake.controlWaitMs();
+        if (!downward.credit(session, frame.n)) intake.controlWaitMs();
         return undefined;
       case 'ping':
-        intake.evidence.behind(() => send({ op: 'pong', t: frame.t }));
+        intake.evidence.behind(() => session.send({ op: 'pong', t: frame.t }));
         return undefined;
       case 'pong':
         return undefined;
@@ -107,6 +110,6 @@ export class ControlFrames {
 
   #count(op: unknown, outcome: string): void {
     const known = typeof op === 'string' && Object.hasOwn(PEER_FRAMES, op) ? op : 'other';
-    this.#options.session.metrics.controlFrames.inc({ op: known, outcome });
+    this.#deps.metrics.controlFrames.inc({ op: known, outcome });
   }
 }

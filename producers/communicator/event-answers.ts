@@ -33,18 +33,18 @@ export interface Saying {
   readonly error: Complain;
 }
 
-export interface EventAnswersOptions extends Saying {
-  readonly clock: Clock;
-}
-
 const RETRY_MS = 1_000;
+/** One for all that none was refused of. */
+const NEVER: Again = { error: 'rateLimited', atMs: 0, isOwnRate: false };
 
 export class EventAnswers {
-  readonly #options: EventAnswersOptions;
-  #again: Again = { error: 'rateLimited', atMs: 0, isOwnRate: false };
+  readonly #saying: Saying;
+  readonly #clock: Clock;
+  #again = NEVER;
 
-  constructor(options: EventAnswersOptions) {
-    this.#options = options;
+  constructor(saying: Saying, clock: Clock) {
+    this.#saying = saying;
+    this.#clock = clock;
   }
 
   /** Of the last of this stream that was refused for now. */
@@ -68,24 +68,24 @@ export class EventAnswers {
 
   /** Final: the frame is kept on the topic of rejected ones, and its number counts as settled. */
   refused({ open, seq, id, ref }: Named, { code, reason }: Refusal): void {
-    const { send, error } = this.#options;
+    const saying = this.#saying;
     if (seq === undefined && id === undefined)
-      return error(errorNameOf(code), reason, ref === undefined ? {} : { ref });
-    send({ op: 'nack', epoch: open.account.epoch, ...whichOf({ seq, id }), code, reason });
+      return saying.error(errorNameOf(code), reason, ref === undefined ? {} : { ref });
+    saying.send({ op: 'nack', epoch: open.account.epoch, ...whichOf({ seq, id }), code, reason });
     if (seq !== undefined) open.acks.due();
   }
 
   /** The peer sends it again later, and its number stays open until then. */
   notNow(named: Named, error: ProtocolErrorName, reason: string, waitMs: number, isOwnRate = false): void {
-    if (named.seq !== undefined) this.#again = { error, atMs: this.#options.clock.nowMs() + waitMs, isOwnRate };
+    if (named.seq !== undefined) this.#again = { error, atMs: this.#clock.nowMs() + waitMs, isOwnRate };
     this.comeAgain(named, error, reason, waitMs);
   }
 
   comeAgain({ open, seq, id, ref }: Named, name: ProtocolErrorName, reason: string, retry_after_ms: number): void {
-    const { send, error } = this.#options;
+    const saying = this.#saying;
     if (seq === undefined && id === undefined)
-      return error(name, reason, { retry_after_ms, ...(ref === undefined ? {} : { ref }) });
+      return saying.error(name, reason, { retry_after_ms, ...(ref === undefined ? {} : { ref }) });
     const { code } = PROTOCOL_ERROR[name];
-    send({ op: 'nack', epoch: open.account.epoch, ...whichOf({ seq, id }), code, reason, retry_after_ms });
+    saying.send({ op: 'nack', epoch: open.account.epoch, ...whichOf({ seq, id }), code, reason, retry_after_ms });
   }
 }

@@ -2,31 +2,28 @@
 // A window of events without an answer bounds what a peer can have here; at its end the socket is not read any more.
 import { type CloseName, PROTOCOL_ERROR, PROTOCOL_LIMITS } from '../../schemas/protocol/codes.ts';
 import { SETTLED_ELSEWHERE } from '../../schemas/settled-elsewhere.ts';
-import type { Clock } from '../../service/clock.ts';
 import { kindOf, sha256 } from './envelope.ts';
 import { EventAnswers, type Named, type Saying } from './event-answers.ts';
 import { eventProblem, isPassing, standingOf, standingProblem } from './event-frame.ts';
 import type { EventName } from './event-name.ts';
-import type { Ingest, Origin } from './ingest.ts';
-import type { OpenStream } from './open-streams.ts';
+import type { Origin } from './ingest.ts';
+import type { OpenStreams } from './open-streams.ts';
 import type { Frame, Parsed, Refusal } from './parse-frame.ts';
 import { PeerRate, type Rate, type Refusing } from './peer-rate.ts';
 import type { Outcome } from './recent-events.ts';
 import { ReplyEvidence } from './reply-evidence.ts';
 import { GAPS_MAX } from './seq-gaps.ts';
+import type { SessionDeps } from './session-options.ts';
 import type { Arrival } from './stream-account.ts';
-import type { Streams } from './streams.ts';
 import type { Wire } from './wire.ts';
 
-export interface EventIntakeOptions extends Saying {
+export interface EventIntakeOptions {
+  readonly deps: Pick<SessionDeps, 'ingest' | 'streams' | 'steady'>;
   readonly from: Origin;
-  readonly ingest: Ingest;
-  readonly streams: Streams;
   readonly wire: Wire;
-  readonly clock: Clock;
+  readonly open: OpenStreams;
+  readonly saying: Saying;
   readonly rate: Rate | undefined;
-  /** Undefined for an epoch that was never announced. */
-  readonly streamOf: (epoch: string) => OpenStream | undefined;
 }
 
 interface Numbered extends Named {
@@ -37,10 +34,11 @@ const REF_MAX = 64;
 const RETRY_MAX_MS = 30_000;
 
 export class EventIntake {
-  readonly evidence: ReplyEvidence;
   readonly #options: EventIntakeOptions;
   readonly #rate: PeerRate;
   readonly #answers: EventAnswers;
+  /** Most peers never say anything of this kind. */
+  #evidence: ReplyEvidence | undefined;
   #stream = '';
   #epoch = '';
   #unsettled = 0;
@@ -49,15 +47,19 @@ export class EventIntake {
   constructor(options: EventIntakeOptions) {
     this.#options = options;
     this.#rate = new PeerRate(options.rate, Math.random);
-    this.#answers = new EventAnswers(options);
-    const { from, ingest, error, clock } = options;
-    this.evidence = new ReplyEvidence({
-      ...{ from, ingest, error },
-      nowMs: () => clock.nowMs(),
-      isAllowed: () => this.#rate.wait('handled', clock.nowMs()) === undefined,
+    this.#answers = new EventAnswers(options.saying, options.deps.steady);
+  }
+
+  get evidence(): ReplyEvidence {
+    const { from, saying, deps } = this.#options;
+    const { ingest, steady } = deps;
+    this.#evidence ??= new ReplyEvidence({
+      ...{ from, ingest, saying, clock: steady },
+      isAllowed: () => this.#rate.wait('handled', steady.nowMs()) === undefined,
       begin: (sizeBytes) => this.#begin(sizeBytes),
       end: (sizeBytes) => this.#end(sizeBytes),
     });
+    return this.#evidence;
   }
 
   get unsettled(): number {
@@ -72,14 +74,14 @@ export class EventIntake {
 
   take(frame: Frame, parsed: Parsed): void {
     const standing = standingOf(parsed.fields);
-    const open = this.#options.streamOf(standing.epoch ?? this.#epoch);
+    const open = this.#options.open.of(standing.epoch ?? this.#epoch);
     const session = { stream: this.#stream, isAnnounced: open !== undefined };
     const refusal = parsed.ok
       ? (standingProblem(standing, session) ?? eventProblem(parsed.fields, frame.bytes.length))
       : parsed.refusal;
-    const known = open ?? this.#options.streamOf(this.#epoch);
+    const known = open ?? this.#options.open.of(this.#epoch);
     if (known === undefined) throw new Error('an event before its session was open');
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.deps.steady.nowMs();
     const { stream = this.#stream, id } = standing;
     // A number of another stream or epoch is none of this one's: whatever becomes of the event, the number here stays as it is.
     const isOurs = stream === this.#stream;
@@ -94,13 +96,13 @@ export class EventIntake {
 
   /** Tells the peer what became of an event of its stream, which may have come over a connection before this one. */
   answer(epoch: string, { seq, id }: EventName, outcome: Outcome): void {
-    const open = this.#options.streamOf(epoch);
+    const open = this.#options.open.of(epoch);
     if (open !== undefined) this.#answers.outcome({ open, seq, id }, outcome, false);
   }
 
   /** One more control frame that costs something of its rate; so many milliseconds to wait where there were too many. */
   controlWaitMs(): number | undefined {
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.deps.steady.nowMs();
     const refusing = this.#rate.wait('control', nowMs);
     if (refusing !== undefined) this.#rate.over(nowMs);
     return refusing?.waitMs;
@@ -108,7 +110,7 @@ export class EventIntake {
 
   tick(nowMs: number): void {
     if (this.#rate.isAbused(nowMs)) return this.#options.wire.close('rateAbuse');
-    this.evidence.tick();
+    this.#evidence?.tick();
   }
 
   #unnumbered(
@@ -136,7 +138,8 @@ export class EventIntake {
     named: Numbered,
     nowMs: number,
   ): void {
-    const { ingest, streams, from } = this.#options;
+    const { from, deps } = this.#options;
+    const { ingest, streams } = deps;
     const { open, seq } = named;
     const { account, state } = open;
     if (!account.hasRoomFor(seq)) return this.#tooManyGaps('positionMismatch');
@@ -165,10 +168,10 @@ export class EventIntake {
   }
 
   #settled(named: Numbered, digest: string, outcome: Outcome): void {
-    const { streams, clock } = this.#options;
+    const { streams, steady } = this.#options.deps;
     const { open, seq } = named;
     const { account, state } = open;
-    if (outcome.kind === 'nowhere') account.release(seq, clock.nowMs());
+    if (outcome.kind === 'nowhere') account.release(seq, steady.nowMs());
     else account.settle(seq, digest, outcome);
     for (const range of account.takeClosed()) streams.gap('gap_closed', state, account.epoch, range);
     // To whoever speaks for the stream by now: this connection may have been replaced meanwhile.
@@ -186,7 +189,7 @@ export class EventIntake {
     const { account, state, acks } = named.open;
     if (arrival.kind === 'new' && isPassing(parsed)) {
       this.#begin(sizeBytes);
-      this.#options.streams.sampled(state, account, named.seq, () => this.#end(sizeBytes));
+      this.#options.deps.streams.sampled(state, account, named.seq, () => this.#end(sizeBytes));
       // With another body, the number is on its way with the first.
     } else if (arrival.kind === 'new') account.release(named.seq, nowMs, refusing.waitMs);
     // Settled long ago, as far as anybody knows: nothing else would tell its peer.
@@ -197,10 +200,10 @@ export class EventIntake {
 
   /** One before it was refused for now: it has to come behind that one, or their order would change. */
   #holdBack(named: Numbered, before: number, nowMs: number): void {
-    const { ingest, from } = this.#options;
+    const { deps, from } = this.#options;
     const { account } = named.open;
     account.release(named.seq, nowMs);
-    ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
+    deps.ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
     // Where it was refused for no fault of its peer's, what follows it is at first none either.
     if (this.#answers.again.isOwnRate || this.#rate.wait('again', nowMs) !== undefined) this.#rate.over(nowMs);
     // When each may pass, if all of them come again in order.
@@ -212,41 +215,41 @@ export class EventIntake {
 
   /** The first one alone has the number, and is what an acknowledgement of it means. */
   #conflicted({ seq }: Numbered, outcome: Outcome): void {
-    const { error } = this.#options;
+    const { saying } = this.#options;
     if (outcome.kind === 'logged')
-      return error('idConflict', 'this number came with another body; both are kept', { ref: String(seq) });
-    error('idConflict', 'this number came with another body; that one is refused', { ref: String(seq) });
+      return saying.error('idConflict', 'this number came with another body; both are kept', { ref: String(seq) });
+    saying.error('idConflict', 'this number came with another body; that one is refused', { ref: String(seq) });
   }
 
   #tooManyGaps(close: CloseName): void {
-    const { error, wire } = this.#options;
-    error('tooManyGaps', `more than ${GAPS_MAX} gaps are open; come back and send all that is not acknowledged`);
+    const { saying, wire } = this.#options;
+    saying.error('tooManyGaps', `more than ${GAPS_MAX} gaps are open; come back and send all that is not acknowledged`);
     wire.close(close);
   }
 
   /** `onSettled` has to say that it is over, by `#end`. */
   #append(frame: Frame, parsed: Parsed, digest: string, named: Named, onSettled: (outcome: Outcome) => void): void {
-    const { from, ingest, error } = this.#options;
+    const { from, deps, saying } = this.#options;
     const { open, seq, id } = named;
     this.#begin(frame.bytes.length);
     const place = seq === undefined ? null : { stream: open.state.stream, streamEpoch: open.account.epoch, seq };
     if (parsed.ok && kindOf(parsed.fields) === 'unknown') {
-      error('unknownEvent', 'kept on the log as unknown', { ref: String(seq ?? id ?? '') });
+      saying.error('unknownEvent', 'kept on the log as unknown', { ref: String(seq ?? id ?? '') });
     }
-    ingest.receive({ frame, parsed, from, place, sha256: digest, onSettled });
+    deps.ingest.receive({ frame, parsed, from, place, sha256: digest, onSettled });
   }
 
   #refuseForNow(named: Named, parsed: Parsed, { waitMs, isCommon }: Refusing, nowMs: number): void {
-    const { ingest, from } = this.#options;
+    const { from, deps } = this.#options;
     if (isPassing(parsed)) {
-      ingest.settleElsewhere(from, SETTLED_ELSEWHERE.sampled);
+      deps.ingest.settleElsewhere(from, SETTLED_ELSEWHERE.sampled);
       this.#rate.over(nowMs);
       const { code } = PROTOCOL_ERROR.rateLimited;
       if (named.seq === undefined)
         this.#answers.refused(named, { code, reason: 'more of these than the rate allows; left out' });
       return;
     }
-    ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
+    deps.ingest.settleElsewhere(from, SETTLED_ELSEWHERE.refusedForNow);
     if (!isCommon) this.#rate.over(nowMs);
     const whose = isCommon ? 'of all users than the gateway takes' : 'than the rate allows';
     this.#answers.notNow(named, 'rateLimited', `more events ${whose}`, waitMs, !isCommon);

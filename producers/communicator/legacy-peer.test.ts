@@ -5,13 +5,11 @@ import type WebSocket from 'ws';
 import { PmcError } from '../../service/errors.ts';
 import { LegacyPeer } from './legacy-peer.ts';
 import { communicatorMetrics } from './metrics.ts';
-import { PacedReading } from './paced-reading.ts';
 import type { Delivery } from './receiver.ts';
 import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Wire } from './wire.ts';
 
 const FROM = { source: 'chat:4001', connection: 'one' };
-const CLOCK = { nowMs: () => 0 };
 
 let socket: ScriptedSocket;
 let seen: string[];
@@ -28,7 +26,7 @@ function met(): LegacyPeer {
   const wire = new Wire(socket as unknown as WebSocket, 0);
   return new LegacyPeer({
     wire,
-    reading: new PacedReading(wire, undefined, CLOCK),
+    reading: undefined,
     from: FROM,
     spool: { add: ({ bytes }, { source }) => void seen.push(`${source} ${bytes.toString()}`) },
     downward: {

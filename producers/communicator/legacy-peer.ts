@@ -19,7 +19,8 @@ import type { Wire } from './wire.ts';
 
 export interface LegacyPeerOptions {
   readonly wire: Wire;
-  readonly reading: PacedReading;
+  /** Undefined: as fast as it comes. */
+  readonly reading: PacedReading | undefined;
   readonly from: Origin;
   readonly spool: Pick<Spool, 'add'>;
   readonly downward: Pick<Downward, 'attach' | 'begin' | 'detach'>;
@@ -54,7 +55,7 @@ export class LegacyPeer implements Receiver {
     const { spool, from, reading } = this.#options;
     spool.add(frame, from);
     this.#ask();
-    reading.took();
+    reading?.took();
   }
 
   async deliver({ dispatch }: Delivery): Promise<boolean> {

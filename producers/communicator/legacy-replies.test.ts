@@ -10,7 +10,6 @@ import type { Downward } from './downward.ts';
 import { LegacyPeer } from './legacy-peer.ts';
 import { communicatorMetrics } from './metrics.ts';
 import { OutgoingLog, quiet } from './outgoing-log.testing.ts';
-import { PacedReading } from './paced-reading.ts';
 import { ScriptedSocket } from './scripted-socket.testing.ts';
 import { Wire } from './wire.ts';
 
@@ -41,7 +40,7 @@ class Link {
     this.wire = new Wire(this.socket as unknown as WebSocket, 0);
     this.peer = new LegacyPeer({
       wire: this.wire,
-      reading: new PacedReading(this.wire, undefined, { nowMs: () => 0 }),
+      reading: undefined,
       from: { source: 'a', connection: 'one' },
       spool: { add: () => undefined },
       downward,

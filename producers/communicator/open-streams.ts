@@ -1,6 +1,6 @@
 // The epochs of its one stream that a connection may send events of, each with its account and with what is still to be said.
-import type { Clock } from '../../service/clock.ts';
-import { type AckFrame, Acknowledgements, type AcknowledgementsOptions } from './acknowledgements.ts';
+import { Acknowledgements, type AcknowledgementsOptions } from './acknowledgements.ts';
+import type { Saying } from './event-answers.ts';
 import type { Outcome } from './recent-events.ts';
 import type { StreamAccount } from './stream-account.ts';
 import type { StreamState } from './streams.ts';
@@ -17,12 +17,15 @@ export interface OpenStream {
 const TOLD_MAX = 4_096;
 
 export class OpenStreams {
-  readonly #saying: Pick<AcknowledgementsOptions, 'nowMs' | 'paceMs' | 'send'>;
-  readonly #byEpoch = new Map<string, OpenStream>();
+  readonly #options: AcknowledgementsOptions;
+  readonly #saying: Saying;
+  /** Most have one, none more than a few. */
+  #streams: readonly OpenStream[] = [];
   #state: StreamState | undefined;
 
-  constructor(clock: Clock, paceMs: number, send: (frame: AckFrame) => void) {
-    this.#saying = { nowMs: () => clock.nowMs(), paceMs, send };
+  constructor(options: AcknowledgementsOptions, saying: Saying) {
+    this.#options = options;
+    this.#saying = saying;
   }
 
   /** Undefined before the first hello. */
@@ -33,22 +36,19 @@ export class OpenStreams {
   /** Events go to any of the stream's epochs that are still known, acknowledgements name theirs. */
   enter(state: StreamState): void {
     this.#state = state;
-    for (const epoch of this.#byEpoch.keys()) if (!state.accounts.has(epoch)) this.#byEpoch.delete(epoch);
-    for (const [epoch, account] of state.accounts) {
-      if (this.#byEpoch.has(epoch)) continue;
-      const upto = (): number => account.upto;
-      const acks = new Acknowledgements({ epoch, upto, ...this.#saying });
-      this.#byEpoch.set(epoch, { state, account, acks, isTold: false });
-    }
+    this.#streams = [...state.accounts.values()].map(
+      (account) => this.of(account.epoch) ?? this.#newOf(state, account),
+    );
   }
 
+  /** Undefined for an epoch that was never announced. */
   of(epoch: string): OpenStream | undefined {
-    return this.#byEpoch.get(epoch);
+    return this.#streams.find(({ account }) => account.epoch === epoch);
   }
 
   /** What became of the numbers above this one, the newest of them: said once over a connection, however often it says hello. */
   toTell(epoch: string, acked: number): readonly (readonly [number, Outcome])[] {
-    const one = this.#byEpoch.get(epoch);
+    const one = this.of(epoch);
     if (one === undefined || one.isTold) return [];
     one.isTold = true;
     return one.account.settledAbove(acked).slice(-TOLD_MAX);
@@ -56,6 +56,10 @@ export class OpenStreams {
 
   /** Says at once what is due. */
   flush(): void {
-    for (const { acks } of this.#byEpoch.values()) acks.flush();
+    for (const { acks } of this.#streams) acks.flush();
+  }
+
+  #newOf(state: StreamState, account: StreamAccount): OpenStream {
+    return { state, account, acks: new Acknowledgements(account, this.#options, this.#saying), isTold: false };
   }
 }

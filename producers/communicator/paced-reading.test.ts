@@ -15,12 +15,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function reading(rate: number | undefined): PacedReading {
+function reading(rate: number): PacedReading {
   const wire = {
     pause: (reason: string) => void told.push(`${nowMs} pause ${reason}`),
     resume: (reason: string) => void told.push(`${nowMs} resume ${reason}`),
   };
-  return new PacedReading(wire, rate, { nowMs: () => nowMs });
+  const paced = PacedReading.of(wire, rate, { nowMs: () => nowMs });
+  if (paced === undefined) throw new Error('a rate paces');
+  return paced;
 }
 
 function pass(ms: number): void {
@@ -57,6 +59,6 @@ test('what still comes while it is paused is paid back by a longer pause', () =>
 });
 
 test('without a rate nobody is paused', () => {
-  took(reading(undefined), 10_000);
-  expect(told).toEqual([]);
+  const wire = { pause: () => undefined, resume: () => undefined };
+  expect(PacedReading.of(wire, undefined, { nowMs: () => nowMs })).toBeUndefined();
 });

@@ -6,28 +6,35 @@ import type { Wire } from './wire.ts';
 export class PacedReading {
   readonly #wire: Pick<Wire, 'pause' | 'resume'>;
   readonly #clock: Clock;
-  readonly #pace: SourcePace | undefined;
+  readonly #pace: SourcePace;
   #isPaused = false;
 
-  /** `ratePerSecond` undefined: as fast as it comes. */
-  constructor(wire: Pick<Wire, 'pause' | 'resume'>, ratePerSecond: number | undefined, clock: Clock) {
+  /** Without a rate there is none: it is read as fast as it comes. */
+  static of(
+    wire: Pick<Wire, 'pause' | 'resume'>,
+    ratePerSecond: number | undefined,
+    clock: Clock,
+  ): PacedReading | undefined {
+    return ratePerSecond === undefined ? undefined : new PacedReading(wire, ratePerSecond, clock);
+  }
+
+  private constructor(wire: Pick<Wire, 'pause' | 'resume'>, ratePerSecond: number, clock: Clock) {
     this.#wire = wire;
     this.#clock = clock;
-    if (ratePerSecond !== undefined) this.#pace = new SourcePace(ratePerSecond);
+    this.#pace = new SourcePace(ratePerSecond);
   }
 
   /** One more frame came. */
   took(): void {
-    if (this.#pace === undefined) return;
     this.#pace.took(this.#clock.nowMs());
-    if (!this.#isPaused) this.#keep(this.#pace);
+    if (!this.#isPaused) this.#keep();
   }
 
-  #keep(pace: SourcePace): void {
-    const waitMs = pace.waitMs(this.#clock.nowMs());
+  #keep(): void {
+    const waitMs = this.#pace.waitMs(this.#clock.nowMs());
     this.#isPaused = waitMs > 0;
     if (!this.#isPaused) return this.#wire.resume('rate');
     this.#wire.pause('rate');
-    setTimeout(() => this.#keep(pace), waitMs).unref();
+    setTimeout(() => this.#keep(), waitMs).unref();
   }
 }

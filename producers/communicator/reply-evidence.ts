@@ -5,7 +5,8 @@ import { UUID } from '../../schemas/event-key.ts';
 import type { ProtocolErrorName } from '../../schemas/protocol/codes.ts';
 import { deliveredEvent } from '../../schemas/protocol/delivered-event.ts';
 import { backoffMs } from '../../service/backoff.ts';
-import type { Complain } from './event-answers.ts';
+import type { Clock } from '../../service/clock.ts';
+import type { Saying } from './event-answers.ts';
 import type { Ingest, Origin } from './ingest.ts';
 import type { Outcome } from './recent-events.ts';
 
@@ -14,11 +15,11 @@ export interface ReplyEvidenceOptions {
   readonly ingest: Pick<Ingest, 'receive'>;
   /** Takes one of the rate, where there is one. */
   readonly isAllowed: () => boolean;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   /** One more on its way, and that it has settled. */
   readonly begin: (sizeBytes: number) => void;
   readonly end: (sizeBytes: number) => void;
-  readonly error: Complain;
+  readonly saying: Pick<Saying, 'error'>;
 }
 
 export interface NotTaken {
@@ -83,8 +84,9 @@ export class ReplyEvidence {
 
   /** About once a second. */
   tick(): void {
-    const { isAllowed, nowMs, error } = this.#options;
-    if (nowMs() >= this.#againAfterMs) {
+    const { isAllowed, clock, saying } = this.#options;
+    const nowMs = clock.nowMs();
+    if (nowMs >= this.#againAfterMs) {
       // One finds out whether the topics take any.
       const again = this.#again.splice(0, this.#refusals > 0 ? 1 : this.#again.length);
       for (const said of again) this.#append(said);
@@ -97,9 +99,10 @@ export class ReplyEvidence {
     }
     this.#later.splice(0, taken);
     const [oldest] = this.#waiting;
-    if (oldest === undefined || nowMs() - oldest.sinceMs < LATE_MS) return;
-    if (this.#later.length > 0) error('rateLimited', 'a pong waits for acknowledgements, and those for the rate');
-    else error('logUnavailable', 'a pong waits for acknowledgements that are not on the log yet');
+    if (oldest === undefined || nowMs - oldest.sinceMs < LATE_MS) return;
+    if (this.#later.length > 0)
+      saying.error('rateLimited', 'a pong waits for acknowledgements, and those for the rate');
+    else saying.error('logUnavailable', 'a pong waits for acknowledgements that are not on the log yet');
   }
 
   /** Whether something was said since the last ping, for which the peer wants to hear a pong. */
@@ -111,13 +114,13 @@ export class ReplyEvidence {
   behind(goOn: () => void): void {
     this.#asked = this.#said;
     if (this.#waiting.length >= PINGS_MAX) return;
-    this.#waiting.push({ behind: this.#said, sinceMs: this.#options.nowMs(), goOn });
+    this.#waiting.push({ behind: this.#said, sinceMs: this.#options.clock.nowMs(), goOn });
     this.#goOn();
   }
 
   #refused(said: Said): void {
     this.#again.push(said);
-    const nowMs = this.#options.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     // The others of the same moment say nothing new.
     if (nowMs < this.#againAfterMs) return;
     this.#refusals += 1;

@@ -29,7 +29,8 @@ export interface SessionDeps {
   readonly onStream: (kind: 'opened' | 'closed', source: string, stream: string, epoch: string) => void;
 }
 
-export interface SessionOptions extends SessionDeps {
+export interface SessionOptions {
+  readonly deps: SessionDeps;
   readonly wire: Wire;
   readonly connection: string;
   readonly admit: Admit;

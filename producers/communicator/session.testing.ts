@@ -37,7 +37,7 @@ export class Peer {
     this.#steady = deps.steady;
     this.socket.open();
     this.wire = new Wire(this.socket as unknown as WebSocket, deps.steady.nowMs(), deps.steady);
-    this.session = new Session({ ...deps, wire: this.wire, connection, admit: () => admission });
+    this.session = new Session({ deps, wire: this.wire, connection, admit: () => admission });
     this.socket.on('close', () => this.session.closed());
   }
 

@@ -13,21 +13,23 @@ import {
 import type { GatewayFrame, Hello } from '../../schemas/protocol/frames.ts';
 import { pause } from '../../service/backoff.ts';
 import { describeError, isRetriable } from '../../service/errors.ts';
-import type { Granted, Refused } from './admission.ts';
-import { ControlFrames } from './control-frames.ts';
+import type { Admit, Granted, Refused } from './admission.ts';
+import { ControlFrames, type Controlled } from './control-frames.ts';
 import { dispatchEvent } from './dispatch-frame.ts';
 import { EarlyFrames } from './early-frames.ts';
-import type { Complain, Saying } from './event-answers.ts';
+import type { Complain } from './event-answers.ts';
 import { EventIntake } from './event-intake.ts';
 import { helloProblem } from './hello-problem.ts';
 import type { Origin } from './ingest.ts';
 import { OpenStreams } from './open-streams.ts';
 import { PacedReading } from './paced-reading.ts';
 import { type Frame, parseFrame } from './parse-frame.ts';
-import type { Delivery, Receiver } from './receiver.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { Delivery } from './receiver.ts';
+import type { SeqRange } from './seq-gaps.ts';
+import type { SessionDeps, SessionOptions } from './session-options.ts';
 import type { Speaker } from './streams.ts';
 import { welcomeFrame } from './welcome.ts';
+import type { Wire } from './wire.ts';
 
 const DRAIN_RECONNECT_MS = 1_000;
 const COME_BACK_MS = 2_000;
@@ -36,12 +38,12 @@ const SETTLED_POLL_MS = 20;
 
 type Phase = 'waiting' | 'greeting' | 'open' | 'draining' | 'closed';
 
-export class Session implements Receiver {
-  readonly #options: SessionOptions;
-  readonly #speaker: Speaker;
-  /** One for all that speak: connections that are idle should cost little. */
-  readonly #saying: Saying;
-  readonly #open: OpenStreams;
+export class Session implements Speaker, Controlled {
+  readonly wire: Wire;
+  readonly open: OpenStreams;
+  readonly #deps: SessionDeps;
+  readonly #connection: string;
+  readonly #admit: Admit;
   readonly #controls: ControlFrames;
   readonly #helloByMs: number;
   readonly #early = new EarlyFrames();
@@ -53,26 +55,14 @@ export class Session implements Receiver {
   /** Since the stream's account last looked. */
   #hasHeard = false;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
-    this.#helloByMs = options.steady.nowMs() + PROTOCOL_LIMITS.helloMs;
-    this.#saying = { send: (frame) => this.#send(frame), error: (...said) => this.error(...said) };
-    this.#open = new OpenStreams(options.clock, options.ackPaceMs, this.#saying.send);
-    const { send, error } = this.#saying;
-    const hello = (frame: Hello): void => this.#hello(frame);
-    this.#controls = new ControlFrames({ session: options, open: this.#open, receiver: this, send, error, hello });
-    // Before the welcome nothing is said; the welcome says up to where all is settled.
-    this.#speaker = {
-      askAgain: (epoch, range) => this.#isWelcomed && this.#send({ op: 'resend', epoch, ...range }),
-      moved: (epoch) => this.#isWelcomed && this.#open.of(epoch)?.acks.due(),
-      settled: (epoch, name, outcome) => this.#isWelcomed && this.#intake?.answer(epoch, name, outcome),
-      replaced: () => options.wire.close('replaced'),
-      wasUnread: () => {
-        const hasHeard = this.#hasHeard;
-        this.#hasHeard = false;
-        return !hasHeard && options.wire.isPaused;
-      },
-    };
+  constructor({ deps, wire, connection, admit }: SessionOptions) {
+    this.wire = wire;
+    this.#deps = deps;
+    this.#connection = connection;
+    this.#admit = admit;
+    this.#helloByMs = deps.steady.nowMs() + PROTOCOL_LIMITS.helloMs;
+    this.open = new OpenStreams(deps, this);
+    this.#controls = new ControlFrames(this, deps);
   }
 
   get source(): string | undefined {
@@ -85,7 +75,7 @@ export class Session implements Receiver {
 
   /** Undefined before its first hello was taken. */
   get stream(): string | undefined {
-    return this.#open.state?.stream;
+    return this.open.state?.stream;
   }
 
   /** Whether all that was taken has been answered. */
@@ -94,7 +84,7 @@ export class Session implements Receiver {
   }
 
   receive(frame: Frame): void {
-    if (this.#options.wire.isClosing) return this.#options.metrics.framesLeft.inc();
+    if (this.wire.isClosing) return this.#deps.metrics.framesLeft.inc();
     switch (this.#phase) {
       case 'waiting':
         return this.#first(frame);
@@ -106,23 +96,23 @@ export class Session implements Receiver {
         this.#hasHeard = true;
         return this.#take(frame);
       case 'closed':
-        return this.#options.metrics.framesLeft.inc();
+        return this.#deps.metrics.framesLeft.inc();
     }
   }
 
   closed(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    const { downward, streams } = this.#options;
+    const { downward, streams } = this.#deps;
     downward.detach(this);
-    if (this.#open.state !== undefined) streams.leave(this.#open.state, this.#speaker);
+    if (this.open.state !== undefined) streams.leave(this.open.state, this);
     // What had come early was not looked at: it is sent again.
-    this.#options.metrics.framesLeft.inc(this.#early.take().length);
+    this.#deps.metrics.framesLeft.inc(this.#early.take().length);
   }
 
   /** About once a second. */
   tick(nowMs: number): void {
-    const { wire } = this.#options;
+    const { wire } = this;
     wire.tick(nowMs);
     if (this.#phase === 'waiting' && nowMs >= this.#helloByMs) wire.close('helloTimeout');
     if (wire.bufferedBytes > PROTOCOL_LIMITS.outgoingBytes) wire.close('slowReader');
@@ -131,9 +121,9 @@ export class Session implements Receiver {
 
   /** Nothing new is read; what was read is answered. */
   #drain(): void {
-    if (this.#phase === 'open') this.#send({ op: 'drain', reconnect_ms: DRAIN_RECONNECT_MS });
+    if (this.#phase === 'open') this.send({ op: 'drain', reconnect_ms: DRAIN_RECONNECT_MS });
     if (this.#phase !== 'closed') this.#phase = 'draining';
-    this.#options.wire.pause('drain');
+    this.wire.pause('drain');
   }
 
   /** As a source that is let go: drain, and resolve when all that was taken is answered, or nobody waits any longer. */
@@ -141,7 +131,31 @@ export class Session implements Receiver {
     this.#drain();
     const untilMs = performance.now() + SETTLE_MS;
     while (!this.isSettled && performance.now() < untilMs) await pause(SETTLED_POLL_MS);
-    this.#open.flush();
+    this.open.flush();
+  }
+
+  // As the speaker of its stream. Before the welcome nothing is said; the welcome says up to where all is settled.
+
+  askAgain(epoch: string, range: SeqRange): void {
+    if (this.#isWelcomed) this.send({ op: 'resend', epoch, ...range });
+  }
+
+  moved(epoch: string): void {
+    if (this.#isWelcomed) this.open.of(epoch)?.acks.due();
+  }
+
+  settled(...[epoch, name, outcome]: Parameters<Speaker['settled']>): void {
+    if (this.#isWelcomed) this.#intake?.answer(epoch, name, outcome);
+  }
+
+  replaced(): void {
+    this.wire.close('replaced');
+  }
+
+  wasUnread(): boolean {
+    const hasHeard = this.#hasHeard;
+    this.#hasHeard = false;
+    return !hasHeard && this.wire.isPaused;
   }
 
   logUnavailable(retryMs: number): void {
@@ -150,21 +164,20 @@ export class Session implements Receiver {
 
   /** Where we keep its position, it moves only when the socket has taken the dispatch. */
   deliver({ dispatch, logEpoch, position }: Delivery): boolean | Promise<boolean> {
-    const { wire } = this.#options;
     const event = dispatchEvent(dispatch);
     const frame: GatewayFrame = { op: 'deliver', log_epoch: logEpoch, pos: position(), event };
-    if (this.#admission?.isDialled === true) return wire.sendTaken(JSON.stringify(frame));
-    this.#send(frame);
-    return wire.isOpen;
+    if (this.#admission?.isDialled === true) return this.wire.sendTaken(JSON.stringify(frame));
+    this.send(frame);
+    return this.wire.isOpen;
   }
 
   get canTake(): boolean {
-    return this.#phase === 'open' && this.#options.wire.bufferedBytes < PROTOCOL_LIMITS.outgoingBytes / 2;
+    return this.#phase === 'open' && this.wire.bufferedBytes < PROTOCOL_LIMITS.outgoingBytes / 2;
   }
 
-  error(...[name, reason, more = {}]: Parameters<Complain>): void {
+  error(...[name, reason, more]: Parameters<Complain>): void {
     const { code, isTemporary } = PROTOCOL_ERROR[name];
-    this.#send({ op: 'error', code, temporary: isTemporary, reason, ...more });
+    this.send({ op: 'error', code, temporary: isTemporary, reason, ...more });
   }
 
   #first(frame: Frame): void {
@@ -173,7 +186,7 @@ export class Session implements Receiver {
       this.#controls.refused(undefined, 'protocolOrder');
       return this.#refuse('protocolOrder', 'the first frame is hello');
     }
-    if (!this.#controls.take(parsed.fields, undefined)) this.#options.wire.close('protocol');
+    if (!this.#controls.take(parsed.fields, undefined)) this.wire.close('protocol');
   }
 
   #take(frame: Frame): void {
@@ -184,28 +197,28 @@ export class Session implements Receiver {
     } else this.#intake?.take(frame, parsed);
   }
 
-  #hello(hello: Hello): void {
-    if (this.#phase === 'draining') return this.#options.metrics.framesLeft.inc();
+  hello(hello: Hello): void {
+    if (this.#phase === 'draining') return this.#deps.metrics.framesLeft.inc();
     const problem = helloProblem(hello, this.stream);
     if (problem !== undefined) return this.#refuseHello(problem);
     this.#phase = 'greeting';
-    void this.#admit(hello);
+    void this.#admitted(hello);
   }
 
-  async #admit(hello: Hello): Promise<void> {
-    const { admit, wire, steady } = this.#options;
-    const admission = this.#admission ?? (await admit(hello));
+  async #admitted(hello: Hello): Promise<void> {
+    const admission = this.#admission ?? (await this.#admit(hello));
     if (!admission.ok) return this.#refuseHello(admission);
     this.#controls.taken('hello');
     this.#admission = admission;
     if (this.#isGone) return;
-    this.#reading ??= new PacedReading(wire, admission.pausedAt, steady);
+    this.#reading ??= PacedReading.of(this.wire, admission.pausedAt, this.#deps.steady);
     await this.#greet(hello, admission);
   }
 
   async #greet(hello: Hello, admission: Granted): Promise<void> {
-    const { wire, streams, ingest, logger, clock, connection, gatewayEpoch, onStream, downward, isLogAway } =
-      this.#options;
+    const { streams, ingest, logger, clock, gatewayEpoch, onStream, downward, isLogAway } = this.#deps;
+    const { wire } = this;
+    const connection = this.#connection;
     const { source } = admission;
     const isFirst = !this.#isWelcomed;
     try {
@@ -214,11 +227,11 @@ export class Session implements Receiver {
       const out = hello.resume?.out;
       // Who gives no number, or one of another epoch, has given out none in this one.
       const used: { seq: number; acked?: number | undefined } = out?.epoch === epoch ? out : { seq: 0 };
-      const opened = await streams.open({ source, stream, epoch }, used, this.#speaker);
-      if (this.#isGone) return streams.leave(opened.state, this.#speaker);
+      const opened = await streams.open({ source, stream, epoch }, used, this);
+      if (this.#isGone) return streams.leave(opened.state, this);
       if (opened.ended !== undefined) onStream('closed', source, stream, opened.ended);
       if (opened.isNewEpoch) onStream('opened', source, stream, epoch);
-      this.#open.enter(opened.state);
+      this.open.enter(opened.state);
       this.#intake ??= this.#newIntake({ source, connection }, admission);
       this.#intake.speaks(stream, epoch);
       const position = isFirst
@@ -230,11 +243,11 @@ export class Session implements Receiver {
       if (!this.#early.isEmpty) ingest.assertRoom();
       const { account } = opened;
       const nowMs = clock.nowMs();
-      this.#send(welcomeFrame({ session: connection, gatewayEpoch, nowMs, account, granted: admission, position }));
+      this.send(welcomeFrame({ session: connection, gatewayEpoch, nowMs, account, granted: admission, position }));
       this.#isWelcomed = true;
       wire.welcomed();
       // The answers to these may have been lost with the connection before.
-      for (const [seq, outcome] of used.acked === undefined ? [] : this.#open.toTell(epoch, used.acked)) {
+      for (const [seq, outcome] of used.acked === undefined ? [] : this.open.toTell(epoch, used.acked)) {
         this.#intake.answer(epoch, { seq, id: undefined }, outcome);
       }
     } catch (error) {
@@ -257,19 +270,13 @@ export class Session implements Receiver {
 
   /** Phases change while something is waited for. */
   get #isGone(): boolean {
-    return this.#phase === 'closed' || this.#phase === 'draining' || this.#options.wire.isClosing;
+    return this.#phase === 'closed' || this.#phase === 'draining' || this.wire.isClosing;
   }
 
   #newIntake(from: Origin, { rate, burst }: Granted): EventIntake {
-    return new EventIntake({
-      ...this.#options,
-      ...this.#saying,
-      clock: this.#options.steady,
-      from,
-      rate:
-        rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: this.#options.usersRate },
-      streamOf: (epoch) => this.#open.of(epoch),
-    });
+    const deps = this.#deps;
+    const own = rate === null || burst === null ? undefined : { ratePerSecond: rate, burst, common: deps.usersRate };
+    return new EventIntake({ deps, wire: this.wire, open: this.open, saying: this, from, rate: own });
   }
 
   #refuseHello({ error, reason, close }: Refused): void {
@@ -279,12 +286,12 @@ export class Session implements Receiver {
 
   #refuse(name: ProtocolErrorName, reason: string, close: CloseName = 'protocol'): void {
     this.error(name, reason);
-    this.#options.wire.close(close);
+    this.wire.close(close);
   }
 
-  #send(frame: GatewayFrame): void {
-    if (frame.op === 'pong') this.#open.flush();
-    const { wire } = this.#options;
+  send(frame: GatewayFrame): void {
+    if (frame.op === 'pong') this.open.flush();
+    const { wire } = this;
     // Whoever asks and asks and reads nothing must not fill our memory before the next tick.
     if (wire.bufferedBytes > PROTOCOL_LIMITS.outgoingBytes) return wire.close('slowReader');
     wire.send(JSON.stringify(frame));

@@ -181,10 +181,10 @@ export class SourceLinks {
     const { session, spool, downward, metrics, logger, clock, rate } = this.#options;
     logger.info({ source: name, connection, kind }, 'communicator.source.speaks');
     if (kind === 'legacy') {
-      const reading = new PacedReading(wire, rate, clock);
+      const reading = PacedReading.of(wire, rate, clock);
       return new LegacyPeer({ wire, reading, from: { source: name, connection }, spool, downward, metrics, logger });
     }
     const granted: Granted = { ok: true, source: name, isDialled: true, rate: null, burst: null, pausedAt: rate };
-    return new Session({ ...session, wire, connection, admit: () => granted });
+    return new Session({ deps: session, wire, connection, admit: () => granted });
   }
 }

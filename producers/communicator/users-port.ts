@@ -169,7 +169,7 @@ export class UsersPort {
     }
     const connection = ulid();
     const session = new Session({
-      ...this.#options.session,
+      deps: this.#options.session,
       wire,
       connection,
       admit: async (hello) => {
