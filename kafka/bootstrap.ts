@@ -1,5 +1,5 @@
 // Creates the topics that are missing and refuses those whose settings would lose records; never alters an existing one.
-import { type Admin, ConfigResourceTypes, findErrorBy } from '@platformatic/kafka';
+import { type Admin, findErrorBy } from '@platformatic/kafka';
 import { TOPIC_PLANS } from '../schemas/topics.ts';
 import { PmcError } from '../service/errors.ts';
 import { type ClusterAccess, type ClusterConfig, clusterAccess } from './client-options.ts';
@@ -33,9 +33,7 @@ export async function ensureTopics(
     }
     const existing = new Map<string, ExistingTopic>();
     for (const topic of wanted) {
-      const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
-      const [description] = await admin.describeConfigs({ resources });
-      const settings = Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
+      const settings = await admin.settingsOf(topic);
       const partitions = metadata.topics.get(topic)?.partitions ?? [];
       const replicas = Math.min(...partitions.map((partition) => partition.replicas.length));
       existing.set(topic, { partitions: partitions.length, replicas, settings });

@@ -2,7 +2,6 @@
 // ids nor leader epochs nor the high watermark (its "high" is the last stable offset).
 import {
   type ClusterMetadata,
-  ConfigResourceTypes,
   FetchIsolationLevels,
   type FetchIsolationLevelValue,
   ListOffsetTimestamps,
@@ -62,9 +61,7 @@ class PlatformaticAdmin implements LogAdmin {
   }
 
   async topicSettings(topic: string): Promise<Readonly<Record<string, string>>> {
-    const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: null }];
-    const [description] = await this.#ask(() => this.#admin.describeConfigs({ resources }));
-    return Object.fromEntries((description?.configs ?? []).map(({ name, value }) => [name, value ?? '']));
+    return await this.#ask(() => this.#admin.settingsOf(topic));
   }
 
   async ends(topic: string, only?: readonly number[]): Promise<ReadonlyMap<number, PartitionEnds>> {

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { Admin, kGetBootstrapConnection, kPerformWithRetry, NetworkError } from '@platformatic/kafka';
+import { Admin, GenericError, kGetBootstrapConnection, kPerformWithRetry, NetworkError } from '@platformatic/kafka';
 import { afterEach, expect, test } from 'vitest';
 import { type BaseClass, patchBootstrapTurns } from './bootstrap-turns.ts';
 import { accessOptions } from './client.ts';
@@ -23,7 +23,11 @@ function adminOf(ports: readonly number[], retries = 5): Admin {
 }
 
 /** The ports that were asked until one of these answered, as the library asks what any broker can answer. */
-function askedUntil(admin: Admin, answering: readonly number[]): Promise<readonly number[]> {
+function askedUntil(
+  admin: Admin,
+  answering: readonly number[],
+  failure = (): Error => new NetworkError('Connection closed'),
+): Promise<readonly number[]> {
   const asked: number[] = [];
   return new Promise((resolve) => {
     void admin[kPerformWithRetry](
@@ -32,7 +36,7 @@ function askedUntil(admin: Admin, answering: readonly number[]): Promise<readonl
         admin[kGetBootstrapConnection]((_error, connection) => {
           const port = connection?.port ?? 0;
           asked.push(port);
-          answered(answering.includes(port) ? null : new NetworkError('Connection closed'), undefined);
+          answered(answering.includes(port) ? null : failure(), undefined);
         }),
       () => resolve(asked),
     );
@@ -71,6 +75,37 @@ test('row 42 · what a certain broker did not answer says nothing about the one 
     void admin[kPerformWithRetry]('of a leader', (answered) => answered(new NetworkError('closed')), resolve);
   });
   expect(await askedUntil(admin, ports)).toEqual(asked);
+});
+
+test('row 42 · who refuses what it was asked is asked before who gave no answer, however many have refused', async () => {
+  const ports = [await silent(), await silent(), await silent()];
+  const [mute = 0] = await askedUntil(adminOf(ports), ports);
+  const others = ports.filter((port) => port !== mute);
+  const refusal = () => new GenericError('PLT_KFK_RESPONSE', 'it has no coordinator', { canRetry: true });
+  await askedUntil(adminOf(ports), others);
+  const asked = await askedUntil(adminOf(ports, 4), [], refusal);
+  expect(asked).toHaveLength(5);
+  expect(new Set(asked)).toEqual(new Set(others));
+});
+
+test('row 42 · what a client had in flight when it was closed says nothing about its broker', async () => {
+  const ports = [await silent(), await silent()];
+  const admin = adminOf(ports, 0);
+  const [first] = await askedUntil(admin, ports);
+  const cutOff = askedUntil(admin, [], () => {
+    void admin.close();
+    return new NetworkError('Connection closed');
+  });
+  expect([await cutOff, await askedUntil(adminOf(ports), ports)]).toEqual([[first], [first]]);
+});
+
+test('row 42 · an error that several wait for is put down to one broker', async () => {
+  const ports = [await silent(), await silent(), await silent()];
+  const told = new NetworkError('Request timed out');
+  const [first] = await askedUntil(adminOf(ports, 0), [], () => told);
+  const [second] = await askedUntil(adminOf(ports, 0), [], () => told);
+  expect(second).not.toBe(first);
+  expect(await askedUntil(adminOf(ports), ports)).toEqual([second]);
 });
 
 test('row 42 · a broker that takes no connection is tried once, not by each new client', async () => {

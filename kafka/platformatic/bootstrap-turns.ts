@@ -5,9 +5,9 @@
 // there are) go to that one again at each retry, also where it, or what stands before it, closes the connection or says nothing: with
 // two sound brokers behind it, no member joined its group and nothing was learnt about a topic.
 //
-// What differs. The broker that failed somebody last is asked last, by all clients of this process, so that one made anew does not find
-// out once more. Remembered is who failed, not how often: of three questions that wait for one broker and fail together each would
-// pass on the turn, and with three brokers the same one was asked again.
+// What differs. The broker that gave somebody no answer is asked last, by all clients of this process, so that one made anew does not find
+// out once more; before it those that answered with a refusal, which another may not give. Remembered is who it was, not how often: of
+// three questions that wait for one broker and fail together each would pass on the turn, and with three brokers the same one was asked again.
 //
 // How. In memory, as kafkajs/patches/idle-timers.ts says, and around the library's own functions.
 import {
@@ -16,8 +16,10 @@ import {
   type Callback,
   type Connection,
   ConnectionPool,
+  findErrorBy,
   kGetBootstrapConnection,
   kPerformWithRetry,
+  NetworkError,
 } from '@platformatic/kafka';
 import { assertReviewed } from '../reviewed.ts';
 
@@ -31,9 +33,12 @@ export type PoolClass = { readonly prototype: Pick<ConnectionPool, 'getFirstAvai
 type Question = { asked?: string };
 
 const patched = new WeakSet<BaseClass['prototype']>();
-/** Who failed somebody, the last one last. */
-const failed = new Set<string>();
-/** The one whose function is running: each of the library's asks for its connection before it waits for anything. */
+/** Who refused what it was asked, and who gave no answer; the last one last. */
+const refusing = new Set<string>();
+const silent = new Set<string>();
+/** What was put down to a broker: whoever waits for the same question, or began it, is told the same error. */
+const judgedBefore = new WeakSet<Error>();
+/** The one whose function is running: each asks for its connection before it waits for anything (cluster-admin.ts for the one that does not). */
 let current: Question = {};
 
 export function patchBootstrapTurns(
@@ -44,12 +49,12 @@ export function patchBootstrapTurns(
   const { [kGetBootstrapConnection]: connect, [kPerformWithRetry]: perform } = prototype;
   const { getFirstAvailable } = pool;
   assertReviewed(MODULE, `${String(connect)}${String(getFirstAvailable)}${String(perform)}`, REVIEWED_SHA256);
-  pool.getFirstAvailable = function getLeastFailed(
+  pool.getFirstAvailable = function getSoundFirst(
     this: ConnectionPool,
     brokers: Broker[],
     callback: Callback<Connection>,
   ) {
-    const inOrder = leastFailedFirst(brokers);
+    const inOrder = soundFirst(brokers);
     const question = current;
     const taken: Callback<Connection> = (error, connection) => {
       if (connection) question.asked = taker(inOrder, connection);
@@ -70,7 +75,8 @@ export function patchBootstrapTurns(
       current = question;
       try {
         operation((error, result) => {
-          if (error && question.asked !== undefined) isLast(question.asked);
+          // What is in flight when a client is closed says nothing about anybody.
+          if (error && question.asked !== undefined && !this.closed) judge(error, question.asked);
           answered(error, result);
         }, nth);
       } finally {
@@ -82,8 +88,8 @@ export function patchBootstrapTurns(
   patched.add(prototype);
 }
 
-function leastFailedFirst(brokers: readonly Broker[]): Broker[] {
-  const order = [...failed];
+function soundFirst(brokers: readonly Broker[]): Broker[] {
+  const order = [...refusing, ...silent];
   const rank = (broker: Broker): number => order.indexOf(named(broker));
   return [...brokers].sort((one, other) => rank(one) - rank(other));
 }
@@ -93,14 +99,26 @@ function taker(tried: readonly Broker[], { host = '', port = 0 }: Connection): s
   const name = named({ host, port });
   for (const broker of tried) {
     if (named(broker) === name) break;
-    isLast(named(broker));
+    isLast(silent, named(broker));
   }
   return name;
 }
 
-function isLast(name: string): void {
-  failed.delete(name);
-  failed.add(name);
+function judge(error: Error, name: string): void {
+  if (wasJudged(error)) return;
+  judgedBefore.add(error);
+  isLast(findErrorBy(error, 'code', NetworkError.code) === null ? refusing : silent, name);
+}
+
+function wasJudged(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return judgedBefore.has(error) || (error instanceof AggregateError && error.errors.some(wasJudged));
+}
+
+function isLast(among: Set<string>, name: string): void {
+  refusing.delete(name);
+  silent.delete(name);
+  among.add(name);
 }
 
 function named({ host, port }: Broker): string {

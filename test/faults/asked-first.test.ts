@@ -80,6 +80,7 @@ describe.for(FAULTS)('a broker $fault', ({ begin, end }) => {
       const [{ recorded, stop }] = await Promise.all([
         recordingReader({ client, brokers, topic, groupId }),
         admin.ends(topic),
+        admin.topicSettings(topic),
         ...appended,
       ]);
       ends.push(stop);
