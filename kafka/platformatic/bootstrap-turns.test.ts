@@ -1,8 +1,18 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { Admin, GenericError, kGetBootstrapConnection, kPerformWithRetry, NetworkError } from '@platformatic/kafka';
-import { afterEach, expect, test } from 'vitest';
+import {
+  Admin,
+  type Callback,
+  type Connection,
+  GenericError,
+  kGetApi,
+  kGetBootstrapConnection,
+  kPerformWithRetry,
+  NetworkError,
+} from '@platformatic/kafka';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type BaseClass, patchBootstrapTurns } from './bootstrap-turns.ts';
 import { accessOptions } from './client.ts';
+import { ClusterAdmin } from './cluster-admin.ts';
 
 const servers: Server[] = [];
 const admins: Admin[] = [];
@@ -106,6 +116,28 @@ test('row 42 · an error that several wait for is put down to one broker', async
   const [second] = await askedUntil(adminOf(ports, 0), [], () => told);
   expect(second).not.toBe(first);
   expect(await askedUntil(adminOf(ports), ports)).toEqual([second]);
+});
+
+test('row 42 · the settings of a topic are asked of another broker where one gives no answer', async () => {
+  const brokers = [await silent(), await silent()].map((port) => `127.0.0.1:${port}`);
+  const admin = new ClusterAdmin({ ...accessOptions({ brokers, clientId: 'test' }), retryDelay: 1, retries: 2 });
+  admins.push(admin);
+  const asked: (number | undefined)[] = [];
+  const api = (
+    connection: Connection,
+    _resources: unknown,
+    _synonyms: unknown,
+    _docs: unknown,
+    told: Callback<unknown>,
+  ) => {
+    asked.push(connection.port);
+    if (connection.port === asked[0]) return told(new NetworkError('Request timed out'), undefined);
+    const configs = [{ name: 'retention.ms', value: '1' }];
+    told(null, { results: [{ resourceType: 2, resourceName: 'a', configs }] });
+  };
+  vi.spyOn(admin, kGetApi).mockImplementation((_name, callback) => callback(null, api as never));
+  expect(await admin.settingsOf('a')).toEqual({ 'retention.ms': '1' });
+  expect(new Set(asked).size).toBe(2);
 });
 
 test('row 42 · a broker that takes no connection is tried once, not by each new client', async () => {
